@@ -1,0 +1,1 @@
+"""Wiring, supervisor, command line, demo, benchmarks."""

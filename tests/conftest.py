@@ -1,0 +1,106 @@
+"""Fixtures that every folder of tests shares: a migrated database and one engine per role."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from broker.kernel.database import make_engine
+from broker.kernel.settings import InstanceSettings, Settings
+from broker.operate.database_server import DatabaseServer, running_postgres
+from broker.operate.migrate import migrate
+from broker.operate.roles import LOGIN_ROLES, drop_database, make_database, role_name, set_passwords
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A short folder that service users can pass through (pytest's own are private), removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="courtier-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database(scratch: Path) -> Iterator[DatabaseServer]:
+    """A migrated database: a scratch one on `COURTIER_TEST_DATABASE_URL`'s server, else the embedded server.
+
+    It is a demo one, so that tests may move its clock. `database.url(role)` has admin, web, public and worker.
+    """
+    given = os.environ.get("COURTIER_TEST_DATABASE_URL")
+    if given:
+        yield from _scratch_database(given)
+        return
+    settings = Settings(instance=InstanceSettings(state_dir=str(scratch / "database"), demo=True))
+    with running_postgres(settings, durable=False) as server:
+        yield server
+
+
+def _scratch_database(given: str) -> Iterator[DatabaseServer]:
+    parts = urlsplit(given)
+    name = f"courtier_test_{os.getpid()}_{secrets.token_hex(3)}"
+    make_database(given, name)
+    admin = urlunsplit(parts._replace(path=f"/{name}"))
+    # Roles belong to the whole server, where another run may use them now: every run gives them the same passwords.
+    passwords = {role: f"test-only-{role}" for role in LOGIN_ROLES}
+    place = parts.netloc.rpartition("@")[2]
+    try:
+        migrate(admin, demo=True)
+        set_passwords(admin, passwords)
+        urls = {
+            role: urlunsplit(parts._replace(netloc=f"{role_name(role)}:{quote(password)}@{place}", path=f"/{name}"))
+            for role, password in passwords.items()
+        }
+        yield DatabaseServer({"admin": admin, **urls})
+    finally:
+        drop_database(given, name)
+
+
+def _engine(database: DatabaseServer, role: str) -> Iterator[Engine]:
+    engine = make_engine(database.url(role))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def admin_engine(database: DatabaseServer) -> Iterator[Engine]:
+    """The administrator: for looking behind the roles, never in code under test."""
+    yield from _engine(database, "admin")
+
+
+@pytest.fixture(scope="session")
+def worker_engine(database: DatabaseServer) -> Iterator[Engine]:
+    """`courtier_worker`: past row-level security."""
+    yield from _engine(database, "worker")
+
+
+@pytest.fixture(scope="session")
+def web_engine(database: DatabaseServer) -> Iterator[Engine]:
+    """`courtier_web`: sees one organisation's rows."""
+    yield from _engine(database, "web")
+
+
+@pytest.fixture(scope="session")
+def public_engine(database: DatabaseServer) -> Iterator[Engine]:
+    """`courtier_public`: only functions for tokens."""
+    yield from _engine(database, "public")
+
+
+@pytest.fixture
+def connection(worker_engine: Engine) -> Iterator[Connection]:
+    """A worker's connection whose work is undone after the test; commits inside it end at savepoints.
+
+    Open sessions on it with `Session(connection, join_transaction_mode="create_savepoint")`.
+    """
+    with worker_engine.connect() as connection:
+        transaction = connection.begin()
+        yield connection
+        transaction.rollback()
