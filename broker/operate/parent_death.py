@@ -31,13 +31,12 @@ def die_with_parent(sign: signal.Signals) -> Callable[[], None]:
     return arm
 
 
-def follow_parent(sign: signal.Signals = signal.SIGTERM) -> None:
+def follow_parent(parent: int, sign: signal.Signals = signal.SIGTERM) -> None:
     """From within a child: ask for `sign` at the parent's death, and end for good if that is not enough.
 
-    Where the parent has died already, the process ends at once. A watcher thread ends it 30 seconds after the
-    parent's death, should the orderly way hang.
+    `parent` is the process that started this one: where it has died already, this one ends at once. A watcher thread
+    ends it 30 seconds after the parent's death, should the orderly way hang.
     """
-    parent = os.getppid()
     _libc.prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -139,9 +139,18 @@ class PostgresServer:
         try:
             os.write(handle, self.state.secret("postgres-admin").encode())
             os.fchown(handle, account.uid, account.gid)
-            command = [str(binaries / "bin" / "initdb"), f"--pgdata={fresh}", f"--username={ADMIN}", f"--pwfile={password}"]
+            command = [
+                str(binaries / "bin" / "initdb"),
+                f"--pgdata={fresh}",
+                f"--username={ADMIN}",
+                f"--pwfile={password}",
+            ]
             command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-            command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *([] if self.durable else ["--no-sync"])]
+            command += [
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                *([] if self.durable else ["--no-sync"]),
+            ]
             done = subprocess.run(
                 command,
                 cwd="/",
@@ -181,7 +190,10 @@ class PostgresServer:
         process = Path("/proc") / str(pid)
         try:
             command = process.joinpath("cmdline").read_bytes()
-            return process.stat().st_uid == account.uid and os.fsencode(self.state.root / "postgresql.conf") in command
+            return (
+                process.stat().st_uid == account.uid
+                and os.fsencode(self.state.root / "postgresql.conf") in command
+            )
         except OSError:
             return False
 

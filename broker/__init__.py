@@ -1,0 +1,1 @@
+"""The domain of Courtier: list rental and affiliate brokerage."""

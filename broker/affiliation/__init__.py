@@ -1,0 +1,1 @@
+"""Participation of an owner in a programme."""

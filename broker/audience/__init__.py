@@ -1,0 +1,1 @@
+"""Snapshots, rule tree, counts, disclosure guard."""

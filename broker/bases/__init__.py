@@ -1,0 +1,1 @@
+"""Bases, consent, import, quality."""

@@ -1,0 +1,1 @@
+"""Accrue, invoice, settle, collect, report."""

@@ -1,0 +1,1 @@
+"""Claim, compose, sign, transport, outcome."""

@@ -1,0 +1,1 @@
+"""Hits, unsubscribe, returned mail."""

@@ -1,0 +1,1 @@
+"""Errors, money, ids, clock, settings, database."""

@@ -1,0 +1,36 @@
+"""Who acts: the second argument of every use case, and the source of row-level security's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from broker.kernel.errors import Forbidden
+
+Role = Literal["owner", "advertiser", "broker", "accountant", "system", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person (or the system) acting for an organisation."""
+
+    role: Role
+    org_id: int | None = None
+    user_id: int | None = None
+    name: str = ""
+
+    def require(self, *roles: Role) -> None:
+        """Refuse unless the actor has one of these roles; the system may do all that a role may."""
+        if self.role != "system" and self.role not in roles:
+            raise Forbidden(f"This needs the role {' or '.join(roles)}; you are logged in as {self.role}.")
+
+    @property
+    def org(self) -> int:
+        """The organisation's id; refuses an actor without one."""
+        if self.org_id is None:
+            raise Forbidden("This needs to be done on behalf of an organisation.")
+        return self.org_id
+
+
+SYSTEM = Actor("system", name="system")
+PUBLIC = Actor("public", name="public")

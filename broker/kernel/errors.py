@@ -1,0 +1,79 @@
+"""One error class per kind of reason a user can meet.
+
+Each carries a stable code (for machines), the sentence a person reads and, where useful, the field it is about.
+`api/` and `web/` turn the classes into HTTP replies with one table; the command line prints the sentence.
+"""
+
+from __future__ import annotations
+
+
+class CourtierError(Exception):
+    """A refusal that a user can understand and mend.
+
+    `code` is stable and lower_snake; `sentence` is whole, in English, without row data or addresses;
+    `field` names the setting, column or form field at fault; `details` holds figures for machines.
+    """
+
+    default_code = "refused"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        details: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code or self.default_code
+        self.field = field
+        self.details = details or {}
+
+
+class InvalidInput(CourtierError):
+    """What was given has the wrong shape or value (HTTP 422)."""
+
+    default_code = "invalid_input"
+
+
+class NotFound(CourtierError):
+    """No such object, or not one this actor may see: the two are never told apart (HTTP 404)."""
+
+    default_code = "not_found"
+
+
+class Forbidden(CourtierError):
+    """The actor is known but may not do this (HTTP 403)."""
+
+    default_code = "forbidden"
+
+
+class NotAuthenticated(CourtierError):
+    """Nobody is logged in, or the key, token or password is wrong (HTTP 401)."""
+
+    default_code = "not_authenticated"
+
+
+class Conflict(CourtierError):
+    """The object's state does not allow this now: gone, expired, or somebody else was first (HTTP 409)."""
+
+    default_code = "conflict"
+
+
+class SettingsError(CourtierError):
+    """A setting is unknown, missing or malformed; the sentence names the key and line."""
+
+    default_code = "bad_setting"
+
+
+class Unavailable(CourtierError):
+    """A service we need does not answer: database, audience process, relay (HTTP 503)."""
+
+    default_code = "unavailable"
+
+
+class IntegrityFault(CourtierError):
+    """Something that must be true is not: a broken chain, an unbalanced entry, an unopenable seal."""
+
+    default_code = "integrity_fault"

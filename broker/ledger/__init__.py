@@ -1,0 +1,1 @@
+"""Double entry in integer cents; knows no rental."""

@@ -1,0 +1,1 @@
+"""Creative, proof, frozen recipients."""

@@ -1,0 +1,1 @@
+"""Quote, order, approve; the state table of an order."""

@@ -1,0 +1,1 @@
+"""Opt-outs, complaints, hard bounces, advertisers' hashed files."""

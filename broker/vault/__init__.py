@@ -1,0 +1,1 @@
+"""Sealing, opening, blind indices, tokens."""

@@ -1,0 +1,145 @@
+"""Dispatches, mailings and their sends."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from migrations.protect import definer, protect
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE dispatch_counter (month integer PRIMARY KEY, last integer NOT NULL);   -- yyyymm
+
+CREATE TABLE dispatch (
+  id bigint PRIMARY KEY,                    -- yyyymm × 10^6 + n
+  order_id bigint REFERENCES rental_order,
+  participation_send_id bigint REFERENCES participation_send,
+  owner_id bigint NOT NULL, advertiser_id bigint NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  CHECK (num_nonnulls(order_id, participation_send_id) = 1)
+);
+
+CREATE TABLE mailing (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  kind text NOT NULL CHECK (kind IN ('own', 'rental', 'affiliate')),
+  dispatch_id bigint NOT NULL REFERENCES dispatch,
+  owner_id bigint NOT NULL REFERENCES organisation,
+  advertiser_id bigint NOT NULL REFERENCES organisation,
+  base_id bigint NOT NULL REFERENCES base,
+  creative_id bigint NOT NULL REFERENCES creative,
+  content_hash bytea NOT NULL,              -- of the signed creative: what is sent equals what was signed
+  state text NOT NULL DEFAULT 'freezing'
+    CHECK (state IN ('freezing', 'frozen', 'sending', 'paused', 'sent', 'cancelled', 'failed')),
+  price_micros bigint NOT NULL,
+  commission_bp integer NOT NULL,
+  contract_role text NOT NULL DEFAULT 'principal',
+  draw_seed bigint NOT NULL,                -- makes the random draw reproducible
+  exclusions jsonb NOT NULL DEFAULT '{}',   -- {consent: n, partner: n, suppression: n, pressure: n, ...}
+  problem text,
+  starts_at timestamptz,
+  frozen_at timestamptz, started_at timestamptz, ended_at timestamptz,
+  closed_at timestamptz,                    -- bounces after it change nothing in the money
+  created_at timestamptz NOT NULL DEFAULT app_now()
+);
+CREATE INDEX mailing_dispatch ON mailing (dispatch_id);
+CREATE INDEX mailing_owner ON mailing (owner_id);
+CREATE INDEX mailing_advertiser ON mailing (advertiser_id);
+
+-- One recipient of one mailing. frozen = pending + claimed + attempting + deferred + withheld + cancelled + accepted
+-- + refused + uncertain, always: a row is in exactly one state. A seed has no contact and no price.
+CREATE TABLE send (
+  dispatch_id bigint NOT NULL,
+  mailing_id bigint NOT NULL,
+  position integer NOT NULL,
+  contact_id bigint,
+  contact_key bytea NOT NULL,
+  seed boolean NOT NULL DEFAULT false,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN
+    ('pending', 'claimed', 'attempting', 'deferred', 'withheld', 'cancelled', 'accepted', 'refused', 'uncertain')),
+  price_micros bigint NOT NULL,
+  lease uuid,
+  leased_until timestamptz,
+  attempts smallint NOT NULL DEFAULT 0,
+  next_attempt_at timestamptz,
+  attempted_at timestamptz,
+  outcome_at timestamptz,
+  reply text,                               -- code and text with addresses blotted out
+  bounced_at timestamptz,
+  bounce_status text,
+  PRIMARY KEY (dispatch_id, mailing_id, position),
+  CONSTRAINT send_once_key UNIQUE (dispatch_id, contact_key),
+  CONSTRAINT send_once_contact UNIQUE (dispatch_id, mailing_id, contact_id),
+  CHECK (seed = (contact_id IS NULL)),
+  CHECK (NOT seed OR price_micros = 0)
+) PARTITION BY RANGE (dispatch_id);
+CREATE INDEX send_waiting ON send (mailing_id, state) WHERE state IN ('pending', 'claimed', 'attempting', 'deferred');
+
+-- The partition of a month is made by the freeze that first needs it. Partitions are never granted: a right on one
+-- would go past the parent's policy.
+CREATE FUNCTION make_send_partition(p_month integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_name text := 'send_' || p_month;
+  v_next integer := CASE WHEN p_month % 100 = 12 THEN p_month + 89 ELSE p_month + 1 END;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7203802);
+  IF to_regclass(v_name) IS NULL THEN
+    EXECUTE format('CREATE TABLE %I PARTITION OF send FOR VALUES FROM (%s) TO (%s)',
+                   v_name, p_month::bigint * 1000000, v_next::bigint * 1000000);
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_name);
+    EXECUTE format('ALTER TABLE %I SET (fillfactor = 70)', v_name);   -- room for the state's changes (HOT)
+  END IF;
+END $$;
+
+CREATE FUNCTION next_dispatch(p_month integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO dispatch_counter VALUES (p_month, 1)
+  ON CONFLICT (month) DO UPDATE SET last = dispatch_counter.last + 1
+  RETURNING month::bigint * 1000000 + last
+$$;
+
+-- Control addresses of owner, advertiser and broker: sealed for the workers' key, put into each send, never priced.
+CREATE TABLE seed_address (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  org_id bigint NOT NULL REFERENCES organisation,
+  sealed bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT app_now()
+);
+CREATE TABLE mailing_seed (
+  mailing_id bigint NOT NULL REFERENCES mailing,
+  position integer NOT NULL,
+  seed_id bigint NOT NULL REFERENCES seed_address,
+  PRIMARY KEY (mailing_id, position)
+);
+"""
+
+PARTY = "owner_id = app_org() OR advertiser_id = app_org() OR app_staff()"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL ROLE courtier_owner")
+    op.execute(TABLES)
+    protect("dispatch_counter", using="false")
+    protect("dispatch", using=PARTY, web="SELECT")
+    protect("mailing", using=PARTY, web="SELECT, UPDATE (state)")
+    # Parties may walk down to single sends by position; nothing that links a send to a person is granted.
+    protect(
+        "send",
+        using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = send.mailing_id)",
+        web="SELECT (dispatch_id, mailing_id, position, seed, state, price_micros, attempts, outcome_at, bounced_at)",
+    )
+    protect("seed_address", using="org_id = app_org()", web="SELECT (id, org_id, created_at), INSERT")
+    protect("mailing_seed", using="false")
+    definer("make_send_partition(integer)", to="courtier_worker")
+    definer("next_dispatch(integer)", to="courtier_worker")
+    op.execute("RESET ROLE")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE mailing_seed, seed_address, send, mailing, dispatch, dispatch_counter CASCADE")
+    op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer)")

@@ -1,0 +1,162 @@
+"""Hits, one-click unsubscribe, returned mail, typed requests."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from migrations.protect import definer, protect
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+TABLES = """
+CREATE TABLE hit (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT app_now(),
+  dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
+  link smallint NOT NULL,
+  ip inet, user_agent text,                 -- erased after 90 days; the verdict stays
+  verdict text CHECK (verdict IN ('human', 'scanner')),
+  verdict_reason text
+);
+CREATE INDEX hit_mailing ON hit (mailing_id, position);
+CREATE INDEX hit_unclassified ON hit (mailing_id) WHERE verdict IS NULL;
+
+CREATE TABLE opt_out (                      -- who left by which mail: the count of a campaign, without the person
+  dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
+  scope text NOT NULL, at timestamptz NOT NULL DEFAULT app_now(),
+  PRIMARY KEY (dispatch_id, mailing_id, position, scope)
+);
+
+CREATE TABLE inbound (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  received_at timestamptz NOT NULL DEFAULT app_now(),
+  sealed bytea,                             -- the message, sealed before it was written; NULL once read
+  kind text CHECK (kind IN ('bounce', 'complaint', 'autoreply', 'unsubscribe', 'other')),
+  verdict text CHECK (verdict IN ('hard', 'soft', 'none')),
+  status text, reason text,
+  dispatch_id bigint, mailing_id bigint, position integer,
+  read_at timestamptz
+);
+
+CREATE TABLE typed_request (                -- an address typed on a public page, sealed in the request handler
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('objection', 'access', 'erasure')),
+  base_code text NOT NULL DEFAULT '',
+  sealed bytea,
+  at timestamptz NOT NULL DEFAULT app_now(),
+  done_at timestamptz
+);
+"""
+
+# The public pages log in as courtier_public, which reaches no table: these functions are all it can do.
+FUNCTIONS = """
+CREATE FUNCTION click_target(p_mailing bigint, p_link integer) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT l.url FROM mailing m JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = p_link
+  WHERE m.id = p_mailing
+$$;
+
+CREATE FUNCTION record_hit(p_dispatch bigint, p_mailing bigint, p_position integer, p_link integer, p_ip text,
+                           p_agent text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO hit (dispatch_id, mailing_id, position, link, ip, user_agent)
+  VALUES (p_dispatch, p_mailing, p_position, p_link, p_ip::inet, left(p_agent, 400));
+END $$;
+
+-- What the unsubscribe page shows: names of organisations, never of the person.
+CREATE FUNCTION leaving_page(p_mailing bigint)
+RETURNS TABLE (owner_name text, base_name text, base_code text, advertiser_name text, language text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT o.name, b.name, b.code, a.name, c.language
+  FROM mailing m JOIN base b ON b.id = m.base_id JOIN organisation o ON o.id = m.owner_id
+  JOIN organisation a ON a.id = m.advertiser_id JOIN creative c ON c.id = m.creative_id
+  WHERE m.id = p_mailing
+$$;
+
+CREATE FUNCTION leave(p_dispatch bigint, p_mailing bigint, p_position integer, p_scope text, p_reason text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_mailing mailing;
+  v_key bytea;
+BEGIN
+  SELECT * INTO v_mailing FROM mailing WHERE id = p_mailing AND dispatch_id = p_dispatch;
+  SELECT contact_key INTO v_key FROM send
+  WHERE dispatch_id = p_dispatch AND mailing_id = p_mailing AND position = p_position;
+  IF v_key IS NULL OR p_scope NOT IN ('everywhere', 'base', 'advertiser') THEN RETURN; END IF;
+  INSERT INTO suppression (contact_key, pepper_version, scope, base_id, advertiser_id, reason, evidence)
+  SELECT v_key, coalesce((SELECT c.pepper_version FROM contact c WHERE c.contact_key = v_key LIMIT 1), 1), p_scope,
+         CASE WHEN p_scope = 'base' THEN v_mailing.base_id ELSE 0 END,
+         CASE WHEN p_scope = 'advertiser' THEN v_mailing.advertiser_id ELSE 0 END,
+         p_reason, 'send ' || p_dispatch || '/' || p_mailing || '/' || p_position
+  ON CONFLICT DO NOTHING;
+  INSERT INTO opt_out (dispatch_id, mailing_id, position, scope)
+  VALUES (p_dispatch, p_mailing, p_position, p_scope) ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION store_inbound(p_sealed bytea) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
+DECLARE v_id bigint;
+BEGIN
+  INSERT INTO inbound (sealed) VALUES (p_sealed) RETURNING id INTO v_id;
+  PERFORM jobs.enqueue('read_inbound', v_id);
+  RETURN v_id;
+END $$;
+
+CREATE FUNCTION store_typed_request(p_kind text, p_base text, p_sealed bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
+DECLARE v_id bigint;
+BEGIN
+  INSERT INTO typed_request (kind, base_code, sealed) VALUES (p_kind, p_base, p_sealed) RETURNING id INTO v_id;
+  PERFORM jobs.enqueue('match_request', v_id);
+END $$;
+
+CREATE FUNCTION public_partner_list(p_base text)
+RETURNS TABLE (owner_name text, version integer, published_at timestamptz, partner text, sector text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT o.name, l.version, l.published_at, p.name, p.sector
+  FROM base b JOIN organisation o ON o.id = b.org_id JOIN partner_list l ON l.base_id = b.id
+  LEFT JOIN partner p ON p.base_id = l.base_id AND p.version = l.version
+  WHERE b.code = p_base ORDER BY l.version DESC, p.name
+$$;
+"""
+
+SIGNATURES = (
+    "click_target(bigint, integer)",
+    "record_hit(bigint, bigint, integer, integer, text, text)",
+    "leaving_page(bigint)",
+    "leave(bigint, bigint, integer, text, text)",
+    "store_inbound(bytea)",
+    "store_typed_request(text, text, bytea)",
+    "public_partner_list(text)",
+)
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL ROLE courtier_owner")
+    op.execute(TABLES)
+    op.execute(FUNCTIONS)
+    # hit: counts of an own campaign; ip and agent are evidence for workers only.
+    protect(
+        "hit",
+        using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = hit.mailing_id)",
+        web="SELECT (id, at, mailing_id, link, verdict, verdict_reason)",
+    )
+    protect(
+        "opt_out",
+        using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = opt_out.mailing_id)",
+        web="SELECT (mailing_id, scope, at)",
+    )
+    protect("inbound", using="false")
+    protect("typed_request", using="false")
+    for signature in SIGNATURES:
+        definer(signature, to="courtier_public, courtier_worker")
+    op.execute("RESET ROLE")
+
+
+def downgrade() -> None:
+    op.execute(f"DROP FUNCTION {', '.join(SIGNATURES)}")
+    op.execute("DROP TABLE typed_request, inbound, opt_out, hit")
