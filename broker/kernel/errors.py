@@ -1,7 +1,8 @@
 """One error class per kind of reason a user can meet.
 
 Each carries a stable code (for machines), the sentence a person reads and, where useful, the field it is about.
-`api/` and `web/` turn the classes into HTTP replies with one table; the command line prints the sentence.
+`status` is the HTTP reply that `api/` and `web/` give: the one table for both doors stands here, as an attribute of
+each class. The command line prints the sentence.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ class CourtierError(Exception):
     """
 
     default_code = "refused"
+    status = 400
 
     def __init__(
         self,
@@ -35,45 +37,53 @@ class InvalidInput(CourtierError):
     """What was given has the wrong shape or value (HTTP 422)."""
 
     default_code = "invalid_input"
+    status = 422
 
 
 class NotFound(CourtierError):
     """No such object, or not one this actor may see: the two are never told apart (HTTP 404)."""
 
     default_code = "not_found"
+    status = 404
 
 
 class Forbidden(CourtierError):
     """The actor is known but may not do this (HTTP 403)."""
 
     default_code = "forbidden"
+    status = 403
 
 
 class NotAuthenticated(CourtierError):
     """Nobody is logged in, or the key, token or password is wrong (HTTP 401)."""
 
     default_code = "not_authenticated"
+    status = 401
 
 
 class Conflict(CourtierError):
     """The object's state does not allow this now: gone, expired, or somebody else was first (HTTP 409)."""
 
     default_code = "conflict"
+    status = 409
 
 
 class SettingsError(CourtierError):
     """A setting is unknown, missing or malformed; the sentence names the key and line."""
 
     default_code = "bad_setting"
+    status = 500
 
 
 class Unavailable(CourtierError):
     """A service we need does not answer: database, audience process, relay (HTTP 503)."""
 
     default_code = "unavailable"
+    status = 503
 
 
 class IntegrityFault(CourtierError):
     """Something that must be true is not: a broken chain, an unbalanced entry, an unopenable seal."""
 
     default_code = "integrity_fault"
+    status = 500
