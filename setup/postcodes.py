@@ -70,7 +70,8 @@ def write_postcodes(packages: Path, target: Path) -> int:
             code, postcode = pair["codeCommune"], pair["codePostal"]
             known, department = communes.get(code, {}), _department(code)
             row = departments.get(department, {})
-            tries = (("postcode", postcode), ("arrondissement", known.get("arrondissement", "")), ("department", department))
+            arrondissement = known.get("arrondissement", "")
+            tries = (("postcode", postcode), ("arrondissement", arrondissement), ("department", department))
             located, point = next(((key[0], means[key]) for key in tries if key in means), ("", None))
             if code in exact:
                 located, point = "commune", exact[code]

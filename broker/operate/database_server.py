@@ -39,9 +39,7 @@ class DatabaseServer:
 
 
 @contextmanager
-def running_postgres(
-    settings: Settings, *, attach: bool = True, durable: bool = True
-) -> Iterator[DatabaseServer]:
+def running_postgres(settings: Settings, *, attach: bool = True, durable: bool = True) -> Iterator[DatabaseServer]:
     """The database of these settings, running, its schema at head and its roles' passwords set.
 
     The embedded server is started, and ended with the block; where another courtier runs it already, the block joins
@@ -75,9 +73,7 @@ def running_postgres(
 
 
 def _embedded_urls(server: PostgresServer) -> dict[str, str]:
-    urls = {
-        role: server.url(role_name(role), server.state.secret(f"postgres-{role}")) for role in LOGIN_ROLES
-    }
+    urls = {role: server.url(role_name(role), server.state.secret(f"postgres-{role}")) for role in LOGIN_ROLES}
     return {"admin": server.admin_url, **urls}
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import traceback
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import IO
 
 
-def print_fault(error: BaseException, file: TextIO) -> None:
+def print_fault(error: BaseException, file: IO[str]) -> None:
     """Write time, type and places of an error. `COURTIER_DEBUG=1` adds messages, for a developer's machine."""
     if os.environ.get("COURTIER_DEBUG") == "1":
         traceback.print_exception(error, file=file)

@@ -23,9 +23,7 @@ _ONE_AT_A_TIME = 0x436F7572  # an advisory lock: two machines starting together 
 def _config() -> Config:
     found = importlib.util.find_spec("migrations")  # by name: the steps import the rooms, never the other way
     if found is None or found.origin is None:
-        raise Unavailable(
-            "The migrations folder is not beside broker/. Run make env again.", code="no_migrations"
-        )
+        raise Unavailable("The migrations folder is not beside broker/. Run make env again.", code="no_migrations")
     config = Config()
     config.set_main_option("script_location", str(Path(found.origin).parent).replace("%", "%%"))
     return config

@@ -19,9 +19,9 @@ _GRACE_SECONDS = 30.0
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: the child may not load libraries
 
 
-def die_with_parent(sign: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn` that has the kernel send `sign` to the child when its parent dies."""
-    parent = os.getpid()
+def die_with_parent(sign: signal.Signals, parent: int | None = None) -> Callable[[], None]:
+    """A `preexec_fn` that has the kernel send `sign` to the child when its parent (default: this process) dies."""
+    parent = os.getpid() if parent is None else parent
 
     def arm() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)

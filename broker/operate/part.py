@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,13 +22,13 @@ REPORT = "COURTIER_REPORT"
 
 @dataclass(frozen=True)
 class Part:
-    """What to run: `python -m broker.operate <kind>` as `account` with `environment`.
+    """What to run: `command` as `account` with `environment`.
 
-    `ready` tells whether it serves; without it a part counts as ready once started.
+    `ready` tells whether it serves; without it a part counts as ready once started. `where` is printed beside it.
     """
 
     name: str
-    kind: str
+    command: tuple[str, ...]
     environment: Mapping[str, str]
     account: Account
     umask: int = 0o077
@@ -57,7 +56,7 @@ class RunningPart:
         log = open_log(self.log)
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "broker.operate", self.part.kind],
+                self.part.command,
                 cwd="/",
                 env={**self.part.environment, PARENT: str(os.getpid()), REPORT: str(write)},
                 stdin=subprocess.DEVNULL,

@@ -190,10 +190,7 @@ class PostgresServer:
         process = Path("/proc") / str(pid)
         try:
             command = process.joinpath("cmdline").read_bytes()
-            return (
-                process.stat().st_uid == account.uid
-                and os.fsencode(self.state.root / "postgresql.conf") in command
-            )
+            return process.stat().st_uid == account.uid and os.fsencode(self.state.root / "postgresql.conf") in command
         except OSError:
             return False
 

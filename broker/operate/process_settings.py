@@ -48,13 +48,12 @@ def received_settings(kind: str) -> Settings:
     state_dir = os.environ.pop(STATE, "")
     urls = {role: os.environ.pop(_variable(role), "") for role in ROLES_OF[kind]}
     if state_dir:
-        settings = dataclasses.replace(
-            settings, instance=dataclasses.replace(settings.instance, state_dir=state_dir)
-        )
+        settings = dataclasses.replace(settings, instance=dataclasses.replace(settings.instance, state_dir=state_dir))
     return with_urls(settings, urls)
 
 
 def with_urls(settings: Settings, urls: Mapping[str, str]) -> Settings:
     """The settings with only these roles' addresses in `database` (keys `web`, `public`, `worker`)."""
-    only = {f"{role}_url": urls.get(role, "") for role in ("web", "public", "worker")}
-    return dataclasses.replace(settings, database=dataclasses.replace(settings.database, url="", **only))
+    web, public, worker = (urls.get(role, "") for role in ("web", "public", "worker"))
+    database = dataclasses.replace(settings.database, url="", web_url=web, public_url=public, worker_url=worker)
+    return dataclasses.replace(settings, database=database)

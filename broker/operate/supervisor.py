@@ -73,9 +73,7 @@ class Supervisor:
         self.check()
         if not self._ready.is_set():
             late = [run.part.name for run in self._running if not run.announced]
-            raise Unavailable(
-                f"Not ready after {READY_SECONDS:.0f} seconds: {', '.join(late)}. Their logs say why."
-            )
+            raise Unavailable(f"Not ready after {READY_SECONDS:.0f} seconds: {', '.join(late)}. Their logs say why.")
 
     def wait(self) -> None:
         """Block until something ends everything; raises its sentence. Signals reach the caller in between."""
@@ -105,9 +103,7 @@ class Supervisor:
         except CourtierError as error:
             self.failure = error
         except OSError as error:
-            self.failure = Unavailable(
-                f"A process could not be started: {error.strerror}.", code="process_start"
-            )
+            self.failure = Unavailable(f"A process could not be started: {error.strerror}.", code="process_start")
         finally:
             self._end_all()
             self._over.set()

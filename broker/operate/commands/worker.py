@@ -1,0 +1,20 @@
+"""Runs one worker: imports, snapshots, sending, feedback, billing."""
+
+from __future__ import annotations
+
+import click
+
+from broker.operate.alone import run_alone
+from broker.operate.cli import Invocation
+
+
+@click.command()
+@click.pass_obj
+def command(invocation: Invocation) -> None:
+    """Runs one worker: imports, snapshots, sending, feedback, billing.
+
+    For several machines; on one, courtier up runs everything. Ends in order on SIGTERM or Ctrl-C.
+
+    Example: courtier --config courtier.toml worker
+    """
+    run_alone("worker", invocation.settings)

@@ -1,0 +1,154 @@
+"""Everything that runs on one machine, put together: database, front, audience, workers, the door for returned mail."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from broker.kernel.errors import Unavailable
+from broker.kernel.settings import Settings
+from broker.operate.database_server import DatabaseServer, running_postgres
+from broker.operate.part import Part
+from broker.operate.process_settings import process_environment
+from broker.operate.service_users import Account, can_enter, can_run_code, own_account, system_account
+from broker.operate.state import State, make_folder
+from broker.operate.supervisor import Supervisor
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Who the front (web, mailin) and the workers (worker, audience) run as."""
+
+    front: Account
+    worker: Account
+
+    @property
+    def separate(self) -> bool:
+        """Whether one cannot read the other's keys."""
+        return self.front.uid != self.worker.uid
+
+
+@dataclass(frozen=True)
+class System:
+    """A running instance. `supervisor.check()` raises when something ended it."""
+
+    settings: Settings
+    server: DatabaseServer
+    accounts: Accounts
+    supervisor: Supervisor
+
+
+def choose_accounts(settings: Settings) -> Accounts:
+    """As root, users of their own where these can run the code; else the invoking user for both."""
+    own = own_account()
+    if own.uid != 0:
+        return Accounts(own, own)
+    front, worker = system_account("courtier-web"), system_account("courtier-worker")
+    root = State.of(settings).root
+    if all(can_enter(root, one) and can_run_code(one, settings.source) for one in (front, worker)):
+        return Accounts(front, worker)
+    return Accounts(own, own)
+
+
+def make_work_folders(settings: Settings, accounts: Accounts) -> None:
+    """The folders where processes leave files: each belongs to its writer, and to the one who must read it.
+
+    `uploads/`: sealed uploads, written by the front, read and destroyed by workers. `snapshots/`: workers only.
+    `run/`: the audience process's socket, which the front may reach but not list.
+    """
+    state = State.of(settings)
+    front, worker = accounts.front, accounts.worker
+    shared = accounts.separate
+    make_folder(state.root / "uploads", front, 0o2770 if shared else 0o700, group=worker.gid)
+    make_folder(state.root / "snapshots", worker, 0o700)
+    make_folder(state.root / "run", worker, 0o2710 if shared else 0o700, group=front.gid)
+
+
+def check_port_free(host: str, port: int, setting: str) -> None:
+    """Refuse with one sentence when somebody listens there already, or we may not. Port 0 is always free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                why, code = "is in use by another program. Stop that one", "port_in_use"
+            elif error.errno == errno.EACCES:
+                why, code = "is kept for root by this system. Put a reverse proxy before Courtier", "port_refused"
+            else:
+                why, code = f"cannot be listened on ({error.strerror}). Check the address", "port_refused"
+            raise Unavailable(f"{host}:{port} {why}, or set {setting} to another.", code=code, field=setting) from None
+
+
+def parts_of(settings: Settings, server: DatabaseServer, accounts: Accounts, *, web: bool = True) -> list[Part]:
+    """The processes of one machine. Without `web` only those behind it (a demo that does not serve)."""
+
+    def part(name: str, kind: str, account: Account, umask: int, address: tuple[str, int] | None = None) -> Part:
+        scheme = "http" if kind == "web" else "smtp"
+        where = f"{scheme}://{address[0]}:{address[1]}" if address else ""
+        ready = (lambda: _listens(*address)) if address else None
+        environment = process_environment(kind, settings, server)
+        command = (sys.executable, "-m", "broker.operate", kind)
+        return Part(name, command, environment, account, umask if accounts.separate else 0o077, ready, where)
+
+    parts = [part("audience", "audience", accounts.worker, 0o007)]
+    parts += [
+        part(f"worker-{number}", "worker", accounts.worker, 0o077) for number in range(1, settings.worker.processes + 1)
+    ]
+    parts.append(part("mailin", "mailin", accounts.front, 0o077, (settings.mailin.host, settings.mailin.port)))
+    if web:
+        parts.append(part("web", "web", accounts.front, 0o007, (settings.web.host, settings.web.port)))
+    return parts
+
+
+def _listens(host: str, port: int) -> bool:
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    try:
+        socket.create_connection((target, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def running_system(settings: Settings, say: Say, *, web: bool = True) -> Iterator[System]:
+    """Start everything, yield once all is ready, and end everything with the block. For the main thread."""
+    if web:
+        check_port_free(settings.web.host, settings.web.port, "web.port")
+    check_port_free(settings.mailin.host, settings.mailin.port, "mailin.port")
+    with ending_on_signals(), running_postgres(settings, attach=False) as server:
+        say(f"{'database':<10} {'embedded, at schema head' if server.embedded else 'as set in database.url'}")
+        accounts = choose_accounts(settings)
+        make_work_folders(settings, accounts)
+        parts = parts_of(settings, server, accounts, web=web)
+        with Supervisor(parts, State.of(settings).log, server=server.embedded, say=say) as supervisor:
+            yield System(settings, server, accounts, supervisor)
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Within the block SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; more are ignored while all ends."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The pages, in French and English: one file per noun, on the verbs of `broker`."""
