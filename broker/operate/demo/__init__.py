@@ -1,0 +1,1 @@
+"""The demo: the whole main job on a fresh instance, through the doors that users use."""
