@@ -22,6 +22,10 @@ COPIES = {
     "uplot/dist/uPlot.iife.min.js": "uplot/uPlot.iife.min.js",
     "uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
 }
+FONTS = {  # the Latin subset: French and English
+    "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2": "fonts/source-sans-3.woff2",
+    "@fontsource-variable/source-serif-4/files/source-serif-4-latin-wght-normal.woff2": "fonts/source-serif-4.woff2",
+}
 
 
 class SetupError(RuntimeError):
@@ -70,6 +74,11 @@ def copy_assets(packages: Path, project: Path) -> None:
         # the source maps are not served: browsers would ask for them in vain
         text = re.sub(r"(?m)^\s*(//|/\*)[#@] sourceMappingURL=.*$", "", text)
         place.write_text(text, encoding="utf-8")
+        _copy_notice(packages, source, place.parent)
+    for source, target in FONTS.items():
+        place = fresh / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(packages / source, place)
         _copy_notice(packages, source, place.parent)
     _copy_icons(packages / "@tabler" / "icons", project / "setup" / "icons.txt", fresh)
     shutil.rmtree(vendor, ignore_errors=True)
