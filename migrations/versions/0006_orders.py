@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.protect import protect
+from migrations.protect import definer, protect
 
 revision = "0006"
 down_revision = "0005"
@@ -40,16 +40,19 @@ CREATE TABLE creative_link (
 );
 
 -- The state table of an order is data; broker/rentals/model.py holds the same rows and a test compares them.
+-- `parties` are those who may make the step from the front; an empty list is a step of workers alone.
 CREATE TABLE order_transition (
-  from_state text NOT NULL, to_state text NOT NULL, PRIMARY KEY (from_state, to_state)
+  from_state text NOT NULL, to_state text NOT NULL, parties text[] NOT NULL, PRIMARY KEY (from_state, to_state)
 );
 INSERT INTO order_transition VALUES
-  ('quote', 'ordered'), ('quote', 'expired'), ('quote', 'cancelled'),
-  ('ordered', 'approved'), ('ordered', 'refused'), ('ordered', 'cancelled'), ('ordered', 'expired'),
-  ('approved', 'paid'), ('approved', 'on_credit'), ('approved', 'cancelled'),
-  ('paid', 'scheduled'), ('on_credit', 'scheduled'), ('paid', 'cancelled'), ('on_credit', 'cancelled'),
-  ('scheduled', 'sending'), ('scheduled', 'cancelled'),
-  ('sending', 'sent'), ('sending', 'cancelled'), ('sent', 'settled');
+  ('quote', 'ordered', '{advertiser}'), ('quote', 'cancelled', '{advertiser}'), ('quote', 'expired', '{}'),
+  ('ordered', 'approved', '{owner}'), ('ordered', 'refused', '{owner}'), ('ordered', 'cancelled', '{advertiser}'),
+  ('ordered', 'expired', '{}'),
+  ('approved', 'paid', '{}'), ('approved', 'on_credit', '{}'), ('approved', 'cancelled', '{advertiser,owner}'),
+  ('paid', 'scheduled', '{}'), ('on_credit', 'scheduled', '{}'), ('paid', 'cancelled', '{}'),
+  ('on_credit', 'cancelled', '{}'),
+  ('scheduled', 'sending', '{}'), ('scheduled', 'cancelled', '{advertiser,owner}'),
+  ('sending', 'sent', '{}'), ('sending', 'cancelled', '{advertiser,owner}'), ('sent', 'settled', '{}');
 
 CREATE TABLE rental_order (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -57,10 +60,12 @@ CREATE TABLE rental_order (
   advertiser_id bigint NOT NULL REFERENCES organisation,
   owner_id bigint NOT NULL REFERENCES organisation,
   card_id bigint NOT NULL REFERENCES data_card,
+  card_code text NOT NULL, card_title text NOT NULL,   -- as quoted: a retired card is no longer readable
   base_id bigint NOT NULL REFERENCES base,
   segment_id bigint NOT NULL REFERENCES segment,
   creative_id bigint REFERENCES creative,
-  state text NOT NULL DEFAULT 'quote',
+  state text NOT NULL DEFAULT 'quote' CHECK (state IN ('quote', 'ordered', 'approved', 'refused', 'paid', 'on_credit',
+    'scheduled', 'sending', 'sent', 'settled', 'cancelled', 'expired')),
   volume integer NOT NULL CHECK (volume > 0),
   select_rule_text text NOT NULL DEFAULT '',
   select_rule jsonb,                        -- the advertiser's selects, in the card's list
@@ -81,16 +86,68 @@ CREATE TABLE rental_order (
 CREATE INDEX rental_order_advertiser ON rental_order (advertiser_id, id);
 CREATE INDEX rental_order_owner ON rental_order (owner_id, id);
 
-CREATE FUNCTION check_order_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+-- What a quote needs of a card that its advertiser may not read: owner, base and segment, and whether it is still offered.
+CREATE FUNCTION card_terms(p_code text)
+RETURNS TABLE (card_id bigint, owner_id bigint, base_id bigint, segment_id bigint, state text, title text,
+               size_shown bigint, base_price_micros bigint, minimum_order integer, selects jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT id, org_id, base_id, segment_id, state, title, size_shown, base_price_micros, minimum_order, selects
+  FROM data_card WHERE code = p_code
+$$;
+
+-- A new order names the card's own owner, base and segment, whatever the writer says.
+CREATE FUNCTION check_order_start() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
-  IF NEW.state <> OLD.state AND NOT EXISTS (
-      SELECT 1 FROM order_transition WHERE from_state = OLD.state AND to_state = NEW.state) THEN
-    RAISE EXCEPTION 'an order cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation',
-      CONSTRAINT = 'order_transition';
+  IF NOT EXISTS (SELECT 1 FROM data_card c WHERE c.id = NEW.card_id AND c.state = 'published'
+                 AND (c.org_id, c.base_id, c.segment_id) = (NEW.owner_id, NEW.base_id, NEW.segment_id)) THEN
+    RAISE EXCEPTION 'an order names a published card with its owner, base and segment'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'order_card';
   END IF;
-  IF (NEW.advertiser_id, NEW.owner_id, NEW.card_id) <> (OLD.advertiser_id, OLD.owner_id, OLD.card_id) THEN
-    RAISE EXCEPTION 'the parties of an order do not change' USING ERRCODE = 'check_violation';
+  IF NEW.state <> 'quote' THEN
+    RAISE EXCEPTION 'an order starts as a quote' USING ERRCODE = 'check_violation', CONSTRAINT = 'order_transition';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER order_start BEFORE INSERT ON rental_order FOR EACH ROW EXECUTE FUNCTION check_order_start();
+
+-- Runs with the writer's own rights: only so does it know whether the front or a worker writes.
+CREATE FUNCTION check_order_transition() RETURNS trigger LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+DECLARE
+  v_parties text[];
+BEGIN
+  IF NEW.state <> OLD.state THEN
+    SELECT parties INTO v_parties FROM order_transition WHERE from_state = OLD.state AND to_state = NEW.state;
+    IF v_parties IS NULL THEN
+      RAISE EXCEPTION 'an order cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation',
+        CONSTRAINT = 'order_transition';
+    END IF;
+    IF current_user = 'courtier_web'
+       AND NOT coalesce('owner' = ANY (v_parties) AND app_org() = OLD.owner_id, false)
+       AND NOT coalesce('advertiser' = ANY (v_parties) AND app_org() = OLD.advertiser_id, false) THEN
+      RAISE EXCEPTION 'this party cannot take an order from % to %', OLD.state, NEW.state
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'order_party';
+    END IF;
+    IF NEW.state = 'ordered' AND NOT EXISTS (
+        SELECT 1 FROM creative c WHERE c.id = NEW.creative_id AND c.org_id = NEW.advertiser_id AND c.state = 'signed') THEN
+      RAISE EXCEPTION 'an order needs a signed creative of its advertiser'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'order_creative';
+    END IF;
+  END IF;
+  IF NEW.creative_id IS DISTINCT FROM OLD.creative_id AND OLD.state <> 'quote' THEN
+    RAISE EXCEPTION 'the creative of a placed order does not change'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'order_creative';
+  END IF;
+  IF (NEW.code, NEW.advertiser_id, NEW.owner_id, NEW.card_id, NEW.base_id, NEW.segment_id, NEW.volume,
+      NEW.select_rule_text, NEW.price_micros, NEW.commission_bp, NEW.vat_bp, NEW.contract_role, NEW.net_cents,
+      NEW.vat_cents)
+     IS DISTINCT FROM
+     (OLD.code, OLD.advertiser_id, OLD.owner_id, OLD.card_id, OLD.base_id, OLD.segment_id, OLD.volume,
+      OLD.select_rule_text, OLD.price_micros, OLD.commission_bp, OLD.vat_bp, OLD.contract_role, OLD.net_cents,
+      OLD.vat_cents) THEN
+    RAISE EXCEPTION 'the parties and terms of an order do not change'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'order_terms';
   END IF;
   NEW.updated_at := app_now();
   RETURN NEW;
@@ -140,6 +197,51 @@ CREATE TABLE participation_send (
   picked_by bigint,
   created_at timestamptz NOT NULL DEFAULT app_now()
 );
+CREATE INDEX participation_send_of ON participation_send (participation_id);
+
+-- Both tables copy their parties from the row above, for the policies: the copy must be true.
+CREATE FUNCTION check_participation() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM programme p WHERE p.id = NEW.programme_id AND p.advertiser_id = NEW.advertiser_id)
+     OR NOT EXISTS (SELECT 1 FROM base b WHERE b.id = NEW.base_id AND b.org_id = NEW.owner_id) THEN
+    RAISE EXCEPTION 'a participation joins a base of the owner to a programme of the advertiser'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_parties';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER participation_parties BEFORE INSERT OR UPDATE ON participation
+  FOR EACH ROW EXECUTE FUNCTION check_participation();
+
+CREATE FUNCTION check_participation_send() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM participation p JOIN segment s ON s.base_id = p.base_id AND s.id = NEW.segment_id
+                 WHERE p.id = NEW.participation_id AND p.owner_id = NEW.owner_id
+                 AND p.advertiser_id = NEW.advertiser_id) THEN
+    RAISE EXCEPTION 'a send takes a segment of the base that joined'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_parties';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER participation_parties BEFORE INSERT OR UPDATE ON participation_send
+  FOR EACH ROW EXECUTE FUNCTION check_participation_send();
+
+-- The name of the other party, for whoever shares an order (placed, not merely quoted) or an affiliate offer with it.
+CREATE FUNCTION party_name(p_org bigint) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT o.name FROM organisation o WHERE o.id = p_org AND (
+    o.id = app_org() OR app_staff() OR app_role() = 'system'
+    OR EXISTS (SELECT 1 FROM rental_order r WHERE r.state <> 'quote'
+               AND (r.owner_id, r.advertiser_id) IN ((o.id, app_org()), (app_org(), o.id)))
+    OR EXISTS (SELECT 1 FROM participation p
+               WHERE (p.owner_id, p.advertiser_id) IN ((o.id, app_org()), (app_org(), o.id)))
+    OR (app_role() = 'owner' AND EXISTS (
+               SELECT 1 FROM programme g WHERE g.advertiser_id = o.id AND g.state = 'open')))
+$$;
+
+-- A picked send becomes a mailing in a worker: the front has no right to write mailings.
+INSERT INTO jobs.kind VALUES ('schedule_participation_send', 'mailing') ON CONFLICT DO NOTHING;
 """
 
 PARTY = "owner_id = app_org() OR advertiser_id = app_org()"
@@ -164,25 +266,37 @@ def upgrade() -> None:
         web="SELECT, INSERT, DELETE",
     )
     protect("order_transition", using="true", web="SELECT")
-    protect("rental_order", using=f"{PARTY} OR app_staff()", web="SELECT, INSERT, UPDATE")
+    # A quote is the advertiser's alone; its owner sees it once it is ordered. Terms are written once.
+    protect(
+        "rental_order",
+        using="advertiser_id = app_org() OR (owner_id = app_org() AND state <> 'quote') OR app_staff()",
+        check="advertiser_id = app_org() OR owner_id = app_org()",
+        web="SELECT, INSERT, UPDATE (state, creative_id, refusal)",
+    )
+    op.execute(
+        "CREATE POLICY advertiser_orders ON rental_order AS RESTRICTIVE FOR INSERT TO courtier_web"
+        " WITH CHECK (advertiser_id = app_org() AND app_role() = 'advertiser')"
+    )
     protect(
         "programme",
         using="advertiser_id = app_org() OR app_staff() OR (state = 'open' AND app_role() = 'owner')",
         check="advertiser_id = app_org()",
-        web="SELECT, INSERT, UPDATE",
+        web="SELECT, INSERT, UPDATE (state, title, description)",
     )
     protect(
         "participation",
         using=f"{PARTY} OR app_staff()",
         check="owner_id = app_org()",
-        web="SELECT, INSERT, UPDATE",
+        web="SELECT, INSERT, UPDATE (state)",
     )
     protect(
         "participation_send",
         using=f"{PARTY} OR app_staff()",
-        check="owner_id = app_org()",
-        web="SELECT, INSERT, UPDATE",
+        check="owner_id = app_org() AND state IN ('picked', 'withdrawn')",
+        web="SELECT, INSERT, UPDATE (state)",
     )
+    definer("card_terms(text)", to="courtier_web, courtier_worker")
+    definer("party_name(bigint)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 
 
@@ -191,4 +305,8 @@ def downgrade() -> None:
         "DROP TABLE participation_send, participation, programme, rental_order, order_transition, creative_link,"
         " creative CASCADE"
     )
-    op.execute("DROP FUNCTION check_order_transition()")
+    op.execute("DELETE FROM jobs.kind WHERE kind = 'schedule_participation_send'")
+    op.execute(
+        "DROP FUNCTION check_order_transition(), check_order_start(), check_participation(),"
+        " check_participation_send(), card_terms(text), party_name(bigint)"
+    )

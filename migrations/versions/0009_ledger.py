@@ -19,6 +19,9 @@ CREATE TABLE ledger_account (
 INSERT INTO ledger_account VALUES
   ('401', 'Fournisseurs', 'Suppliers'), ('411', 'Clients', 'Customers'),
   ('4191', 'Clients, avances et acomptes reçus', 'Advances received from customers'),
+  ('4197', 'Clients, autres avoirs', 'Credit notes owed to customers'),
+  ('4452', 'TVA due intracommunautaire', 'Self-assessed VAT due'),
+  ('445662', 'TVA déductible intracommunautaire', 'Self-assessed input VAT'),
   ('44564', 'TVA déductible en attente', 'Input VAT awaiting payment'),
   ('44566', 'TVA déductible', 'Input VAT'), ('44571', 'TVA collectée', 'Output VAT'),
   ('44574', 'TVA collectée en attente', 'Output VAT awaiting collection'),
@@ -81,8 +84,8 @@ CREATE CONSTRAINT TRIGGER posting_balanced AFTER INSERT ON ledger_posting DEFERR
 
 CREATE FUNCTION check_period_open() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF EXISTS (SELECT 1 FROM ledger_period WHERE month = date_trunc('month', NEW.day)::date AND state = 'locked') THEN
-    RAISE EXCEPTION 'the period of % is locked', NEW.day USING ERRCODE = 'check_violation', CONSTRAINT = 'period_open';
+  IF EXISTS (SELECT 1 FROM ledger_period WHERE month = date_trunc('month', NEW.day)::date AND state <> 'open') THEN
+    RAISE EXCEPTION 'the period of % is closed', NEW.day USING ERRCODE = 'check_violation', CONSTRAINT = 'period_open';
   END IF;
   RETURN NEW;
 END $$;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.protect import protect
+from migrations.protect import definer, protect
 
 revision = "0010"
 down_revision = "0009"
@@ -24,6 +24,7 @@ CREATE TABLE accrual (
   CHECK ((kind = 'send') = (gross_micros > 0)),
   FOREIGN KEY (dispatch_id, mailing_id, position) REFERENCES send
 );
+CREATE INDEX accrual_mailing ON accrual (mailing_id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON accrual FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE invoice_series (series text PRIMARY KEY, last integer NOT NULL DEFAULT 0);   -- continuous numbers
@@ -36,13 +37,20 @@ CREATE TABLE invoice (
   seller_id bigint NOT NULL REFERENCES organisation,
   buyer_id bigint NOT NULL REFERENCES organisation,
   order_id bigint REFERENCES rental_order,
+  mailing_id bigint REFERENCES mailing,
+  corrects_id bigint REFERENCES invoice,        -- a credit note names what it corrects
+  vat_bp integer NOT NULL,
+  language text NOT NULL DEFAULT 'fr' CHECK (language IN ('fr', 'en')),
   issued_on date NOT NULL, due_on date NOT NULL,
   net_cents bigint NOT NULL, vat_cents bigint NOT NULL, total_cents bigint NOT NULL,
   deposit_cents bigint NOT NULL DEFAULT 0,      -- already paid by a deposit, deducted from what is due
   currency text NOT NULL DEFAULT 'EUR',
-  pdf bytea,
+  pdf bytea NOT NULL,
   created_at timestamptz NOT NULL DEFAULT app_now(),
-  CHECK (total_cents = net_cents + vat_cents)
+  CHECK (total_cents = net_cents + vat_cents),
+  CHECK (net_cents >= 0 AND vat_cents >= 0 AND deposit_cents BETWEEN 0 AND total_cents),
+  CHECK ((kind = 'credit_note') = (corrects_id IS NOT NULL)),
+  UNIQUE (mailing_id, kind)                     -- a mailing is billed once to each side
 );
 CREATE INDEX invoice_seller ON invoice (seller_id);
 CREATE INDEX invoice_buyer ON invoice (buyer_id);
@@ -56,7 +64,7 @@ CREATE TABLE invoice_line (
   net_cents bigint NOT NULL,
   PRIMARY KEY (invoice_id, line)
 );
-CREATE TRIGGER append_only BEFORE DELETE ON invoice FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON invoice FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON invoice_line FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE payment (
@@ -72,6 +80,7 @@ CREATE TABLE payment (
   captured_at timestamptz
 );
 CREATE INDEX payment_advertiser ON payment (advertiser_id);
+CREATE UNIQUE INDEX payment_once ON payment (order_id) WHERE state IN ('pending', 'captured');
 
 CREATE TABLE webhook_event (
   id text PRIMARY KEY,                      -- the gateway's own id: one event is treated once
@@ -79,6 +88,31 @@ CREATE TABLE webhook_event (
   object_reference text NOT NULL,
   received_at timestamptz NOT NULL DEFAULT app_now(),
   processed_at timestamptz
+);
+
+-- The gateway's request carries no log-in: it may only store an event (whose signature the handler has checked) and
+-- have the payment that it names read again at the gateway.
+CREATE FUNCTION receive_webhook(p_event text, p_kind text, p_reference text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
+DECLARE v_payment bigint;
+BEGIN
+  INSERT INTO webhook_event (id, kind, object_reference) VALUES (p_event, p_kind, p_reference) ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN RETURN false; END IF;
+  SELECT id INTO v_payment FROM payment WHERE gateway_reference = p_reference;
+  IF v_payment IS NOT NULL THEN PERFORM jobs.enqueue('book_payment', v_payment); END IF;
+  RETURN v_payment IS NOT NULL;
+END $$;
+
+-- The local stand-in of the payment gateway: its own objects, as the gateway would keep them, in demo databases only.
+CREATE FUNCTION is_demo() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+$$ SELECT demo FROM shared_clock $$;
+CREATE TABLE fake_payment_intent (
+  id text PRIMARY KEY,
+  idempotency_key text NOT NULL UNIQUE,
+  params jsonb NOT NULL,
+  status text NOT NULL DEFAULT 'requires_payment_method'
+    CHECK (status IN ('requires_payment_method', 'succeeded', 'canceled')),
+  amount_received bigint NOT NULL DEFAULT 0
 );
 """
 
@@ -98,10 +132,21 @@ def upgrade() -> None:
         using="EXISTS (SELECT 1 FROM invoice i WHERE i.id = invoice_line.invoice_id)",
         web="SELECT",
     )
-    protect("payment", using="advertiser_id = app_org() OR app_staff()", web="SELECT, INSERT")
-    protect("webhook_event", using="true", web="INSERT")
+    protect(
+        "payment",
+        using="advertiser_id = app_org() OR app_staff()",
+        check="advertiser_id = app_org() AND state = 'pending' AND EXISTS (SELECT 1 FROM rental_order o"
+        " WHERE o.id = payment.order_id AND o.advertiser_id = app_org() AND o.state = 'approved'"
+        " AND o.net_cents + o.vat_cents = payment.amount_cents)",
+        web="SELECT, INSERT",
+    )
+    protect("webhook_event", using="false")
+    definer("receive_webhook(text, text, text)", to="courtier_web, courtier_worker")
+    definer("is_demo()", to="courtier_web, courtier_worker")
+    protect("fake_payment_intent", using="is_demo()", web="SELECT, INSERT, UPDATE (status, amount_received)")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE webhook_event, payment, invoice_line, invoice, invoice_series, accrual CASCADE")
+    op.execute("DROP TABLE fake_payment_intent, webhook_event, payment, invoice_line, invoice, invoice_series, accrual CASCADE")
+    op.execute("DROP FUNCTION receive_webhook(text, text, text), is_demo()")
