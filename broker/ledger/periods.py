@@ -1,0 +1,32 @@
+"""Months: open, soft-closed, locked. A locked month never reopens; the database refuses it as well."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict
+from broker.ledger import store
+
+PeriodState = Literal["open", "soft_closed", "locked"]
+
+
+def month_of(day: date) -> date:
+    """The first day of a day's month: how periods are named."""
+    return day.replace(day=1)
+
+
+def set_period(unit: UnitOfWork, day: date, state: PeriodState) -> None:
+    """Put the month of `day` into a state. Raises `Conflict` (`period_locked`) when it is locked already."""
+    unit.actor.require("accountant")
+    month = month_of(day)
+    store.lock_numbers(unit)  # no entry may slip into the month while it closes
+    before = store.period_state(unit, month)
+    if before == state:
+        return
+    if before == "locked":
+        raise Conflict(f"The period {month:%Y-%m} is locked and never reopens.", code="period_locked")
+    store.set_period(unit, month, state)
+    record(unit, "period." + state, "ledger_period", f"{month:%Y-%m}", before=before)

@@ -1,0 +1,149 @@
+"""The only place with the ledger's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from broker.kernel.database import UnitOfWork
+from broker.ledger.model import Entry, Line
+
+_ONE_NUMBER_AT_A_TIME = 7203809  # an advisory lock until the commit: a number given is a number used
+_SELECT = """
+SELECT id, journal, number, day, piece_ref, piece_day, label, currency, validated_at, reverses FROM ledger_entry
+"""
+
+
+def lock_numbers(unit: UnitOfWork) -> None:
+    """Wait until no other transaction is about to take the next number."""
+    unit.run("SELECT pg_advisory_xact_lock(:key)", key=_ONE_NUMBER_AT_A_TIME)
+
+
+def insert_entry(
+    unit: UnitOfWork,
+    *,
+    journal: str,
+    day: date,
+    piece_ref: str,
+    piece_day: date,
+    label: str,
+    key: str,
+    reverses: int | None,
+) -> Row[Any]:
+    """Insert an entry under the next number; the caller holds the lock and adds its lines."""
+    row = unit.one(
+        "INSERT INTO ledger_entry (journal, number, day, piece_ref, piece_day, label, idempotency_key, reverses)"
+        " VALUES (:journal, (SELECT coalesce(max(number), 0) + 1 FROM ledger_entry), :day, :piece_ref, :piece_day,"
+        " :label, :key, :reverses)"
+        " RETURNING id, journal, number, day, piece_ref, piece_day, label, currency, validated_at, reverses",
+        journal=journal,
+        day=day,
+        piece_ref=piece_ref,
+        piece_day=piece_day,
+        label=label,
+        key=key,
+        reverses=reverses,
+    )
+    assert row is not None
+    return row
+
+
+def insert_lines(unit: UnitOfWork, entry_id: int, lines: Sequence[Line]) -> None:
+    """Insert an entry's postings, numbered from 1."""
+    unit.run_many(
+        "INSERT INTO ledger_posting (entry_id, line, account, org_id, debit_cents, credit_cents)"
+        " VALUES (:entry_id, :line, :account, :org_id, :debit, :credit)",
+        [
+            {
+                "entry_id": entry_id,
+                "line": number,
+                "account": line.account,
+                "org_id": line.org_id,
+                "debit": line.debit_cents,
+                "credit": line.credit_cents,
+            }
+            for number, line in enumerate(lines, start=1)
+        ],
+    )
+
+
+def entry_by_key(unit: UnitOfWork, key: str) -> Entry | None:
+    """The entry posted under an idempotency key."""
+    row = unit.one(_SELECT + "WHERE idempotency_key = :key", key=key)
+    return None if row is None else _with_lines(unit, [row])[0]
+
+
+def entry_by_id(unit: UnitOfWork, entry_id: int) -> Entry | None:
+    """One entry with its lines."""
+    row = unit.one(_SELECT + "WHERE id = :id", id=entry_id)
+    return None if row is None else _with_lines(unit, [row])[0]
+
+
+def period_state(unit: UnitOfWork, month: date) -> str:
+    """`open`, `soft_closed` or `locked`; a month without a row is open."""
+    state = unit.scalar("SELECT state FROM ledger_period WHERE month = :month", month=month)
+    return "open" if state is None else str(state)
+
+
+def set_period(unit: UnitOfWork, month: date, state: str) -> None:
+    """Write a month's state."""
+    unit.run(
+        "INSERT INTO ledger_period (month, state) VALUES (:month, :state)"
+        " ON CONFLICT (month) DO UPDATE SET state = excluded.state",
+        month=month,
+        state=state,
+    )
+
+
+def count_entries(unit: UnitOfWork) -> int:
+    """How many entries there are."""
+    return int(unit.scalar("SELECT count(*) FROM ledger_entry"))
+
+
+def entries_page(unit: UnitOfWork, size: int, offset: int) -> list[Entry]:
+    """Entries, the newest first."""
+    rows = unit.all(
+        _SELECT + "ORDER BY number DESC LIMIT :size OFFSET :offset",
+        size=size,
+        offset=offset,
+    )
+    return _with_lines(unit, rows)
+
+
+def balance(unit: UnitOfWork, account: str, org_id: int | None) -> int:
+    """Debits minus credits of an account in cents, of one auxiliary when `org_id` is given."""
+    return int(
+        unit.scalar(
+            "SELECT coalesce(sum(debit_cents - credit_cents), 0) FROM ledger_posting"
+            " WHERE account = :account AND (CAST(:org_id AS bigint) IS NULL OR org_id = :org_id)",
+            account=account,
+            org_id=org_id,
+        )
+    )
+
+
+def journal_rows(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
+    """Every posting of entries dated in the period with its labels, by entry number and line, read as a stream."""
+    statement = text(
+        "SELECT e.journal, j.label_fr AS journal_label, e.number, e.day, p.account, a.label_fr AS account_label,"
+        " o.code AS org_code, o.name AS org_name, e.piece_ref, e.piece_day, e.label, p.debit_cents, p.credit_cents,"
+        " CAST(e.validated_at AT TIME ZONE 'Europe/Paris' AS date) AS validated_on, p.line"
+        " FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id JOIN ledger_journal j ON j.code = e.journal"
+        " JOIN ledger_account a ON a.number = p.account LEFT JOIN organisation o ON o.id = p.org_id"
+        " WHERE e.day BETWEEN :first AND :last ORDER BY e.number, p.line"
+    )
+    yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 2000})
+
+
+def _with_lines(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> list[Entry]:
+    lines: dict[int, list[Line]] = {row.id: [] for row in rows}
+    for line in unit.all(
+        "SELECT entry_id, account, debit_cents, credit_cents, org_id FROM ledger_posting"
+        " WHERE entry_id = ANY (:ids) ORDER BY entry_id, line",
+        ids=list(lines),
+    ):
+        lines[line.entry_id].append(Line(line.account, line.debit_cents, line.credit_cents, line.org_id))
+    return [Entry(**row._mapping, lines=tuple(lines[row.id])) for row in rows]
