@@ -1,0 +1,56 @@
+"""Create a user."""
+
+from __future__ import annotations
+
+import re
+
+from broker.accounts import store
+from broker.accounts.model import ROLES_OF_KIND, Language, User, UserRole
+from broker.accounts.secrets import hash_password
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
+
+
+def create_user(
+    unit: UnitOfWork,
+    org_code: str,
+    email: str,
+    name: str,
+    role: UserRole,
+    password: str,
+    language: Language = "fr",
+) -> User:
+    """Create a person who logs in for an organisation; the role must suit the organisation's kind."""
+    unit.actor.require("broker")
+    organisation = store.organisation_of(unit, org_code)
+    if organisation is None:
+        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    allowed = ROLES_OF_KIND[organisation.kind]
+    if role not in allowed:
+        raise InvalidInput(
+            f"A user of this organisation ({organisation.kind}) is {' or '.join(sorted(allowed))}, not {role}.",
+            code="bad_role",
+            field="role",
+        )
+    email = email.strip().lower()
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise InvalidInput("This is not an e-mail address.", code="bad_email", field="email")
+    try:
+        user = store.add_user(
+            unit,
+            {
+                "org_id": organisation.id,
+                "email": email,
+                "name": name.strip(),
+                "role": role,
+                "password_hash": hash_password(password),
+                "language": language,
+            },
+        )
+    except Conflict as error:
+        if error.details.get("constraint") == "app_user_email_key":
+            raise Conflict("Somebody logs in with this address already.", code="email_taken", field="email") from None
+        raise
+    record(unit, "user.created", "app_user", user.id, organisation=organisation.code, role=role)
+    return user

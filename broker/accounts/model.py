@@ -1,0 +1,85 @@
+"""Organisations, users, sessions, API keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from broker.kernel.actor import Actor
+
+OrganisationKind = Literal["owner", "advertiser", "broker"]
+UserRole = Literal["owner", "advertiser", "broker", "accountant"]
+Language = Literal["fr", "en"]
+
+# Who may log in for whom: the accountant works for the broker.
+ROLES_OF_KIND: dict[OrganisationKind, frozenset[UserRole]] = {
+    "owner": frozenset({"owner"}),
+    "advertiser": frozenset({"advertiser"}),
+    "broker": frozenset({"broker", "accountant"}),
+}
+LEGAL_FIELDS = ("siren", "vat_number", "street", "postcode", "city", "country", "language", "sector", "vat_due")
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A base owner, an advertiser or the broker."""
+
+    id: int
+    code: str
+    kind: OrganisationKind
+    name: str
+    siren: str | None
+    vat_number: str | None
+    street: str | None
+    postcode: str | None
+    city: str | None
+    country: str
+    language: Language
+    sector: str | None
+    vat_due: Literal["receipt", "invoice"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who logs in. The password is kept as an argon2id hash only, and not here."""
+
+    id: int
+    org_id: int
+    email: str
+    name: str
+    role: UserRole
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A fresh session: `token` goes into the cookie and is kept nowhere; `csrf` goes into forms."""
+
+    token: str
+    csrf: str
+    actor: Actor
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """Who a session's cookie stands for."""
+
+    actor: Actor
+    name: str
+    org_name: str
+    language: Language
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of a program. The secret was shown once; a SHA-256 of it is kept."""
+
+    id: int
+    prefix: str
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None

@@ -1,0 +1,44 @@
+"""The only queries of the audit."""
+
+from __future__ import annotations
+
+from broker.kernel.database import UnitOfWork
+
+# Each entry must follow its predecessor (number and hash) and carry the hash of its own content. One pass in the
+# database, in order; `clean` counts nothing before the first fault, whose number is the smallest found.
+VERIFY = """
+WITH chain AS (
+  SELECT id, hash,
+         id = coalesce(lag(id) OVER w, 0) + 1
+         AND previous_hash = coalesce(lag(hash) OVER w, ''::bytea)
+         AND hash = audit_hash(previous_hash, id, at, org_id, user_id, actor_role, action, object_kind, object_id,
+                               detail) AS fits
+  FROM audit_entry WINDOW w AS (ORDER BY id))
+SELECT count(*) AS entries, min(id) FILTER (WHERE fits IS NOT TRUE) AS broken_at,
+       coalesce((SELECT encode(hash, 'hex') FROM audit_entry ORDER BY id DESC LIMIT 1), '') AS head
+FROM chain
+"""
+
+
+def append(unit: UnitOfWork, action: str, object_kind: str, object_id: str, detail: str) -> None:
+    """Add an entry through the one function that may; `detail` is JSON text."""
+    unit.run(
+        "SELECT append_audit(:action, :kind, :object_id, CAST(:detail AS jsonb))",
+        action=action,
+        kind=object_kind,
+        object_id=object_id,
+        detail=detail,
+    )
+
+
+def verify(unit: UnitOfWork) -> tuple[int, int | None, str]:
+    """(entries, first that does not fit, newest hash)."""
+    row = unit.one(VERIFY)
+    assert row is not None
+    return row.entries, row.broken_at, row.head
+
+
+def hash_of(unit: UnitOfWork, entry: int) -> str | None:
+    """The hash of one entry in hexadecimal."""
+    found: str | None = unit.scalar("SELECT encode(hash, 'hex') FROM audit_entry WHERE id = :entry", entry=entry)
+    return found
