@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.kernel.errors import CourtierError
+from broker.kernel.errors import CourtierError, SettingsError
 from broker.operate.postgres_server import open_log
 from broker.operate.service_users import Account
 
@@ -94,7 +94,8 @@ class RunningPart:
         if not raw:
             return None
         told = json.loads(raw)
-        return CourtierError(told["sentence"], code=told["code"], field=told["field"])
+        kind = SettingsError if told["settings"] else CourtierError
+        return kind(told["sentence"], code=told["code"], field=told["field"])
 
     def signal(self, sign: signal.Signals) -> None:
         """Send a signal to the process, or SIGKILL to its whole session."""
@@ -111,6 +112,7 @@ def report_to_parent(error: CourtierError) -> None:
     """From within a part: hand the sentence to the supervisor, where there is one."""
     handle = os.environ.get(REPORT)
     if handle:
-        told = {"code": error.code, "sentence": error.sentence, "field": error.field}
+        told: dict[str, object] = {"code": error.code, "sentence": error.sentence, "field": error.field}
+        told["settings"] = isinstance(error, SettingsError)
         with suppress(OSError):
             os.write(int(handle), json.dumps(told).encode())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from broker.kernel.errors import CourtierError, Unavailable
+from broker.kernel.errors import CourtierError, SettingsError, Unavailable
 from broker.operate.part import Part, RunningPart
 from broker.operate.postgres_server import PostgresServer
 
@@ -21,6 +21,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 STEADY_SECONDS = 60.0  # a part that ran this long starts its back-off anew
 STOP_SECONDS = 25.0
 READY_SECONDS = 60.0
+SETTLED_SECONDS = 1.0  # a part without a door of its own counts as ready after this long
 
 
 def wait_before_restart(failures: int) -> float:
@@ -115,17 +116,23 @@ class Supervisor:
             return
         if run.ended():
             self._after_end(run)
-        elif not run.announced and (run.part.ready is None or run.part.ready()):
+        elif not run.announced and self._serves(run):
             run.announced = True
             self._say(f"{run.part.name:<10} {run.part.where or 'running'}")
+
+    @staticmethod
+    def _serves(run: RunningPart) -> bool:
+        if run.part.ready is not None:
+            return run.part.ready()
+        return time.monotonic() - run.started > SETTLED_SECONDS
 
     def _after_end(self, run: RunningPart) -> None:
         assert run.process is not None
         status, reason = run.process.returncode, run.reason()
         steady = time.monotonic() - run.started > STEADY_SECONDS
         run.process = None
-        # A refusal at the first start is a matter of settings: starting again would only hide it.
-        if reason is not None and not run.announced:
+        # A refusal at the first start, or of the settings: starting again would only hide it.
+        if isinstance(reason, SettingsError) or (reason is not None and not run.announced):
             raise reason
         run.failures = 1 if steady else run.failures + 1
         wait = wait_before_restart(run.failures)
