@@ -1,0 +1,154 @@
+"""One mail for one person, from a compiled template: slots, tokens, headers, signature.
+
+The same send always gives the same bytes for the same date: tokens and Message-ID derive from the send.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from broker.delivery.encode import display_name, header_text, quoted_value, unfolded
+from broker.delivery.sign import DkimSigner
+from broker.delivery.template import Slot, Template, merge_value
+from broker.delivery.transport import Letter
+from broker.mailings.slots import MERGE_TAGS, SLOT
+from broker.vault.keyring import FrontKeys
+from broker.vault.tokens import make_token
+
+# What may stand in RCPT TO and To: nothing that could end the line or the angle brackets. ASCII only: SMTPUTF8 is not
+# offered by every relay on the way.
+_DELIVERABLE = re.compile(r"[!-;=?A-~]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all mails of a mailing share in their headers."""
+
+    dispatch_id: int
+    mailing_id: int
+    mailing_code: str
+    base_code: str
+    kind: str
+    subject: str
+    from_name: str
+    sending_domain: str
+    bounce_domain: str
+    public_url: str
+
+
+class Composer:
+    """Composes the mails of one mailing; made once, then called for each recipient."""
+
+    def __init__(self, front: FrontKeys, signer: DkimSigner, envelope: Envelope, template: Template) -> None:
+        self._front = front
+        self._signer = signer
+        self._envelope = envelope
+        self._template = template
+        self._body_start = hashlib.sha256(template.pieces[0])
+        self._subject = None if _has_tags(envelope.subject) else header_text(envelope.subject, 9)
+        self._date: tuple[datetime, bytes, int] | None = None
+        name, domain = display_name(envelope.from_name), envelope.sending_domain
+        sender = b"%b\r\n <%b@%b>" % (name, envelope.base_code.encode(), domain.encode())
+        list_id = f"<{envelope.base_code}.{domain}>".encode()
+        feedback = f"{envelope.mailing_code}:{envelope.base_code}:{envelope.kind}:courtier".encode()
+        content = f'multipart/alternative;\r\n boundary="{template.boundary}"'.encode()
+        self._before = [(b"From", sender)]
+        self._after = [
+            (b"List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
+            (b"Feedback-ID", feedback),
+            (b"MIME-Version", b"1.0"),
+            (b"Content-Type", content),
+        ]
+        self._list_id = list_id
+        self._raw = _format(self._fields(), canonical=False)
+        self._canonical = _format(self._fields(), canonical=True)
+
+    def _fields(self) -> list[tuple[bytes, bytes | None]]:
+        """All fields in the order they are signed; None is filled for each person."""
+        return [
+            *self._before, (b"To", None), (b"Subject", None), (b"Date", None), (b"Message-ID", None),
+            (b"List-Id", self._list_id), (b"List-Unsubscribe", None), *self._after,
+        ]  # fmt: skip
+
+    def compose(self, position: int, person: dict[str, str], date: datetime) -> Letter | None:
+        """The signed mail of one recipient, or None where the address cannot be written to."""
+        address = person["email"]
+        if _DELIVERABLE(address) is None:
+            return None
+        envelope, front = self._envelope, self._front
+        send = (envelope.dispatch_id, envelope.mailing_id, position)
+        leave = make_token(front, "leave", *send)
+        values = self._slot_values(send, leave, person)
+        pieces = list(self._template.pieces)
+        for (index, _), value in zip(self._template.slots, values, strict=True):
+            pieces[index] = value
+        rest = b"".join(pieces[1:])
+        digest = self._body_start.copy()
+        digest.update(rest)
+        date_text, timestamp = self._dated(date)
+        subject = self._subject
+        if subject is None:
+            subject = header_text(_fill(envelope.subject, person), 9)
+        to = address.encode("ascii")
+        filled = (
+            b"<%b>" % to,
+            subject,
+            date_text,
+            f"<{make_token(front, 'message', *send)}@{envelope.sending_domain}>".encode(),
+            f"<{envelope.public_url}/u/{leave}>,\r\n <mailto:u-{leave}@{envelope.bounce_domain}>".encode(),
+        )
+        canonical = self._canonical % tuple(map(unfolded, filled))
+        signature = self._signer.header(canonical, digest.digest(), timestamp)
+        raw = b"%b%b\r\n%b%b" % (signature, self._raw % filled, self._template.pieces[0], rest)
+        bounce = f"b-{make_token(front, 'bounce', *send)}@{envelope.bounce_domain}"
+        return Letter(bounce.encode(), to, raw)
+
+    def _slot_values(self, send: tuple[int, int, int], leave: str, person: dict[str, str]) -> list[bytes]:
+        tokens = {number: make_token(self._front, "click", *send, number).encode() for number in self._template.links}
+        left = leave.encode()
+        return [self._value(slot, tokens, left, person) for _, slot in self._template.slots]
+
+    @staticmethod
+    def _value(slot: Slot, tokens: dict[int, bytes], leave: bytes, person: dict[str, str]) -> bytes:
+        if slot.kind == "link":
+            return tokens[slot.link]
+        if slot.kind == "leave":
+            return leave
+        return quoted_value(merge_value(slot, person))
+
+    def _dated(self, date: datetime) -> tuple[bytes, int]:
+        """The Date field's value and its seconds; the same for a whole batch, so kept."""
+        if self._date is None or self._date[0] != date:
+            self._date = (date, format_datetime(date).encode("ascii"), int(date.timestamp()))
+        return self._date[1], self._date[2]
+
+
+def _has_tags(subject: str) -> bool:
+    return any(match[1] in MERGE_TAGS for match in SLOT.finditer(subject))
+
+
+def _fill(text: str, person: dict[str, str]) -> str:
+    """Merge tags of a subject line, as plain text."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in MERGE_TAGS:
+            return match[0]
+        return merge_value(Slot(MERGE_TAGS[match[1]], default=(match[2] or "").strip()), person)
+
+    return SLOT.sub(value, text)
+
+
+def _format(fields: list[tuple[bytes, bytes | None]], *, canonical: bool) -> bytes:
+    """A bytes format of header fields with `%b` for each value that differs from person to person."""
+    out = []
+    for name, value in fields:
+        if value is None:
+            shown = b"%b"
+        else:
+            shown = (unfolded(value) if canonical else value).replace(b"%", b"%%")
+        out.append(b"%b:%b\r\n" % (name.lower(), shown) if canonical else b"%b: %b\r\n" % (name, shown))
+    return b"".join(out)

@@ -1,0 +1,51 @@
+"""Slots: what stands between double braces in a stored creative, and when it is filled.
+
+* of a **person**, filled for each recipient: the declared merge tags `{{first_name|default}}`, the numbered links
+  `{{link:3}}` and the address of the opt-out page `{{unsubscribe_url}}`;
+* of a **mailing**, filled once: names of owner and advertiser, the address of the partner list.
+
+Authors may write the merge tags, and `{{unsubscribe_url}}` or `{{partners_url}}` as the whole of a link. Nothing else
+may stand inside a URL: the advertiser would learn there who the reader is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MERGE_TAGS: Final = {"first_name": "first_name", "last_name": "last_name", "city": "city"}  # tag → sealed field
+MAILING_TAGS: Final = ("owner_name", "advertiser_name", "advertiser_identity", "partners_url")
+URL_TAGS: Final = ("unsubscribe_url", "partners_url")
+# Forms of another mailer that we understand.
+FOREIGN_TAGS: Final = {"*|FNAME|*": "{{first_name}}", "*|LNAME|*": "{{last_name}}", "*|UNSUB|*": "{{unsubscribe_url}}"}
+
+SLOT: Final = re.compile(r"\{\{\s*([a-z_]+(?::\d+)?)\s*(?:\|([^{}]*))?\}\}")
+ANY_TAG: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+FOREIGN: Final = re.compile(r"\*\|[^|*<>]{1,80}\|\*|%%[A-Za-z_ ]{1,40}%%|\[\[[A-Za-z_ :]{1,40}\]\]")
+TAG_IN_URL: Final = re.compile(r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[", re.IGNORECASE)
+
+
+def link_slot(number: int) -> str:
+    """The slot of a numbered link; number 0 is the link that only machines see."""
+    return "{{link:%d}}" % number
+
+
+def unknown_tags(text: str) -> list[str]:
+    """Merge tags in an author's text that nobody declared, each once, in order."""
+    found: dict[str, None] = {}
+    for match in ANY_TAG.finditer(text):
+        name = match[1].partition("|")[0].strip()
+        if name not in MERGE_TAGS and name not in MAILING_TAGS and name not in URL_TAGS:
+            found[name or match[0]] = None
+    for match in FOREIGN.finditer(text):
+        found[match[0]] = None
+    return list(found)
+
+
+def fill_mailing_slots(text: str, values: dict[str, str]) -> str:
+    """Replace the slots of a mailing; those of a person stay."""
+
+    def value(match: re.Match[str]) -> str:
+        return values.get(match[1], match[0])
+
+    return SLOT.sub(value, text)
