@@ -1,0 +1,46 @@
+"""Cancel an order before it is paid, and let quotes expire."""
+
+from __future__ import annotations
+
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, Forbidden
+from broker.rentals import store
+from broker.rentals.find import find_order, locked_order
+from broker.rentals.model import Order, require_transition, transition
+
+_PAID = ("paid", "on_credit", "scheduled", "sending")
+
+
+def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
+    """Withdraw from an order: the advertiser until it is paid, the owner between its approval and the payment.
+
+    Afterwards the mailing is what is cancelled (`Conflict`, `cancel_the_mailing`): settling it credits what was
+    not sent.
+    """
+    unit.actor.require("advertiser", "owner")
+    order = locked_order(unit, code)
+    if order.state in _PAID:
+        raise Conflict(
+            "This order is paid: cancel its mailing instead. What has not been sent is credited.",
+            code="cancel_the_mailing",
+        )
+    require_transition(order, "cancelled")
+    step = transition(order.state, "cancelled")
+    assert step is not None
+    allowed = [order.advertiser_id if party == "advertiser" else order.owner_id for party in step.parties]
+    if unit.actor.role != "system" and unit.actor.org not in allowed:
+        raise Forbidden(f"Only the {' or the '.join(step.parties)} may cancel this order now.", code="order_party")
+    store.set_state(unit, order.id, "cancelled")
+    record(unit, "order.cancelled", "rental_order", order.code, reason=reason.strip())
+    return find_order(unit, code)
+
+
+def expire_orders(unit: UnitOfWork) -> int:
+    """Close quotes past their validity and orders unanswered on their send date; return how many. For the sweep."""
+    overdue = store.overdue(unit, unit.today)
+    for order_id, _ in overdue:
+        store.set_state(unit, order_id, "expired")
+    for _, code in overdue:
+        record(unit, "order.expired", "rental_order", code)
+    return len(overdue)

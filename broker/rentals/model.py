@@ -1,0 +1,149 @@
+"""An order: its row and its state table, written here once; tests hold the database and docs/orders.md to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from broker.kernel.errors import Conflict, InvalidInput
+
+OrderState = Literal[
+    "quote",
+    "ordered",
+    "approved",
+    "refused",
+    "paid",
+    "on_credit",
+    "scheduled",
+    "sending",
+    "sent",
+    "settled",
+    "cancelled",
+    "expired",
+]
+Party = Literal["advertiser", "owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One possible step. `parties` may take it from pages and API; without any, workers alone take it."""
+
+    start: OrderState
+    end: OrderState
+    parties: tuple[Party, ...]
+    when: str
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition("quote", "ordered", ("advertiser",), "the advertiser places it with a signed creative"),
+    Transition("quote", "cancelled", ("advertiser",), "the advertiser drops the quote"),
+    Transition("quote", "expired", (), "its date of validity has passed"),
+    Transition("ordered", "approved", ("owner",), "the owner accepts advertiser and creative"),
+    Transition("ordered", "refused", ("owner",), "the owner refuses, with a reason"),
+    Transition("ordered", "cancelled", ("advertiser",), "the advertiser withdraws"),
+    Transition("ordered", "expired", (), "nobody answered before the send date"),
+    Transition("approved", "paid", (), "the gateway captured the prepayment"),
+    Transition("approved", "on_credit", (), "the advertiser has credit terms"),
+    Transition("approved", "cancelled", ("advertiser", "owner"), "one of them withdraws before the payment"),
+    Transition("paid", "scheduled", (), "its mailing exists"),
+    Transition("on_credit", "scheduled", (), "its mailing exists"),
+    Transition("paid", "cancelled", (), "stopped before its mailing exists; the deposit is credited"),
+    Transition("on_credit", "cancelled", (), "stopped before its mailing exists"),
+    Transition("scheduled", "sending", (), "the first batch leaves"),
+    Transition("scheduled", "cancelled", ("advertiser", "owner"), "its mailing is cancelled; the deposit is credited"),
+    Transition("sending", "sent", (), "no send is waiting any more"),
+    Transition("sending", "cancelled", ("advertiser", "owner"), "its mailing is stopped; what left is billed"),
+    Transition("sent", "settled", (), "invoiced to the advertiser and shared with the owner"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A booking of one data card. Prices are micros a send, amounts cents; terms never change once quoted.
+
+    `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed.
+    """
+
+    id: int
+    code: str
+    state: OrderState
+    advertiser_id: int
+    advertiser_name: str
+    owner_id: int
+    owner_name: str
+    card_id: int
+    card_code: str
+    card_title: str
+    base_id: int
+    segment_id: int
+    creative_id: int | None
+    creative_code: str | None
+    volume: int
+    select_rule_text: str
+    size_shown: int
+    price_micros: int
+    commission_bp: int
+    vat_bp: int
+    contract_role: str
+    net_cents: int
+    vat_cents: int
+    send_on: date | None
+    valid_until: datetime
+    refusal: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def total_cents(self) -> int:
+        """Net and VAT: what a prepayment takes."""
+        return self.net_cents + self.vat_cents
+
+
+def transition(start: str, end: str) -> Transition | None:
+    """The step from one state to another, or None when there is none."""
+    return next((step for step in TRANSITIONS if (step.start, step.end) == (start, end)), None)
+
+
+def require_transition(order: Order, end: OrderState) -> None:
+    """Refuse an impossible step with a sentence that says where the order stands."""
+    if transition(order.state, end) is None:
+        raise Conflict(
+            f"The order {order.code} is {order.state.replace('_', ' ')} and can no longer become"
+            f" {end.replace('_', ' ')}. Load it again to see who acted.",
+            code="order_state",
+            details={"state": order.state},
+        )
+
+
+def check_volume(volume: int, minimum: int, size_shown: int, step: int) -> None:
+    """An order is for a round number of names between the card's minimum and the figure shown.
+
+    Round, because an exact volume would let an advertiser find the exact size of an audience (ARCHITECTURE section 5).
+    """
+    if volume < minimum:
+        raise InvalidInput(
+            f"The smallest order of this card is {minimum:,} names.", code="under_minimum", field="volume"
+        )
+    if volume > size_shown:
+        raise InvalidInput(
+            f"The count shows about {size_shown:,} names; order at most that many.",
+            code="over_size",
+            field="volume",
+        )
+    if volume % step:
+        raise InvalidInput(
+            f"Order a multiple of {step:,} names, for example {max(minimum, volume - volume % step):,}.",
+            code="volume_not_round",
+            field="volume",
+        )
+
+
+def states_table() -> str:
+    """The state table as Markdown, printed in docs/orders.md."""
+    rows = ["| from | to | who | when |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| {step.start} | {step.end} | {' or '.join(step.parties) or 'the system'} | {step.when} |"
+        for step in TRANSITIONS
+    ]
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,37 @@
+"""Place a quoted order with a signed creative."""
+
+from __future__ import annotations
+
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, NotFound
+from broker.rentals import store
+from broker.rentals.find import find_order, locked_order
+from broker.rentals.model import Order, require_transition
+
+
+def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
+    """Turn a quote into an order that its owner is asked to approve.
+
+    Raises `Conflict`: `quote_expired`, `card_retired`, `creative_not_signed`, `send_date_passed`, `order_state`.
+    """
+    unit.actor.require("advertiser")
+    order = locked_order(unit, order_code)
+    if (order.state == "quote" and order.valid_until < unit.now) or order.state == "expired":
+        raise Conflict("This quote has expired. Ask for a new one.", code="quote_expired")
+    require_transition(order, "ordered")
+    card = store.card_terms(unit, order.card_code)
+    if card is None or card.state != "published":
+        raise Conflict("The card of this quote is no longer offered.", code="card_retired")
+    if order.send_on is not None and order.send_on < unit.today:
+        raise Conflict("The send date of this quote has passed. Ask for a new one.", code="send_date_passed")
+    creative = store.creative_of(unit, creative_code, order.advertiser_id)
+    if creative is None:
+        raise NotFound(f"There is no creative {creative_code!r} of yours.", field="creative")
+    if creative.state != "signed":
+        raise Conflict(
+            "The creative is not signed. Sign its proof (BAT) first.", code="creative_not_signed", field="creative"
+        )
+    store.set_state(unit, order.id, "ordered", creative_id=creative.id)
+    record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
+    return find_order(unit, order.code)

@@ -1,0 +1,124 @@
+"""Quote a card for a volume: what it costs, and until when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from broker.accounts.store import organisation
+from broker.audience.parse import parse_rule
+from broker.audience.rule import Rule, fields_of
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.ids import new_code
+from broker.kernel.money import micros_to_cents, share
+from broker.kernel.settings import CompanySettings, Settings
+from broker.ledger.vat import Party, vat_on_service
+from broker.rentals import store
+from broker.rentals.model import Order, check_volume
+
+
+class Counter(Protocol):
+    """The part of the audience client that a quote asks."""
+
+    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule) -> Mapping[str, Any]:
+        """`{"shown": n}`: the guarded figure of a selection inside a card."""
+
+
+def quote(
+    unit: UnitOfWork,
+    audience: Counter,
+    settings: Settings,
+    card_code: str,
+    volume: int,
+    select_text: str = "",
+    send_on: date | None = None,
+) -> Order:
+    """Price `volume` names of a card, narrowed by the card's own selects, for the advertiser that asks.
+
+    The price of a send is the card's base price plus the surcharge of each select used. Raises `Conflict`
+    (`card_retired`), `InvalidInput` (`under_minimum`, `over_size`, `volume_not_round`, `select_not_offered`,
+    `send_date_passed`).
+    """
+    unit.actor.require("advertiser")
+    card = _offered(unit, card_code)
+    if send_on is not None and send_on < unit.today:
+        raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
+    rule = parse_rule(select_text) if select_text.strip() else None
+    price = card.base_price_micros + (_surcharge(rule, card.selects) if rule else 0)
+    size = card.size_shown
+    if rule is not None:
+        size = int(audience.count_for_advertiser(unit.actor.org, card.card_id, rule)["shown"])
+    check_volume(volume, card.minimum_order, size, settings.disclosure.rounding)
+    advertiser = organisation(unit, unit.actor.org)
+    if advertiser is None:
+        raise NotFound("Your organisation no longer exists.")
+    vat = vat_on_service(
+        company_party(settings.company),
+        Party(advertiser.country, advertiser.postcode or "", advertiser.vat_number or ""),
+        settings.trade.vat_bp,
+    )
+    net = micros_to_cents(volume * price)
+    code = new_code("order")
+    order_id = store.insert_order(
+        unit,
+        store.NewOrder(
+            code=code,
+            advertiser_id=unit.actor.org,
+            owner_id=card.owner_id,
+            card_id=card.card_id,
+            card_code=card_code,
+            card_title=card.title,
+            base_id=card.base_id,
+            segment_id=card.segment_id,
+            volume=volume,
+            select_rule_text=select_text.strip(),
+            select_rule=None if rule is None else json.dumps(rule),
+            size_shown=size,
+            price_micros=price,
+            commission_bp=settings.trade.commission_bp,
+            vat_bp=vat.bp,
+            net_cents=net,
+            vat_cents=share(net, vat.bp),
+            send_on=send_on,
+            valid_until=unit.now + timedelta(days=settings.trade.quote_days),
+            created_by=unit.actor.user_id,
+        ),
+    )
+    record(unit, "order.quoted", "rental_order", code, card=card_code, volume=volume, net_cents=net)
+    order = store.order_by_id(unit, order_id)
+    assert order is not None
+    return order
+
+
+def company_party(company: CompanySettings) -> Party:
+    """The platform's company as VAT sees it."""
+    return Party(company.country, company.postcode, company.vat_number)
+
+
+def _offered(unit: UnitOfWork, card_code: str) -> store.CardTerms:
+    card = store.card_terms(unit, card_code)
+    if card is None:
+        raise NotFound(f"There is no data card {card_code!r}.", field="card")
+    if card.state != "published":
+        raise Conflict(
+            "This card is no longer offered. Search the catalogue for another.", code="card_retired", field="card"
+        )
+    return card
+
+
+def _surcharge(rule: Rule, selects: list[dict[str, Any]]) -> int:
+    """Micros a send for the selects that a rule uses; a field is paid for once however often it is asked."""
+    prices = {str(select["field"]): int(select.get("surcharge_micros", 0)) for select in selects}
+    foreign = sorted(fields_of(rule) - prices.keys())
+    if foreign:
+        offered = ", ".join(sorted(prices)) or "none"
+        raise InvalidInput(
+            f"This card offers no select on {', '.join(foreign)}; it offers: {offered}.",
+            code="select_not_offered",
+            field="select_rule",
+        )
+    return sum(prices[name] for name in fields_of(rule))
