@@ -16,7 +16,7 @@ def protect(table: str, *, using: str, web: str = "", check: str | None = None) 
     An empty `web` grants nothing: then only workers and definer functions reach the table.
     """
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"GRANT ALL ON {table} TO courtier_worker")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO courtier_worker")
     if web:
         op.execute(
             f"CREATE POLICY tenant ON {table} FOR ALL TO courtier_web"

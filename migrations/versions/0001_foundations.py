@@ -24,6 +24,15 @@ BEGIN
 END $$;
 """
 
+# Whoever can make a temporary table can shadow names and hang triggers on it. Imports need them, the front does not.
+TEMPORARY_TABLES = """
+DO $$
+BEGIN
+  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO courtier_worker', current_database());
+END $$;
+"""
+
 # The list of job kinds is data, so that the front can ask for nothing else. `queue` lets workers be specialised.
 JOB_KINDS = """
 CREATE TABLE jobs.kind (kind text PRIMARY KEY, queue text NOT NULL);
@@ -61,6 +70,7 @@ CREATE FUNCTION app_user() RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT nullif(current_setting('app.user', true), '')::bigint $$;
 CREATE FUNCTION app_staff() RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT app_role() IN ('broker', 'accountant') $$;
+GRANT EXECUTE ON FUNCTION app_org(), app_role(), app_user(), app_staff() TO courtier_web, courtier_public, courtier_worker;
 
 CREATE TABLE shared_clock (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -90,8 +100,12 @@ def upgrade() -> None:
     op.execute("GRANT USAGE, CREATE ON SCHEMA public TO courtier_owner")
     op.execute("GRANT USAGE ON SCHEMA public TO courtier_web, courtier_public, courtier_worker")
     op.execute("CREATE SCHEMA jobs AUTHORIZATION courtier_owner")
-    op.execute("GRANT USAGE ON SCHEMA jobs TO courtier_web, courtier_public, courtier_worker")
+    op.execute("GRANT USAGE ON SCHEMA jobs TO courtier_web, courtier_worker")
+    op.execute(TEMPORARY_TABLES)
     op.execute("SET LOCAL ROLE courtier_owner")
+    # A new function is nobody's until it is granted: a trigger function that runs as the owner could else be hung on
+    # a table of the caller's own.
+    op.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
     op.execute(CLOCK)
     protect("shared_clock", using="false")
     definer("app_now()", to="courtier_web, courtier_public, courtier_worker")
@@ -101,14 +115,13 @@ def upgrade() -> None:
     op.get_bind().connection.driver_connection.execute(SchemaManager.get_schema())
     op.execute(JOB_KINDS)
     op.execute("SET LOCAL search_path = public")
-    definer("jobs.enqueue(text, bigint, integer)", to="courtier_web, courtier_public, courtier_worker")
+    # Public pages ask for jobs only through their own functions, which run as the owner.
+    definer("jobs.enqueue(text, bigint, integer)", to="courtier_web, courtier_worker")
     op.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA jobs FROM PUBLIC")
     op.execute("GRANT ALL ON ALL TABLES IN SCHEMA jobs TO courtier_worker")
     op.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA jobs TO courtier_worker")
     op.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO courtier_worker")
-    op.execute(
-        "GRANT EXECUTE ON FUNCTION jobs.enqueue(text, bigint, integer) TO courtier_web, courtier_public"
-    )
+    op.execute("GRANT EXECUTE ON FUNCTION jobs.enqueue(text, bigint, integer) TO courtier_web")
     op.execute("RESET ROLE")
 
 
@@ -118,4 +131,5 @@ def downgrade() -> None:
     op.execute(
         "DROP FUNCTION app_now(), advance_demo_clock(interval), app_org(), app_role(), app_user(), app_staff()"
     )
+    op.execute("ALTER DEFAULT PRIVILEGES FOR ROLE courtier_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC")
     # Roles belong to the whole server and may serve another database: they stay.

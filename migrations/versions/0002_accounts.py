@@ -34,12 +34,13 @@ CREATE TABLE app_user (
   password_hash text NOT NULL,
   language text NOT NULL DEFAULT 'fr' CHECK (language IN ('fr', 'en')),
   active boolean NOT NULL DEFAULT true,
-  created_at timestamptz NOT NULL DEFAULT app_now()
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (id, org_id)
 );
 CREATE INDEX app_user_org ON app_user (org_id);
 
 CREATE TABLE web_session (
-  token_hash bytea PRIMARY KEY,
+  token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),    -- SHA-256 of the cookie
   user_id bigint NOT NULL REFERENCES app_user,
   csrf_token text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -50,13 +51,14 @@ CREATE INDEX web_session_user ON web_session (user_id);
 CREATE TABLE api_key (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   org_id bigint NOT NULL REFERENCES organisation,
-  user_id bigint NOT NULL REFERENCES app_user,
+  user_id bigint NOT NULL,
   prefix text NOT NULL UNIQUE,
-  secret_hash bytea NOT NULL,
+  secret_hash bytea NOT NULL CHECK (length(secret_hash) = 32),     -- SHA-256 of the secret
   name text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   last_used_at timestamptz,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  FOREIGN KEY (user_id, org_id) REFERENCES app_user (id, org_id)   -- a key acts as a user of its own organisation
 );
 
 CREATE TABLE audit_entry (
@@ -110,6 +112,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WHERE k.prefix = p_prefix AND k.revoked_at IS NULL AND u.active
 $$;
 
+-- For the list of keys; a busy key is marked once a minute.
+CREATE FUNCTION mark_api_key_used(p_key bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE api_key SET last_used_at = now()
+  WHERE id = p_key AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+$$;
+
 -- The chain is written by this function alone, under a lock, so that each entry's hash covers the one before it.
 -- clock_timestamp is not used: entries are dated by the shared clock like every row.
 CREATE FUNCTION append_audit(p_action text, p_kind text, p_object text, p_detail jsonb) RETURNS bigint
@@ -150,14 +159,28 @@ def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
     op.execute(FUNCTIONS)
-    protect("organisation", using="id = app_org() OR app_staff()", web="SELECT, UPDATE")
-    protect("app_user", using="org_id = app_org() OR app_staff()", web="SELECT")
+    # Kind and VAT option decide rights and entries: they are set by the broker's command, not by the organisation.
+    protect(
+        "organisation",
+        using="id = app_org() OR app_staff()",
+        check="id = app_org() OR app_role() = 'broker'",
+        web="SELECT, UPDATE (name, siren, vat_number, street, postcode, city, country, language, sector)",
+    )
+    # Password hashes are read through find_login alone.
+    protect(
+        "app_user",
+        using="org_id = app_org() OR app_staff()",
+        web="SELECT (id, org_id, email, name, role, language, active, created_at)",
+    )
     protect("web_session", using="false")
     protect(
         "api_key",
         using="org_id = app_org()",
-        web="SELECT (id, org_id, user_id, prefix, name, created_at, last_used_at, revoked_at), INSERT,"
-        " UPDATE (last_used_at, revoked_at)",
+        web="SELECT (id, org_id, user_id, prefix, name, created_at, last_used_at, revoked_at),"
+        " INSERT (org_id, user_id, prefix, secret_hash, name), UPDATE (revoked_at)",
+    )
+    op.execute(
+        "CREATE POLICY own_key ON api_key AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK (user_id = app_user())"
     )
     protect("audit_entry", using="org_id = app_org() OR app_staff()", web="SELECT")
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry FROM courtier_worker")
@@ -167,9 +190,13 @@ def upgrade() -> None:
         "find_session(bytea)",
         "close_session(bytea)",
         "find_api_key(text)",
+        "mark_api_key_used(bigint)",
     ):
         definer(signature, to="courtier_web, courtier_worker")
     definer("append_audit(text, text, text, jsonb)", to="courtier_web, courtier_worker")
+    definer(
+        "audit_hash(bytea, bigint, timestamptz, bigint, bigint, text, text, text, text, jsonb)", to="courtier_worker"
+    )
     op.execute("RESET ROLE")
 
 
@@ -178,7 +205,7 @@ def downgrade() -> None:
     op.execute(
         "DROP FUNCTION find_login(text), open_session(bigint, bytea, text, integer), find_session(bytea)"
     )
-    op.execute("DROP FUNCTION close_session(bytea), find_api_key(text)")
+    op.execute("DROP FUNCTION close_session(bytea), find_api_key(text), mark_api_key_used(bigint)")
     op.execute("DROP TABLE audit_entry, api_key, web_session, app_user, organisation")
     op.execute("DROP FUNCTION refuse_change()")
     op.execute(
