@@ -4,7 +4,7 @@ For each tier and item: support (share of all customers who are in the tier and 
 tier that bought it), lift (confidence over the share of all customers who bought it), and the two-sided p-value of
 Fisher's exact test. Testing many pairs finds something by chance, so p-values are corrected (Benjamini & Hochberg,
 "Controlling the False Discovery Rate", 1995) and only findings under `level` are told. Surprises stand first: small
-customers who buy the high end, large ones who buy the low end.
+customers who buy the high end (items in the upper quarter of mean prices).
 """
 
 from __future__ import annotations
@@ -62,16 +62,14 @@ def affinity(log: OrderLog, label: str, *, level: float = LEVEL, fewest: int = F
         if buyers[item] >= fewest and in_tier[tier] and items[item]
     ]
     p_values = np.array([_fisher(both[pair], in_tier[pair[0]], buyers[pair[1]], len(tiers)) for pair in tested])
-    low, high = np.quantile(price, [0.25, 0.75]) if len(items) >= 4 else (-np.inf, np.inf)
+    high = np.quantile(price, 0.75) if len(items) >= 4 else np.inf
     found = []
     for (tier, item), p_value, corrected in zip(tested, p_values, benjamini_hochberg(p_values), strict=True):
         if corrected >= level:
             continue
         confidence = both[tier, item] / in_tier[tier]
         lift = confidence / (buyers[item] / len(tiers))
-        surprise = lift > 1 and (
-            (TIERS[tier] == "small" and price[item] >= high) or (TIERS[tier] == "large" and price[item] <= low)
-        )
+        surprise = lift > 1 and TIERS[tier] == "small" and price[item] >= high
         found.append(
             Finding(
                 TIERS[tier],

@@ -1,10 +1,10 @@
 """RFM: recency, frequency, monetary value, and the class that the three scores name.
 
 Rule. A customer's recency is the days between its last purchase and the as-of date, its frequency the number of its
-purchases (lines with a positive amount), its monetary value the sum of its amounts, returns deducted. Each measure
-is cut at its quantiles (linear interpolation, Hyndman & Fan type 7) into `bins` scores; a value that equals a
-threshold belongs to the bin above it, so equal values always get equal scores. Recency counts backwards: the most
-recent customers score high.
+purchases (lines that are no return: an amount of zero or more), its monetary value the sum of its amounts, returns
+deducted. Each measure is cut at its quantiles (linear interpolation, Hyndman & Fan type 7) into `bins` scores; a value
+that equals a threshold belongs to the bin above it, so equal values always get equal scores. Recency counts backwards:
+the most recent customers score high.
 Source of the classes: Hughes, *Strategic Database Marketing* (1994), with the segment names now usual in the trade.
 """
 
@@ -59,7 +59,7 @@ def rfm(log: OrderLog, as_of: int, bins: int = 5) -> RfmTable:
     """Score every customer who bought up to day `as_of` (days since 1970-01-01); later lines are left out."""
     if not 2 <= bins <= 10:
         raise InvalidInput("RFM needs 2 to 10 bins.", code="bad_bins", field="bins")
-    bought = (log.cents > 0) & (log.day <= as_of)
+    bought = (log.cents >= 0) & (log.day <= as_of)
     if not bought.any():
         raise InvalidInput("There is no purchase up to that date.", code="no_purchase", field="as_of")
     size = len(log.customers)
