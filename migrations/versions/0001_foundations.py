@@ -70,7 +70,8 @@ CREATE FUNCTION app_user() RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT nullif(current_setting('app.user', true), '')::bigint $$;
 CREATE FUNCTION app_staff() RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT app_role() IN ('broker', 'accountant') $$;
-GRANT EXECUTE ON FUNCTION app_org(), app_role(), app_user(), app_staff() TO courtier_web, courtier_public, courtier_worker;
+GRANT EXECUTE ON FUNCTION app_org(), app_role(), app_user(), app_staff()
+  TO courtier_web, courtier_public, courtier_worker;
 
 CREATE TABLE shared_clock (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

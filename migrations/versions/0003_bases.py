@@ -22,7 +22,8 @@ CREATE TABLE base (
   partner_policy text NOT NULL DEFAULT 'named_at_consent'
     CHECK (partner_policy IN ('named_at_consent', 'named_after_notice', 'category')),
   current_snapshot_id bigint,
-  created_at timestamptz NOT NULL DEFAULT app_now()
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (id, org_id)                       -- for keys of tables that name both, so that they never disagree
 );
 CREATE INDEX base_org ON base (org_id);
 
@@ -37,7 +38,7 @@ CREATE TABLE data_key (
   PRIMARY KEY (base_id, version)
 );
 
--- Versions are numbered from 1 per base and public at /partners/<base code>; a consent names the version it was given to.
+-- Versions are numbered from 1 per base and public at /partners/<base code>; a consent names the one it was given to.
 CREATE TABLE partner_list (
   base_id bigint NOT NULL REFERENCES base,
   version integer NOT NULL,
@@ -74,14 +75,15 @@ CREATE TABLE upload (
   sealed_key bytea,
   size_bytes bigint NOT NULL DEFAULT 0,
   state text NOT NULL DEFAULT 'receiving' CHECK (state IN ('receiving', 'received', 'destroyed')),
-  created_at timestamptz NOT NULL DEFAULT app_now()
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (base_id, id)
 );
 
 CREATE TABLE import_run (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   code text NOT NULL UNIQUE,
   base_id bigint NOT NULL REFERENCES base,
-  upload_id bigint NOT NULL REFERENCES upload,
+  upload_id bigint NOT NULL,
   kind text NOT NULL CHECK (kind IN ('contacts', 'purchases')),
   state text NOT NULL DEFAULT 'waiting'
     CHECK (state IN ('waiting', 'reading', 'building', 'done', 'failed', 'cancelled')),
@@ -97,7 +99,8 @@ CREATE TABLE import_run (
   problem text,                             -- the sentence shown when it failed
   snapshot_id bigint,
   started_at timestamptz, ended_at timestamptz,
-  created_at timestamptz NOT NULL DEFAULT app_now()
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  FOREIGN KEY (base_id, upload_id) REFERENCES upload (base_id, id)   -- nobody imports a neighbour's upload
 );
 CREATE INDEX import_run_base ON import_run (base_id, id);
 
@@ -155,10 +158,11 @@ CREATE TABLE snapshot (
   rentable bigint NOT NULL,
   columns jsonb NOT NULL,                   -- [{name, type: category|number|date|bool|tags, label, values: [...]}]
   created_at timestamptz NOT NULL DEFAULT app_now(),
-  UNIQUE (base_id, number)
+  UNIQUE (base_id, number),
+  UNIQUE (base_id, id)
 );
-ALTER TABLE base ADD FOREIGN KEY (current_snapshot_id) REFERENCES snapshot;
-ALTER TABLE import_run ADD FOREIGN KEY (snapshot_id) REFERENCES snapshot;
+ALTER TABLE base ADD FOREIGN KEY (id, current_snapshot_id) REFERENCES snapshot (base_id, id);
+ALTER TABLE import_run ADD FOREIGN KEY (base_id, snapshot_id) REFERENCES snapshot (base_id, id);
 """
 
 OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_id = app_org())"
@@ -167,11 +171,17 @@ OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
-    protect("base", using="org_id = app_org() OR app_staff()", web="SELECT, INSERT, UPDATE")
+    # The kind decides the floor and the policy who may be mailed: neither is changed from the front.
+    protect(
+        "base",
+        using="org_id = app_org() OR app_staff()",
+        check="org_id = app_org()",
+        web="SELECT, INSERT (org_id, code, name, sector, contact_kind), UPDATE (name, sector)",
+    )
     protect("data_key", using="false")
     own = OWN_BASE.format
     for table, web in (
-        ("partner_list", "SELECT, INSERT"),
+        ("partner_list", "SELECT, INSERT (base_id, version)"),
         ("partner", "SELECT, INSERT"),
         ("consent_source", "SELECT"),
         ("import_run", "SELECT, INSERT, UPDATE (state, mapping)"),
@@ -179,6 +189,12 @@ def upgrade() -> None:
         ("upload", "SELECT, INSERT, UPDATE (state, size_bytes, sealed_path, sealed_key)"),
     ):
         protect(table, using=f"{own(table=table)} OR app_staff()", check=own(table=table), web=web)
+    # People consented to a published version: its names are written with it, in one transaction, and never after.
+    op.execute(
+        "CREATE POLICY with_its_version ON partner AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK ("
+        "EXISTS (SELECT 1 FROM partner_list l WHERE l.base_id = partner.base_id AND l.version = partner.version"
+        " AND l.published_at = app_now()))"
+    )
     protect(
         "import_reject",
         using="EXISTS (SELECT 1 FROM import_run r JOIN base b ON b.id = r.base_id"
@@ -187,6 +203,7 @@ def upgrade() -> None:
     )
     protect("contact", using="false")
     protect("purchase", using="false")
+    op.execute("GRANT USAGE ON SEQUENCE contact_id_seq TO courtier_worker")  # imports draw ids in blocks
     op.execute("RESET ROLE")
 
 

@@ -20,7 +20,9 @@ CREATE TABLE segment (
   name text NOT NULL,
   rule_text text NOT NULL,
   rule jsonb NOT NULL,                      -- the rule tree; the text is the same rule
-  created_at timestamptz NOT NULL DEFAULT app_now()
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (id, base_id, org_id),
+  FOREIGN KEY (base_id, org_id) REFERENCES base (id, org_id)         -- nobody counts a neighbour's base
 );
 CREATE INDEX segment_base ON segment (base_id);
 
@@ -41,7 +43,9 @@ CREATE TABLE data_card (
   selects jsonb NOT NULL DEFAULT '[]',      -- [{field, label, surcharge_micros}]: what advertisers may combine
   profile jsonb NOT NULL DEFAULT '{}',      -- guarded breakdowns {gender: [{value, share}], age: ...}
   published_at timestamptz NOT NULL DEFAULT app_now(),
-  withdrawn_at timestamptz
+  withdrawn_at timestamptz,
+  FOREIGN KEY (segment_id, base_id, org_id) REFERENCES segment (id, base_id, org_id),   -- nor sells it
+  FOREIGN KEY (base_id, snapshot_id) REFERENCES snapshot (base_id, id)
 );
 CREATE INDEX data_card_org ON data_card (org_id);
 CREATE INDEX data_card_base ON data_card (base_id);
@@ -103,8 +107,17 @@ CREATE TABLE guard_budget (
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
-    protect("segment", using="org_id = app_org()", web="SELECT, INSERT, UPDATE")
-    protect("data_card", using="org_id = app_org() OR app_staff()", web="SELECT, INSERT, UPDATE")
+    # A segment's rule and a card's figures stand as they were counted and published: a new rule is a new segment.
+    protect("segment", using="org_id = app_org()", web="SELECT, INSERT, UPDATE (name)")
+    protect(
+        "data_card",
+        using="org_id = app_org() OR app_staff()",
+        check="org_id = app_org() OR app_role() = 'broker'",
+        web="SELECT, INSERT, UPDATE (state, withdrawn_at)",
+    )
+    op.execute(
+        "CREATE POLICY own_card ON data_card AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK (org_id = app_org())"
+    )
     op.execute("GRANT SELECT ON published_card TO courtier_web")
     op.execute("GRANT ALL ON published_card TO courtier_worker")
     protect("guard_answer", using="false")

@@ -28,6 +28,7 @@ CREATE TABLE creative (
   state text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'signed')),
   signed_hash bytea, signed_by bigint, signed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (id, org_id),
   CHECK (state = 'draft' OR (signed_hash = content_hash AND signed_by IS NOT NULL AND signed_at IS NOT NULL))
 );
 CREATE INDEX creative_org ON creative (org_id);
@@ -38,6 +39,28 @@ CREATE TABLE creative_link (
   hidden boolean NOT NULL DEFAULT false,    -- the link only machines see: a click on it tells a scanner
   PRIMARY KEY (creative_id, number)
 );
+
+-- What was signed is what is sent: a signed creative and its links never change again, whoever writes.
+CREATE FUNCTION keep_signed_creative() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.state = 'signed' THEN
+    RAISE EXCEPTION 'a signed creative does not change' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER keep_signed BEFORE UPDATE OR DELETE ON creative FOR EACH ROW EXECUTE FUNCTION keep_signed_creative();
+
+CREATE FUNCTION keep_signed_links() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM creative c WHERE c.state = 'signed' AND c.id IN (
+      CASE WHEN TG_OP <> 'INSERT' THEN OLD.creative_id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.creative_id END)) THEN
+    RAISE EXCEPTION 'the links of a signed creative do not change' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+CREATE TRIGGER keep_signed BEFORE INSERT OR UPDATE OR DELETE ON creative_link
+  FOR EACH ROW EXECUTE FUNCTION keep_signed_links();
 
 -- The state table of an order is data; broker/rentals/model.py holds the same rows and a test compares them.
 -- `parties` are those who may make the step from the front; an empty list is a step of workers alone.
@@ -167,7 +190,8 @@ CREATE TABLE programme (
   starts_on date NOT NULL, ends_on date NOT NULL,
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('draft', 'open', 'closed')),
   created_at timestamptz NOT NULL DEFAULT app_now(),
-  CHECK (ends_on >= starts_on)
+  CHECK (ends_on >= starts_on),
+  FOREIGN KEY (creative_id, advertiser_id) REFERENCES creative (id, org_id)   -- else it would show a neighbour's
 );
 CREATE INDEX programme_open ON programme (state, sector);
 
@@ -308,5 +332,5 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs.kind WHERE kind = 'schedule_participation_send'")
     op.execute(
         "DROP FUNCTION check_order_transition(), check_order_start(), check_participation(),"
-        " check_participation_send(), card_terms(text), party_name(bigint)"
+        " check_participation_send(), card_terms(text), party_name(bigint), keep_signed_creative(), keep_signed_links()"
     )

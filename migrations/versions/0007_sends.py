@@ -50,6 +50,19 @@ CREATE INDEX mailing_dispatch ON mailing (dispatch_id);
 CREATE INDEX mailing_owner ON mailing (owner_id);
 CREATE INDEX mailing_advertiser ON mailing (advertiser_id);
 
+-- From the front a mailing is paused, resumed or cancelled; every other step is a worker's.
+CREATE FUNCTION check_mailing_step() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF current_user = 'courtier_web' AND NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+      ('frozen', 'paused'), ('sending', 'paused'), ('paused', 'frozen'), ('paused', 'sending'),
+      ('freezing', 'cancelled'), ('frozen', 'cancelled'), ('sending', 'cancelled'), ('paused', 'cancelled')) THEN
+    RAISE EXCEPTION 'a mailing is not taken from % to % by its parties', OLD.state, NEW.state
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'mailing_step';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER mailing_step BEFORE UPDATE OF state ON mailing FOR EACH ROW EXECUTE FUNCTION check_mailing_step();
+
 -- One recipient of one mailing. frozen = pending + claimed + attempting + deferred + withheld + cancelled + accepted
 -- + refused + uncertain, always: a row is in exactly one state. A seed has no contact and no price.
 CREATE TABLE send (
@@ -142,4 +155,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE mailing_seed, seed_address, send, mailing, dispatch, dispatch_counter CASCADE")
-    op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer)")
+    op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer), check_mailing_step()")
