@@ -28,10 +28,13 @@ def main() -> int:
         for name in ("first", "second")
     ]
     try:
-        with ending_on_signals(), running_postgres(settings, attach=False, durable=False) as server:
-            with Supervisor(parts, state.log, server=server.embedded, say=partial(print, flush=True)) as supervisor:
-                print("READY", flush=True)
-                supervisor.wait()
+        with (
+            ending_on_signals(),
+            running_postgres(settings, attach=False, durable=False) as server,
+            Supervisor(parts, state.log, server=server.embedded, say=partial(print, flush=True)) as supervisor,
+        ):
+            print("READY", flush=True)
+            supervisor.wait()
     except KeyboardInterrupt:
         print("STOPPED", flush=True)
     except CourtierError as error:

@@ -229,9 +229,7 @@ def test_a_fault_in_a_statement_leaves_no_row_in_the_servers_log(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give processes users of their own")
-def test_as_root_the_server_runs_as_its_own_user(
-    start: Callable[..., subprocess.Popen[str]], state_dir: Path
-) -> None:
+def test_as_root_the_server_runs_as_its_own_user(start: Callable[..., subprocess.Popen[str]], state_dir: Path) -> None:
     read_until(start(), "READY")
     account = system_account("courtier-db")
     servers = pids(state_dir, "postgres")
