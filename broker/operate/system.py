@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -120,8 +120,13 @@ def _listens(host: str, port: int) -> bool:
 
 
 @contextmanager
-def running_system(settings: Settings, say: Say, *, web: bool = True) -> Iterator[System]:
-    """Start everything, yield once all is ready, and end everything with the block. For the main thread."""
+def running_system(
+    settings: Settings, say: Say, *, web: bool = True, extra: Sequence[Part] = ()
+) -> Iterator[System]:
+    """Start everything, yield once all is ready, and end everything with the block. For the main thread.
+
+    `extra` parts are started beside ours (the demo's mail sink).
+    """
     if web:
         check_port_free(settings.web.host, settings.web.port, "web.port")
     check_port_free(settings.mailin.host, settings.mailin.port, "mailin.port")
@@ -129,7 +134,7 @@ def running_system(settings: Settings, say: Say, *, web: bool = True) -> Iterato
         say(f"{'database':<10} {'embedded, at schema head' if server.embedded else 'as set in database.url'}")
         accounts = choose_accounts(settings)
         make_work_folders(settings, accounts)
-        parts = parts_of(settings, server, accounts, web=web)
+        parts = [*parts_of(settings, server, accounts, web=web), *extra]
         with Supervisor(parts, State.of(settings).log, server=server.embedded, say=say) as supervisor:
             yield System(settings, server, accounts, supervisor)
 

@@ -6,8 +6,9 @@ import secrets
 from dataclasses import dataclass
 
 from broker.accounts.api_keys import create_api_key
-from broker.accounts.organisations import create_organisation
-from broker.accounts.users import create_user
+from broker.accounts.create_organisation import create_organisation
+from broker.accounts.create_user import create_user
+from broker.accounts.model import Organisation, OrganisationKind, UserRole
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 
@@ -26,19 +27,20 @@ CREATIVE_HTML = """<!doctype html>
   <h1>Les jours dorés</h1>
   <p>Bonjour {{first_name|cher client}},</p>
   <p>Du 1er au 15 décembre, toute la collection d'hiver est à -30 %. La livraison est offerte dès 60 €.</p>
-  <p><a class="button" href="https://boutique.example/collection?saison=hiver&amp;rayon=manteaux">Voir les manteaux</a></p>
+  <p><a class="button" href="https://boutique.example/collection?saison=hiver&amp;rayon=manteaux">Voir les
+     manteaux</a></p>
   <p>Ou bien : <a href="https://boutique.example/idees-cadeaux#sommaire">nos idées cadeaux</a> et
      <a href="https://boutique.example/magasins?tri=distance">les magasins près de chez vous</a>.</p>
 </div></body></html>
 """
 
-_COMPANIES = {
-    "owner": ("owner", "Maison Lumière", "552100554", "home"),
-    "small": ("owner", "L'Atelier du Bijou", "542065479", "jewellery"),
-    "advertiser": ("advertiser", "Manteaux de Paris", "572015246", "fashion"),
-    "broker": ("broker", "Courtier SAS", "732829320", None),
+_COMPANIES: dict[str, tuple[OrganisationKind, str, str, str]] = {
+    "owner": ("owner", "Maison Lumière", "900000019", "home"),
+    "small": ("owner", "L'Atelier du Bijou", "900000027", "jewellery"),
+    "advertiser": ("advertiser", "Manteaux de Paris", "900000035", "fashion"),
+    "broker": ("broker", "Courtier SAS", "732829320", "advertising"),
 }
-_PEOPLE = {
+_PEOPLE: dict[str, tuple[str, str, UserRole]] = {
     "owner": ("owner", "Claire Lambert", "owner"),
     "small": ("small", "Hugo Perrin", "owner"),
     "advertiser": ("advertiser", "Inès Moreau", "advertiser"),
@@ -62,7 +64,6 @@ class Player:
 
 def create_cast(database: Database) -> dict[str, Player]:
     """Make the organisations, users and keys; passwords are random, so that nobody's demo has known ones."""
-    players: dict[str, Player] = {}
     with database.begin() as unit:
         companies = {
             key: create_organisation(
@@ -78,20 +79,16 @@ def create_cast(database: Database) -> dict[str, Player]:
             )
             for key, (kind, name, siren, sector) in _COMPANIES.items()
         }
-        for key, (company, name, role) in _PEOPLE.items():
-            organisation = companies[company]
-            email, password = f"{key}@courtier.test", secrets.token_urlsafe(9)
-            user = create_user(unit, organisation.code, email, name, role, password, language="fr")
-            unit_actor = Actor(user.role, organisation.id, user.id, user.name)
-            players[key] = Player(
-                role, email, password, _key_for(database, unit_actor), organisation.code, organisation.id, organisation.name
-            )
-    return players
+    return {key: _create_player(database, key, companies[row[0]], *row[1:]) for key, row in _PEOPLE.items()}
 
 
-def _key_for(database: Database, actor: Actor) -> str:
-    with database.begin(actor) as unit:
-        return create_api_key(unit, "demo")[1]
+def _create_player(database: Database, key: str, company: Organisation, name: str, role: UserRole) -> Player:
+    email, password = f"{key}@courtier.test", secrets.token_urlsafe(9)
+    with database.begin() as unit:
+        user = create_user(unit, company.code, email, name, role, password, language="fr")
+    with database.begin(Actor(role, company.id, user.id, user.name)) as unit:
+        api_key = create_api_key(unit, "demo")[1]
+    return Player(role, email, password, api_key, company.code, company.id, company.name)
 
 
 def _vat_number(siren: str) -> str:

@@ -41,13 +41,9 @@ class ApiDoor:
                     progress(len(chunk))
                     yield chunk
 
-        return self._read(
-            self._session.post(self._root + path, params=_plain(query), data=chunks(), timeout=600)
-        )
+        return self._read(self._session.post(self._root + path, params=_plain(query), data=chunks(), timeout=600))
 
-    def follow(
-        self, path: str, done: Callable[[Any], bool], look: Callable[[Any], None], every: float = 0.5
-    ) -> Any:
+    def follow(self, path: str, done: Callable[[Any], bool], look: Callable[[Any], None], every: float = 0.5) -> Any:
         """Read `path` again and again until `done`; `look` sees each state on the way."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:

@@ -74,7 +74,7 @@ def _clear(state: State) -> None:
     handle = state.lock()
     if handle is None:
         raise Conflict(
-            f"Another demo (process {state.holder()}) is running. Stop it with Ctrl-C in its terminal, then start again.",
+            f"Another demo (process {state.holder()}) is running. Stop it with Ctrl-C in its terminal first.",
             code="already_running",
         )
     try:
