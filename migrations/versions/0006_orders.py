@@ -237,14 +237,37 @@ END $$;
 CREATE TRIGGER participation_parties BEFORE INSERT OR UPDATE ON participation
   FOR EACH ROW EXECUTE FUNCTION check_participation();
 
+-- The budget is looked at under the programme's lock and over all owners' picks, which no single owner may read.
 CREATE FUNCTION check_participation_send() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
+DECLARE
+  v_programme programme;
+  v_reserved numeric;
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM participation p JOIN segment s ON s.base_id = p.base_id AND s.id = NEW.segment_id
                  WHERE p.id = NEW.participation_id AND p.owner_id = NEW.owner_id
                  AND p.advertiser_id = NEW.advertiser_id) THEN
     RAISE EXCEPTION 'a send takes a segment of the base that joined'
       USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_parties';
+  END IF;
+  IF TG_OP = 'UPDATE' AND (NEW.participation_id, NEW.segment_id, NEW.volume, NEW.send_on)
+                          IS DISTINCT FROM (OLD.participation_id, OLD.segment_id, OLD.volume, OLD.send_on) THEN
+    RAISE EXCEPTION 'a picked send does not change' USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_terms';
+  END IF;
+  IF TG_OP = 'UPDATE' AND OLD.state = 'withdrawn' AND NEW.state <> 'withdrawn' THEN
+    RAISE EXCEPTION 'a withdrawn send stays withdrawn'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_terms';
+  END IF;
+  IF TG_OP = 'INSERT' THEN
+    SELECT g.* INTO v_programme FROM programme g JOIN participation p ON p.programme_id = g.id
+    WHERE p.id = NEW.participation_id FOR UPDATE OF g;
+    SELECT coalesce(sum(t.volume), 0) INTO v_reserved FROM participation_send t
+    JOIN participation p ON p.id = t.participation_id
+    WHERE p.programme_id = v_programme.id AND t.state <> 'withdrawn';
+    IF (v_reserved + NEW.volume) * v_programme.price_micros > v_programme.budget_cents::numeric * 10000 THEN
+      RAISE EXCEPTION 'the budget of the programme does not cover this send'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'programme_budget';
+    END IF;
   END IF;
   RETURN NEW;
 END $$;
@@ -279,7 +302,7 @@ def upgrade() -> None:
         "creative",
         using="org_id = app_org() OR app_staff()"
         " OR EXISTS (SELECT 1 FROM rental_order o WHERE o.creative_id = creative.id AND o.owner_id = app_org())"
-        " OR EXISTS (SELECT 1 FROM programme p WHERE p.creative_id = creative.id AND p.state = 'open')",
+        " OR EXISTS (SELECT 1 FROM programme p WHERE p.creative_id = creative.id)",
         check="org_id = app_org()",
         web="SELECT, INSERT, UPDATE",
     )
@@ -303,7 +326,8 @@ def upgrade() -> None:
     )
     protect(
         "programme",
-        using="advertiser_id = app_org() OR app_staff() OR (state = 'open' AND app_role() = 'owner')",
+        using="advertiser_id = app_org() OR app_staff() OR (state = 'open' AND app_role() = 'owner')"
+        " OR EXISTS (SELECT 1 FROM participation j WHERE j.programme_id = programme.id AND j.owner_id = app_org())",
         check="advertiser_id = app_org()",
         web="SELECT, INSERT, UPDATE (state, title, description)",
     )

@@ -148,5 +148,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE fake_payment_intent, webhook_event, payment, invoice_line, invoice, invoice_series, accrual CASCADE")
+    op.execute(
+        "DROP TABLE fake_payment_intent, webhook_event, payment, invoice_line, invoice, invoice_series, accrual CASCADE"
+    )
     op.execute("DROP FUNCTION receive_webhook(text, text, text), is_demo()")

@@ -1,0 +1,81 @@
+"""The only place with the programmes' SQL."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.catalogue.programme_model import Programme
+from broker.kernel.database import UnitOfWork
+
+_SELECT = """
+SELECT g.id, g.code, g.advertiser_id, coalesce(party_name(g.advertiser_id), '') AS advertiser_name, g.title,
+       g.description, g.sector, g.model, g.price_micros, g.commission_bp, g.budget_cents, g.creative_id,
+       c.code AS creative_code, g.starts_on, g.ends_on, g.state, g.created_at
+FROM programme g JOIN creative c ON c.id = g.creative_id
+"""
+_VISIBLE = " (:staff OR g.advertiser_id = :org OR (:owner AND g.state = 'open')) "
+# For an owner an offer that has ended is no offer; its advertiser still sees it.
+_LISTED = """
+ WHERE (:words = '' OR g.words @@ websearch_to_tsquery('french', :words)
+        OR g.words @@ websearch_to_tsquery('english', :words))
+   AND (:sector = '' OR g.sector = :sector) AND (NOT :owner OR g.ends_on >= :today) AND
+"""
+_COUNT = "SELECT count(*) FROM programme g"
+
+
+def creative_of(unit: UnitOfWork, code: str, org_id: int) -> Row[Any] | None:
+    """id and state of an advertiser's creative."""
+    return unit.one("SELECT id, state FROM creative WHERE code = :code AND org_id = :org", code=code, org=org_id)
+
+
+def insert_programme(unit: UnitOfWork, **values: Any) -> None:
+    """Insert an open CPM programme; keys are its columns."""
+    unit.run(
+        "INSERT INTO programme (code, advertiser_id, title, description, sector, model, price_micros, commission_bp,"
+        " budget_cents, creative_id, starts_on, ends_on) VALUES (:code, :advertiser_id, :title, :description,"
+        " :sector, 'cpm', :price_micros, :commission_bp, :budget_cents, :creative_id, :starts_on, :ends_on)",
+        **values,
+    )
+
+
+def programme_by_code(unit: UnitOfWork, code: str) -> Programme | None:
+    """A programme the actor may see."""
+    row = unit.one(_SELECT + "WHERE g.code = :code AND" + _VISIBLE, code=code, **_sight(unit))
+    return None if row is None else Programme(**row._mapping)
+
+
+def programmes_page(unit: UnitOfWork, words: str, sector: str, today: date, size: int, offset: int) -> list[Programme]:
+    """Programmes the actor may see, the newest first."""
+    rows = unit.all(
+        _SELECT + _LISTED + _VISIBLE + "ORDER BY g.id DESC LIMIT :size OFFSET :offset",
+        words=words,
+        sector=sector,
+        today=today,
+        size=size,
+        offset=offset,
+        **_sight(unit),
+    )
+    return [Programme(**row._mapping) for row in rows]
+
+
+def count_programmes(unit: UnitOfWork, words: str, sector: str, today: date) -> int:
+    """How many there are of them."""
+    return int(unit.scalar(_COUNT + _LISTED + _VISIBLE, words=words, sector=sector, today=today, **_sight(unit)))
+
+
+def close_programme(unit: UnitOfWork, programme_id: int, org_id: int) -> None:
+    """Close an advertiser's programme."""
+    unit.run(
+        "UPDATE programme SET state = 'closed' WHERE id = :id AND advertiser_id = :org", id=programme_id, org=org_id
+    )
+
+
+def _sight(unit: UnitOfWork) -> dict[str, object]:
+    return {
+        "staff": unit.actor.role in ("broker", "accountant", "system"),
+        "org": unit.actor.org_id,
+        "owner": unit.actor.role == "owner",
+    }
