@@ -1,0 +1,1 @@
+"""Benchmarks: our figure and its named peers, measured in turns in one run."""
