@@ -18,6 +18,7 @@ CREATE TABLE hit (
   dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
   link smallint NOT NULL,
   ip inet, user_agent text,                 -- erased after 90 days; the verdict stays
+  manner text NOT NULL DEFAULT 'get' CHECK (manner IN ('get', 'head', 'prefetch')),
   verdict text CHECK (verdict IN ('human', 'scanner')),
   verdict_reason text
 );
@@ -53,18 +54,24 @@ CREATE TABLE typed_request (                -- an address typed on a public page
 
 # The public pages log in as courtier_public, which reaches no table: these functions are all it can do.
 FUNCTIONS = """
-CREATE FUNCTION click_target(p_mailing bigint, p_link integer) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT l.url FROM mailing m JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = p_link
-  WHERE m.id = p_mailing
-$$;
-
+-- Keeps the hit and answers with the frozen link, in one statement: no address, no hit; no hit kept, no redirect.
 CREATE FUNCTION record_hit(p_dispatch bigint, p_mailing bigint, p_position integer, p_link integer, p_ip text,
-                           p_agent text) RETURNS void
+                           p_agent text, p_manner text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE v_url text;
 BEGIN
-  INSERT INTO hit (dispatch_id, mailing_id, position, link, ip, user_agent)
-  VALUES (p_dispatch, p_mailing, p_position, p_link, p_ip::inet, left(p_agent, 400));
+  SELECT l.url INTO v_url FROM mailing m
+  JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = p_link
+  WHERE m.id = p_mailing AND m.dispatch_id = p_dispatch;
+  IF v_url IS NOT NULL THEN
+    -- The first hit that waits asks for its judging; the job asks for itself while more wait.
+    IF NOT EXISTS (SELECT 1 FROM hit WHERE mailing_id = p_mailing AND verdict IS NULL) THEN
+      PERFORM jobs.enqueue('classify_hits', p_mailing, 16);
+    END IF;
+    INSERT INTO hit (dispatch_id, mailing_id, position, link, ip, user_agent, manner)
+    VALUES (p_dispatch, p_mailing, p_position, p_link, nullif(p_ip, '')::inet, left(p_agent, 400), p_manner);
+  END IF;
+  RETURN v_url;
 END $$;
 
 -- What the unsubscribe page shows: names of organisations, never of the person.
@@ -125,8 +132,7 @@ $$;
 """
 
 SIGNATURES = (
-    "click_target(bigint, integer)",
-    "record_hit(bigint, bigint, integer, integer, text, text)",
+    "record_hit(bigint, bigint, integer, integer, text, text, text)",
     "leaving_page(bigint)",
     "leave(bigint, bigint, integer, text, text)",
     "store_inbound(bytea)",

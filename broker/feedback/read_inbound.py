@@ -1,0 +1,90 @@
+"""Reads a returned message and lets it take effect; then nothing of it is left but the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from broker.feedback import store
+from broker.feedback.match_returned import match_returned
+from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
+from broker.feedback.parse_returned import read_opened
+from broker.feedback.receive_inbound import open_inbound
+from broker.feedback.returned.opened import open_mail
+from broker.kernel.database import Database, UnitOfWork
+from broker.suppression.suppress import suppress
+from broker.vault.keyring import WorkerKeys
+
+# billing.reverse_bounces, given by whoever wires the job: money is a later room.
+ReverseBounces = Callable[[UnitOfWork, int, Sequence[tuple[int, int]]], None]
+
+IN_FLIGHT = frozenset({"claimed", "attempting"})
+WAIT_SECONDS = 30
+
+
+def read_inbound(database: Database, worker: WorkerKeys, inbound_id: int, reverse_bounces: ReverseBounces) -> None:
+    """Job: open, parse, match, act, destroy, all in one transaction. Twice is once.
+
+    A bounce can come before the outcome of its own mail is written: then it is looked at again a little later.
+    """
+    with database.begin() as unit:
+        sealed = store.lock_inbound(unit, inbound_id)
+        if sealed is None:
+            return
+        recipients, raw = open_inbound(worker, sealed)
+        mail = open_mail(raw)
+        result = strongest(read_opened(mail))
+        match = match_returned(worker.front, recipients, mail)
+        if match is None:
+            store.finish_inbound(unit, inbound_id, result, None)
+            return
+        if match.asks_to_leave and result.kind != "bounce":
+            result = replace(result, kind="unsubscribe", verdict="none", reason="asked_by_mail")
+        if act(unit, inbound_id, result, match.key, reverse_bounces):
+            store.finish_inbound(unit, inbound_id, result, match.key)
+        else:
+            unit.enqueue("read_inbound", inbound_id, after_seconds=WAIT_SECONDS)
+
+
+def act(
+    unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces
+) -> bool:
+    """Let one result take effect on its send; False when it is too early for that."""
+    if result.kind == "complaint":
+        store.leave(unit, key, "everywhere", "complaint")
+    elif result.kind == "unsubscribe":
+        store.leave(unit, key, ONE_CLICK_SCOPE, "opt_out")
+    elif result.kind == "bounce" and result.final:
+        return _bounce(unit, inbound_id, result, key, reverse_bounces)
+    return True
+
+
+def strongest(results: Sequence[ReturnedMail]) -> ReturnedMail:
+    """The result that counts for a message about one send: a failure before a delay, hard before soft."""
+    return max(results, key=lambda one: (one.kind == "bounce", one.final, one.verdict == "hard"))
+
+
+def _bounce(
+    unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces
+) -> bool:
+    """Mark the send, take it out of the bill within the freeze, and stop mail to a dead address.
+
+    | state before          | after                                                                        |
+    | accepted              | accepted and bounced; its accrual is reversed while the mailing is open       |
+    | uncertain             | accepted and bounced: the bounce is the written proof that it left; never billed |
+    | claimed, attempting   | unchanged: the outcome is about to be written, looked at again later           |
+    | any other             | unchanged: nothing of ours can have bounced                                   |
+    """
+    found = store.lock_send(unit, key)
+    if found is None:
+        return True
+    state, bounced, contact_key, pepper_version = found
+    if state in IN_FLIGHT:
+        return False
+    if state in ("accepted", "uncertain") and not bounced:
+        store.mark_bounced(unit, key, result.status)
+        if state == "accepted" and store.mailing_open(unit, key.mailing_id):
+            reverse_bounces(unit, key.mailing_id, [(key.dispatch_id, key.position)])
+    if result.verdict == "hard":
+        suppress(unit, contact_key, pepper_version, "everywhere", "hard_bounce", evidence=f"inbound {inbound_id}")
+    return True

@@ -1,0 +1,1 @@
+"""Reading returned messages: pure functions from bytes to what they say; nothing here knows a database."""

@@ -1,0 +1,42 @@
+"""Complaints: abuse reports of RFC 5965, and the one large provider that sends its own form."""
+
+from __future__ import annotations
+
+import re
+
+from broker.feedback.model import ReturnedMail
+from broker.feedback.returned.addresses import addresses_of, is_machine
+from broker.feedback.returned.opened import OpenedMail, first
+
+# RFC 5965 section 7.3 and RFC 6430. "not-spam" takes a report back, "auth-failure" (RFC 6591) is no complaint.
+COMPLAINTS = frozenset({"abuse", "fraud", "virus", "other", "miscategorized", "opt-out", "opt-out-list", "unknown"})
+
+
+def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
+    """The complaint in this message, if it is one."""
+    if mail.feedback is not None or mail.report_type == "feedback-report":
+        return _read_arf(mail)
+    own_form = addresses_of(mail.headers, "x-hmxmroriginalrecipient") + addresses_of(
+        mail.returned, "x-hmxmroriginalrecipient"
+    )
+    if own_form or re.match(r"(?i)complaint about message from", mail.header("subject")):
+        return [_complaint("abuse", (own_form or _addressee(mail))[0] if own_form or _addressee(mail) else "")]
+    return []
+
+
+def _read_arf(mail: OpenedMail) -> list[ReturnedMail]:
+    fields = mail.feedback or {}
+    kind = first(fields, "feedback-type").lower().strip() or "abuse"
+    if kind not in COMPLAINTS:
+        return [ReturnedMail("other", reason=re.sub(r"\W+", "_", kind))]
+    named = addresses_of(fields, "original-rcpt-to", "removal-recipient", "original-recipient")
+    people = [address for address in named or _addressee(mail) if not is_machine(address)]
+    return [_complaint(kind, address) for address in people] or [_complaint(kind, "")]
+
+
+def _addressee(mail: OpenedMail) -> list[str]:
+    return addresses_of(mail.returned, "to", "x-original-to", "delivered-to")[:1]
+
+
+def _complaint(kind: str, address: str) -> ReturnedMail:
+    return ReturnedMail("complaint", address, reason=kind.replace("-", "_"))

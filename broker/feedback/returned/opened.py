@@ -1,0 +1,202 @@
+"""Opens a message of unknown make: its own headers, its words, its machine-readable parts, what it returns.
+
+Bounces come from forty years of software: every part may be missing, mislabelled or cut. Nothing here raises on
+content; what cannot be read is empty.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from email import policy
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser, Parser
+
+MOST_PARTS = 100  # a message of more parts is hostile or of no use
+MOST_TEXT = 200_000  # characters read of the words
+
+Fields = dict[str, list[str]]
+
+# The line after which a plain-text bounce repeats the message it returns. Words of many programs, each seen alone.
+RETURNED_BELOW = re.compile(
+    r"""^[ \t>|*=_-]*(?:
+        -*\ ?below\ this\ line\ is\ a\ copy\ of\ the\ message
+      | -*\ ?this\ is\ a\ copy\ of\ (?:the|your)\ message
+      | -*\ ?(?:the\ )?(?:original|returned|unsent|undelivered|failed)\ (?:message|mail)\b[^\n]{0,40}(?:follows|headers|attached|text|-{3,})
+      | -*\ ?(?:the\ )?headers?\ of\ the\ (?:original\ )?message
+      | -*\ ?(?:message\ headers?\ follows?|header\ of\ the\ message|original\ message\ headers?)
+      | -*\ ?start\ of\ (?:the\ )?(?:original|returned|forwarded)\ message
+      | -*\ ?(?:the\ following\ is\ a\ copy|here\ is\ (?:a|your)\ copy|a\ copy\ of\ (?:your|the)\ message)
+      | -*\ ?message\ d'origine | -*\ ?copie\ du\ message | -*\ ?message\ original\ -{2,}
+    )""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+)
+HEADER_START = re.compile(
+    r"^[> \t]{0,8}(?:Return-Path|Received|DKIM-Signature|X-Envelope-From|X-Originating-IP|MIME-Version|Message-ID):",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class OpenedMail:
+    """A message taken apart.
+
+    `headers` are its own, decoded, by lower-case name; `notice` the words before the returned copy; `groups` the
+    field groups of message/delivery-status (RFC 3464 section 2.1), the per-message one among them; `feedback` the
+    fields of message/feedback-report (RFC 5965); `returned` the headers of the returned copy.
+    """
+
+    content_type: str
+    report_type: str
+    headers: Fields
+    notice: str
+    groups: list[Fields] = field(default_factory=list)
+    feedback: Fields | None = None
+    returned: Fields = field(default_factory=dict)
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or an empty string."""
+        return first(self.headers, name)
+
+
+def first(fields: Fields, name: str) -> str:
+    """The first value of a field, or an empty string."""
+    values = fields.get(name.lower())
+    return values[0] if values else ""
+
+
+def open_mail(raw: bytes) -> OpenedMail:
+    """Take a message apart; never raises on content."""
+    if raw.startswith(b"From ") or raw.startswith(b">From "):  # an mbox line before the headers
+        raw = raw.partition(b"\n")[2]
+    message: Message = BytesParser(policy=policy.compat32).parsebytes(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    words: list[str] = []
+    opened = OpenedMail(
+        content_type=message.get_content_type(),
+        report_type=str(message.get_param("report-type", "")).lower(),
+        headers=_fields(message),
+        notice="",
+    )
+    groups, returned, feedback = opened.groups, opened.returned, opened.feedback
+    for part in _own_parts(message):
+        kind = part.get_content_type()
+        if kind.endswith("/delivery-status") or kind.endswith("/global-delivery-status"):
+            groups.extend(_groups(part))
+        elif kind == "message/feedback-report":
+            feedback = _inner_fields(part)
+        elif kind in ("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers",
+                      "message/global-headers", "message/partial"):
+            returned = returned or _inner_fields(part)
+        elif kind.startswith("text/") and not part.get_filename() and sum(map(len, words)) < MOST_TEXT:
+            words.append(_text(part))
+    notice, copy = split_notice(_join(words))
+    if not groups and re.search(r"(?mi)^(?:final|original)-recipient:", notice):
+        groups.extend(_groups_of_text(notice))  # a report sent as plain text
+    return OpenedMail(
+        opened.content_type, opened.report_type, opened.headers, notice[:MOST_TEXT], groups, feedback,
+        returned or _fields_of_text(copy),
+    )
+
+
+def split_notice(words: str) -> tuple[str, str]:
+    """(the notice, the copy of the returned message) of a plain-text bounce."""
+    starts = [match.start() for match in (RETURNED_BELOW.search(words), HEADER_START.search(words)) if match]
+    if not starts:
+        return words, ""
+    return words[: min(starts)], words[min(starts) :]
+
+
+def html_to_words(source: str) -> str:
+    """The words of an HTML text, a line a block, with the addresses of its mailto links."""
+    source = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", source)
+    source = re.sub(r"(?is)<a\b[^>]*href=[\"']?mailto:([^\"'?> ]+)[^>]*>(.*?)</a>", r" \2 <\1> ", source)
+    source = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h\d|/table|p|div|tr)\b[^>]*>", "\n", source)
+    return html.unescape(re.sub(r"(?s)<[^>]{0,2000}>", " ", source)).replace("\xa0", " ")
+
+
+def decoded(value: object) -> str:
+    """A header's value with its encoded words read (RFC 2047) and its folds undone."""
+    text = str(value)
+    try:
+        text = str(make_header(decode_header(text)))
+    except (HeaderParseError, LookupError, ValueError):
+        pass
+    return re.sub(r"\s*\n\s*", " ", text).strip()
+
+
+def _own_parts(message: Message) -> list[Message]:
+    """The leaf parts of the message itself: what stands inside a returned message is not its own."""
+    found: list[Message] = []
+    waiting = [message]
+    while waiting and len(found) < MOST_PARTS:
+        part = waiting.pop(0)
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting[:0] = [child for child in part.get_payload() if isinstance(child, Message)]
+        else:
+            found.append(part)
+    return found
+
+
+def _join(words: list[str]) -> str:
+    return "\n\n".join(text for text in words if text.strip())
+
+
+def _text(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    raw = payload if isinstance(payload, bytes) else str(part.get_payload()).encode("utf-8", "replace")
+    raw = raw[: 4 * MOST_TEXT]
+    text = ""
+    for charset in (str(part.get_content_charset() or "utf-8"), "utf-8", "cp1252"):
+        try:
+            text = raw.decode(charset)
+            break
+        except (LookupError, UnicodeDecodeError):
+            continue
+    else:
+        text = raw.decode("latin-1")
+    return html_to_words(text) if part.get_content_subtype() == "html" else text
+
+
+def _fields(message: Message) -> Fields:
+    fields: Fields = {}
+    for name, value in message.items():
+        fields.setdefault(name.lower(), []).append(decoded(value))
+    return fields
+
+
+def _inner_fields(part: Message) -> Fields:
+    payload = part.get_payload()
+    if isinstance(payload, list) and payload and isinstance(payload[0], Message):
+        inner = payload[0]
+        # Some encode the part against RFC 2046: then the fields stand in the inner message's body.
+        return _fields(inner) if inner.keys() else _fields_of_text(_text(inner))
+    return _fields_of_text(_text(part))
+
+
+def _groups(part: Message) -> list[Fields]:
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        groups = [_fields(group) for group in payload if isinstance(group, Message) and group.keys()]
+        if groups:
+            return groups
+    return _groups_of_text(_text(part))
+
+
+def _groups_of_text(text: str) -> list[Fields]:
+    return [fields for block in re.split(r"\n\s*\n", text) if (fields := _fields_of_text(block))]
+
+
+def _fields_of_text(text: str) -> Fields:
+    """The header fields that a text begins with, after any line that is none (marks, empty lines, quotes)."""
+    start = re.search(r"(?m)^[> \t]{0,8}[A-Za-z][A-Za-z0-9-]{1,40}:[ \t]", text)
+    if start is None:
+        return {}
+    body = text[start.start() : start.start() + 50_000]
+    quote = re.match(r"[> \t]*", body)
+    assert quote is not None
+    if quote.group():
+        body = "\n".join(line.removeprefix(quote.group()) for line in body.splitlines())
+    return _fields(Parser(policy=policy.compat32).parsestr(body, headersonly=True))

@@ -1,0 +1,127 @@
+"""Hard, soft or none: what the words and codes of a bounce say about the address.
+
+Hard is said only of the address itself (nobody there, no such domain, closed for good): it ends every later mail to
+it. Whatever speaks of the moment, the message or the sender (full, too large, spam, policy, relaying) is soft.
+Words are read before codes, because many servers say 5.1.1 for a full mailbox and 5.0.0 for a missing one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from broker.feedback.model import Verdict
+
+
+class Judgement(NamedTuple):
+    """A verdict with its stable reason."""
+
+    verdict: Verdict
+    reason: str
+
+
+# (reason, verdict, words). The first that is found wins, so the order matters: what could be mistaken stands later.
+
+WORDS = Path(__file__).parent.parent / "data" / "bounce_words.txt"
+
+
+@cache
+def _rules() -> tuple[tuple[str, Verdict, re.Pattern[str]], ...]:
+    """(reason, verdict, pattern) in the order of the data file, read at first use."""
+    sections: dict[str, tuple[Verdict, list[str]]] = {}
+    for line in WORDS.read_text(encoding="utf-8").splitlines():
+        head = re.fullmatch(r"\[(\w+)\] (hard|soft)", line)
+        if head:
+            patterns: list[str] = []
+            sections[head[1]] = ("hard" if head[2] == "hard" else "soft", patterns)
+        elif line and not line.startswith("#"):
+            patterns.append(line)
+    return tuple(
+        (reason, verdict, re.compile("|".join(lines), re.IGNORECASE))
+        for reason, (verdict, lines) in sections.items()
+    )
+
+
+# Enhanced codes of RFC 3463 and its registry that speak of the address itself. 5.1.7 and 5.1.8 are the sender's.
+_HARD_CODES = {
+    "5.1.0": "user_unknown",
+    "5.1.1": "user_unknown",
+    "5.1.2": "domain_unknown",
+    "5.1.3": "user_unknown",
+    "5.1.4": "user_unknown",
+    "5.1.6": "moved",
+    "5.1.10": "domain_unknown",
+    "5.2.1": "address_closed",
+    "5.4.4": "domain_unknown",
+    "5.4.310": "domain_unknown",
+}
+_SOFT_CODES = {
+    "1.7": "sender_refused", "1.8": "sender_refused", "2.2": "mailbox_full", "2.3": "message_too_large",
+    "3.4": "message_too_large", "3.1": "server_error", "3.2": "server_error", "3.3": "server_error", "3.5": "server_error",
+    "4.1": "network", "4.2": "network", "4.3": "network", "4.5": "network", "4.6": "mail_loop", "4.7": "network",
+    "6.": "format", "7.": "policy",
+}  # fmt: skip
+
+STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
+REPLY = re.compile(r"(?<![\d.:/#-])([45][0-5]\d)(?=[ \-#:\t]|$)(?!-\d)")
+ADDRESS_OR_URL = re.compile(r"(?i)https?://\S+|<?[\w.+=&'*/?^`{|}~!#$%-]+@[\w-]+(?:\.[\w-]+)+>?")
+
+
+def find_status(text: str) -> str:
+    """The first enhanced status code in a text, or an empty string; x.0.0 only where nothing better stands."""
+    vague = ""
+    for match in STATUS.finditer(text):
+        if match[1] == "2":
+            continue
+        status = match.group()
+        if not status.endswith(".0.0"):
+            return status
+        vague = vague or status
+    return vague
+
+
+def find_reply(text: str) -> str:
+    """The first SMTP reply code of class 4 or 5 in a text, or an empty string."""
+    match = REPLY.search(text)
+    return match[1] if match else ""
+
+
+def judge_words(words: str) -> Judgement | None:
+    """What the words alone say, or None. Addresses and links are left out: a name may hold any word."""
+    plain = re.sub(r"\s+", " ", ADDRESS_OR_URL.sub(" ", words))
+    for reason, verdict, pattern in _rules():
+        if pattern.search(plain):
+            return Judgement(verdict, reason)
+    return None
+
+
+def judge_status(status: str) -> Judgement | None:
+    """What an enhanced status code alone says, or None where it says nothing (x.0.0, x.3.0, ...)."""
+    if status in _HARD_CODES:
+        return Judgement("hard", _HARD_CODES[status])
+    tail = status.partition(".")[2]
+    for prefix, reason in _SOFT_CODES.items():
+        if tail == prefix or (prefix.endswith(".") and tail.startswith(prefix)):
+            return Judgement("soft", reason)
+    if status.startswith("4."):
+        return Judgement("soft", {"1": "user_unknown", "2": "mailbox_full"}.get(tail[:1], "temporary"))
+    return None
+
+
+def judge(diagnosis: str, notice: str, status: str, reply: str, *, delayed: bool = False) -> Judgement:
+    """The verdict on one failed recipient.
+
+    `diagnosis` is the server's own reply (best evidence), `notice` the words around it (they often list every
+    possible cause, so they come after the codes). `delayed`: delivery is still being tried, never hard.
+    """
+    found = judge_words(diagnosis) or judge_status(status) or judge_words(notice) or Judgement("soft", "unknown")
+    if found.verdict == "hard":
+        temporary = status.startswith("4.") or (not status and reply.startswith("4"))
+        if delayed or temporary:  # "450 4.1.1 unverified" is tried again and may well be somebody
+            return Judgement("soft", found.reason)
+        if found.reason == "user_unknown" and status.startswith("5.7."):
+            by_words = judge_words(diagnosis)
+            return by_words if by_words else Judgement("soft", "policy")
+    return found

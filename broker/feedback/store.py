@@ -1,0 +1,217 @@
+"""The only queries of feedback.
+
+What the public pages do goes through functions of the database that know tokens' contents and nothing else: their
+role reaches no table. The rest is the workers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+from broker.feedback.model import (
+    Hit,
+    LeavingPage,
+    Manner,
+    Partner,
+    PartnerListVersion,
+    PublicPartnerLists,
+    ReturnedMail,
+    Scope,
+    SendKey,
+)
+from broker.kernel.database import UnitOfWork
+
+
+def record_hit(unit: UnitOfWork, key: SendKey, link: int, ip: str, agent: str, manner: Manner) -> str | None:
+    """Keep a hit and answer with the frozen link; None (and nothing kept) when there is no such link."""
+    url: str | None = unit.scalar(
+        "SELECT record_hit(:dispatch, :mailing, :position, :link, :ip, :agent, :manner)",
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+        link=link,
+        ip=ip,
+        agent=agent,
+        manner=manner,
+    )
+    return url
+
+
+def leaving_page(unit: UnitOfWork, mailing_id: int) -> LeavingPage | None:
+    """Names for the unsubscribe page."""
+    row = unit.one("SELECT * FROM leaving_page(:mailing)", mailing=mailing_id)
+    if row is None:
+        return None
+    return LeavingPage(row.owner_name, row.base_name, row.base_code, row.advertiser_name, row.language)
+
+
+def leave(unit: UnitOfWork, key: SendKey, scope: Scope, reason: str) -> None:
+    """Suppress the person of a send in a scope and count the campaign's opt-out; again is the same."""
+    unit.run(
+        "SELECT leave(:dispatch, :mailing, :position, :scope, :reason)",
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+        scope=scope,
+        reason=reason,
+    )
+
+
+def public_partner_lists(unit: UnitOfWork, base_code: str) -> PublicPartnerLists | None:
+    """All versions of a base's list, newest first; None without any (or without such a base)."""
+    rows = unit.all("SELECT * FROM public_partner_list(:base)", base=base_code)
+    if not rows:
+        return None
+    versions = []
+    for (number, published_at), names in groupby(rows, key=lambda row: (row.version, row.published_at)):
+        partners = tuple(Partner(row.partner, row.sector) for row in names if row.partner is not None)
+        versions.append(PartnerListVersion(number, published_at, partners))
+    return PublicPartnerLists(rows[0].owner_name, tuple(versions))
+
+
+def store_inbound(unit: UnitOfWork, sealed: bytes) -> int:
+    """Keep a sealed message and ask for its reading, in one transaction."""
+    number: int = unit.scalar("SELECT store_inbound(:sealed)", sealed=sealed)
+    return number
+
+
+def store_typed_request(unit: UnitOfWork, kind: str, base_code: str, sealed: bytes) -> None:
+    """Keep a sealed request and ask for its matching, in one transaction."""
+    unit.run("SELECT store_typed_request(:kind, :base, :sealed)", kind=kind, base=base_code, sealed=sealed)
+
+
+def lock_inbound(unit: UnitOfWork, inbound_id: int) -> bytes | None:
+    """The sealed message, its row locked; None once it has been read (or when there is none)."""
+    sealed: bytes | None = unit.scalar("SELECT sealed FROM inbound WHERE id = :id FOR UPDATE", id=inbound_id)
+    return sealed
+
+
+def finish_inbound(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey | None) -> None:
+    """Write down what the message was and destroy it."""
+    unit.run(
+        "UPDATE inbound SET sealed = NULL, kind = :kind, verdict = :verdict, status = nullif(:status, ''),"
+        " reason = nullif(:reason, ''), dispatch_id = :dispatch, mailing_id = :mailing, position = :position,"
+        " read_at = app_now() WHERE id = :id",
+        id=inbound_id,
+        kind=result.kind,
+        verdict=result.verdict,
+        status=result.status,
+        reason=result.reason,
+        dispatch=key.dispatch_id if key else None,
+        mailing=key.mailing_id if key else None,
+        position=key.position if key else None,
+    )
+
+
+def lock_send(unit: UnitOfWork, key: SendKey) -> tuple[str, bool, bytes, int] | None:
+    """(state, already bounced, contact key, its pepper version) of a send, locked; None when there is none."""
+    row = unit.one(
+        "SELECT s.state, s.bounced_at IS NOT NULL AS bounced, s.contact_key,"
+        " coalesce((SELECT c.pepper_version FROM contact c WHERE c.contact_key = s.contact_key LIMIT 1), 1) AS pepper"
+        " FROM send s WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position = :position"
+        " FOR UPDATE OF s",
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+    )
+    return None if row is None else (row.state, row.bounced, bytes(row.contact_key), row.pepper)
+
+
+def mailing_open(unit: UnitOfWork, mailing_id: int) -> bool:
+    """Whether bounces still change the money; the mailing cannot be closed until this transaction ends."""
+    closed = unit.one("SELECT closed_at FROM mailing WHERE id = :mailing FOR SHARE", mailing=mailing_id)
+    return closed is not None and closed.closed_at is None
+
+
+def mark_bounced(unit: UnitOfWork, key: SendKey, status: str) -> None:
+    """Mark a send as bounced. One that was uncertain has thereby left: it becomes accepted."""
+    unit.run(
+        "UPDATE send SET state = 'accepted', bounced_at = app_now(), bounce_status = nullif(:status, '')"
+        " WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND position = :position"
+        " AND state IN ('accepted', 'uncertain') AND bounced_at IS NULL",
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+        status=status,
+    )
+
+
+def lock_typed_request(unit: UnitOfWork, request_id: int) -> tuple[str, bytes] | None:
+    """(kind, sealed) of a typed request that waits, locked; None once it is done."""
+    row = unit.one(
+        "SELECT kind, sealed FROM typed_request WHERE id = :id AND sealed IS NOT NULL FOR UPDATE", id=request_id
+    )
+    return None if row is None else (row.kind, bytes(row.sealed))
+
+
+def finish_typed_request(unit: UnitOfWork, request_id: int) -> None:
+    """Destroy what was typed and date the end."""
+    unit.run("UPDATE typed_request SET sealed = NULL, done_at = app_now() WHERE id = :id", id=request_id)
+
+
+def unclassified_mailings(unit: UnitOfWork, before: datetime) -> list[int]:
+    """Mailings with hits from before this time that nobody has judged yet."""
+    rows = unit.all("SELECT DISTINCT mailing_id FROM hit WHERE verdict IS NULL AND at <= :before", before=before)
+    return [row.mailing_id for row in rows]
+
+
+def has_unjudged(unit: UnitOfWork, mailing_id: int) -> bool:
+    """Whether hits of the mailing still wait for a verdict."""
+    found: bool = unit.scalar(
+        "SELECT EXISTS (SELECT 1 FROM hit WHERE mailing_id = :mailing AND verdict IS NULL)", mailing=mailing_id
+    )
+    return found
+
+
+def hits_to_judge(unit: UnitOfWork, mailing_id: int, before: datetime, most: int) -> tuple[list[Hit], set[int]]:
+    """All hits of up to `most` persons with unjudged ones from before this time, and the ids of these."""
+    rows = unit.all(
+        "WITH waiting AS (SELECT DISTINCT position FROM hit"
+        "  WHERE mailing_id = :mailing AND verdict IS NULL AND at <= :before ORDER BY position LIMIT :most)"
+        " SELECT h.id, h.position, h.link, h.at, h.manner, coalesce(h.user_agent, '') AS agent, s.outcome_at,"
+        " h.verdict IS NULL AND h.at <= :before AS waits"
+        " FROM waiting JOIN hit h ON h.mailing_id = :mailing AND h.position = waiting.position"
+        " LEFT JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id"
+        "  AND s.position = h.position"
+        " ORDER BY h.position, h.at, h.id",
+        mailing=mailing_id,
+        before=before,
+        most=most,
+    )
+    hits = [Hit(row.id, row.position, row.link, row.at, row.outcome_at, row.agent, row.manner) for row in rows]
+    return hits, {row.id for row in rows if row.waits}
+
+
+def links_of(unit: UnitOfWork, mailing_id: int) -> tuple[frozenset[int], frozenset[int]]:
+    """(visible, hidden) link numbers of a mailing's creative."""
+    rows = unit.all(
+        "SELECT l.number, l.hidden FROM mailing m JOIN creative_link l ON l.creative_id = m.creative_id"
+        " WHERE m.id = :mailing",
+        mailing=mailing_id,
+    )
+    return (
+        frozenset(row.number for row in rows if not row.hidden),
+        frozenset(row.number for row in rows if row.hidden),
+    )
+
+
+def write_verdicts(unit: UnitOfWork, verdict: str, reason: str, ids: Sequence[int]) -> None:
+    """Write one verdict to these hits; a verdict is never changed."""
+    unit.run(
+        "UPDATE hit SET verdict = :verdict, verdict_reason = nullif(:reason, '')"
+        " WHERE id = ANY(:ids) AND verdict IS NULL",
+        verdict=verdict,
+        reason=reason,
+        ids=list(ids),
+    )
+
+
+def forget_hit_sources(unit: UnitOfWork, before: datetime) -> int:
+    """Erase network address and agent of judged hits from before this time; how many there were."""
+    return unit.run(
+        "UPDATE hit SET ip = NULL, user_agent = NULL"
+        " WHERE at < :before AND verdict IS NOT NULL AND (ip IS NOT NULL OR user_agent IS NOT NULL)",
+        before=before,
+    ).rowcount
