@@ -91,6 +91,7 @@ CREATE TABLE guard_answer (
   rule jsonb NOT NULL,
   true_count bigint NOT NULL,
   shown bigint NOT NULL,
+  anchor boolean NOT NULL,                  -- worked out for this very set, not repeated from a near one
   at timestamptz NOT NULL DEFAULT app_now(),
   UNIQUE (viewer_org_id, snapshot_id, rule_hash)
 );

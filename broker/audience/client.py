@@ -1,0 +1,78 @@
+"""The front's way to the audience process. One connection a question; a dead or hung process is told in seconds."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from broker.audience.protocol import LARGEST_MESSAGE, error_of, line
+from broker.audience.rule import Rule
+from broker.kernel.errors import InvalidInput, Unavailable
+
+CONNECT_SECONDS = 2.0
+HEARD_SECONDS = 4.0
+ANSWER_SECONDS = 60.0
+
+
+class AudienceClient:
+    """Asks the audience process. Every method raises the process's own `CourtierError`, or `Unavailable`."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self.socket_path = socket_path
+
+    def count_for_owner(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> dict[str, Any]:
+        """Exact figures, for the base's owner alone: `{count, rentable, exclusions: {name: n}}`.
+
+        The caller has checked that the base is the actor's. `count` is the rule alone, `rentable` what is left
+        after all exclusions; `count = rentable + sum(exclusions)`.
+        """
+        return self.ask("count_for_owner", base_id=base_id, rule=rule, advertiser_id=advertiser_id)
+
+    def size_card(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> dict[str, Any]:
+        """For publishing: `{reaches_floor, floor, count, rentable, size_shown, exclusions, profile, snapshot_id}`.
+
+        `size_shown` and `profile` are guarded and may be published; the rest is for the owner.
+        """
+        return self.ask("size_card", base_id=base_id, rule=rule, advertiser_id=advertiser_id)
+
+    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> dict[str, Any]:
+        """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor."""
+        return self.ask(
+            "count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule
+        )
+
+    def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
+        """Send one question and read its answer."""
+        message = line({"call": call, "arguments": arguments})
+        if len(message) > LARGEST_MESSAGE:
+            raise InvalidInput("This rule is too large to be counted.", code="bad_rule", field="rule")
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(CONNECT_SECONDS)
+                connection.connect(str(self.socket_path))
+                connection.settimeout(HEARD_SECONDS)
+                connection.sendall(message)
+                with connection.makefile("rb") as replies:
+                    reply = _reply(replies.readline(LARGEST_MESSAGE))
+                    if "working" in reply:
+                        connection.settimeout(ANSWER_SECONDS)
+                        reply = _reply(replies.readline(LARGEST_MESSAGE))
+        except OSError as error:
+            raise Unavailable(
+                "Audiences cannot be counted right now: the audience process does not answer. Try again in a moment;"
+                " if it lasts, the operator sees why with `courtier doctor`.",
+                code="audience_unavailable",
+            ) from error
+        if "error" in reply:
+            raise error_of(reply["error"])
+        answer: dict[str, Any] = reply["answer"]
+        return answer
+
+
+def _reply(raw: bytes) -> dict[str, Any]:
+    if not raw.endswith(b"\n"):  # the process ended in the middle
+        raise ConnectionError
+    reply: dict[str, Any] = json.loads(raw)
+    return reply

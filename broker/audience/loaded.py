@@ -1,0 +1,186 @@
+"""A snapshot in memory: what every count needs as arrays, the fields of rules in DuckDB."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from threading import Lock
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from broker.audience.model import Mask, SnapshotRow
+from broker.audience.rule import Rule, rule_hash
+from broker.audience.table import RuleTable, open_duckdb
+from broker.kernel.errors import IntegrityFault, Unavailable
+
+KEPT_MASKS = 256
+ARRAYS = (
+    "contact_id",
+    "contact_key",
+    "noise",
+    "consent_complete",
+    "partner_list",
+    "minor",
+    "birth_date",
+    "last_purchase",
+    "consent_at",
+)
+
+
+class LoadedSnapshot:
+    """One snapshot's rows, in the order of its file (by contact key). All arrays have one entry a row.
+
+    `contact_keys` S16, `noise` int64, `partner_list` int32 (0: none), days datetime64[D] (NaT where missing).
+    """
+
+    def __init__(self, row: SnapshotRow, path: Path, memory_mb: int, threads: int) -> None:
+        self.row = row
+        _check_whole(row, path)
+        arrays = pq.read_table(path, columns=list(ARRAYS))
+        self.contact_ids: NDArray[np.int64] = arrays.column("contact_id").to_numpy()
+        self.contact_keys = _keys(arrays.column("contact_key"))
+        self.noise: NDArray[np.int64] = arrays.column("noise").to_numpy()
+        self.consent = _flags(arrays.column("consent_complete"))
+        self.minor = _flags(arrays.column("minor"))
+        self.partner_list: NDArray[np.int32] = pc.fill_null(arrays.column("partner_list"), 0).to_numpy()
+        self.birth_date = _days(arrays.column("birth_date"))
+        self.last_purchase = _days(arrays.column("last_purchase"))
+        self.consent_day = _days(arrays.column("consent_at"))
+        self._connection = open_duckdb(memory_mb, threads)
+        self.bytes = sum(
+            array.nbytes
+            for array in (self.contact_ids, self.contact_keys, self.noise, self.partner_list, self.birth_date)
+        ) + self._attach(path, memory_mb)
+        self._tables: dict[date, RuleTable] = {}
+        self._masks: OrderedDict[tuple[bytes, date], NDArray[np.uint8]] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def everybody(self) -> Mask:
+        """All rows."""
+        return np.ones(len(self.contact_ids), dtype=np.bool_)
+
+    def table(self, today: date) -> RuleTable:
+        """The table of rules as of a day; yesterday's is dropped."""
+        with self._lock:
+            if today not in self._tables:
+                self._tables = {today: RuleTable(self._connection, "snapshot", today)}
+                self._masks.clear()
+            return self._tables[today]
+
+    def mask(self, rule: Rule, today: date) -> Mask:
+        """Which rows a rule takes; the last few hundred answers are kept (a bit a row)."""
+        table = self.table(today)
+        key = (rule_hash(rule), today)
+        with self._lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return np.unpackbits(self._masks[key], count=self.row.rows).view(np.bool_)
+        members = table.mask(rule)
+        with self._lock:
+            self._masks[key] = np.packbits(members)
+            while len(self._masks) > KEPT_MASKS:
+                self._masks.popitem(last=False)
+        return members
+
+    def rows_of_keys(self, keys: Sequence[bytes]) -> Mask:
+        """Which rows have one of these contact keys."""
+        found = np.zeros(len(self.contact_keys), dtype=np.bool_)
+        if keys and len(found):
+            wanted = np.array(keys, dtype="S16")
+            at = np.minimum(np.searchsorted(self.contact_keys, wanted), len(found) - 1)
+            found[at[self.contact_keys[at] == wanted]] = True
+        return found
+
+    def close(self) -> None:
+        """Free DuckDB's memory."""
+        self._connection.close()
+
+    def _attach(self, path: Path, memory_mb: int) -> int:
+        """Put the fields of rules into DuckDB's memory if they fit into half of it, else read the file each time."""
+        place = str(path.absolute()).replace("'", "''")
+        machinery = "contact_id, contact_key, noise, consent_source_id, partner_list, consent_complete, minor"
+        source = f"SELECT * EXCLUDE ({machinery}) FROM read_parquet('{place}')"  # noqa: S608 - our own path, quoted
+        form = pq.read_metadata(path)
+        size = sum(form.row_group(group).total_byte_size for group in range(form.num_row_groups))
+        fits = size * 2 < memory_mb << 19
+        try:
+            self._connection.execute(f"CREATE {'TABLE' if fits else 'VIEW'} snapshot AS {source}")
+        except duckdb.Error as error:
+            raise Unavailable("A snapshot could not be loaded into memory.", code="snapshot_load") from error
+        return size * 2 if fits else 0
+
+
+class SnapshotCache:
+    """Loaded snapshots by id; those used longest ago go first when their memory passes the setting."""
+
+    def __init__(self, folder: Path, memory_mb: int, threads: int) -> None:
+        self._folder = folder
+        self._memory_mb = memory_mb
+        self._threads = threads
+        self._loaded: OrderedDict[int, LoadedSnapshot] = OrderedDict()
+        self._loading: dict[int, Lock] = {}
+        self._lock = Lock()
+
+    def get(self, row: SnapshotRow) -> LoadedSnapshot:
+        """The snapshot, loaded by the first who asks while others wait."""
+        with self._lock:
+            gate = self._loading.setdefault(row.id, Lock())
+        with gate:
+            with self._lock:
+                if row.id in self._loaded:
+                    self._loaded.move_to_end(row.id)
+                    return self._loaded[row.id]
+            fresh = LoadedSnapshot(row, self._folder / row.file_name, self._memory_mb, self._threads)
+            with self._lock:
+                self._loaded[row.id] = fresh
+                while len(self._loaded) > 1 and self._size() > self._memory_mb << 20:
+                    # Questions under way may still hold it: it is freed when the last of them ends.
+                    self._loaded.popitem(last=False)
+            return fresh
+
+    def _size(self) -> int:
+        return sum(loaded.bytes for loaded in self._loaded.values())
+
+
+
+
+def _check_whole(row: SnapshotRow, path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if digest != row.sha256:
+            raise IntegrityFault(
+                f"Snapshot {row.number} of the base is not the file that was written.", code="snapshot_changed"
+            )
+    except OSError:
+        raise Unavailable(
+            f"Snapshot {row.number} of the base cannot be read: import the base again.", code="snapshot_missing"
+        ) from None
+
+
+def _keys(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
+    """Fixed 16-byte values as S16: compared bytewise; trailing zero bytes come back with `keys_as_bytes`."""
+    parts = [
+        np.frombuffer(chunk.buffers()[1], dtype="S16", count=len(chunk) + chunk.offset)[chunk.offset :]
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype="S16")
+
+
+def _flags(column: pa.ChunkedArray) -> Mask:
+    return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
+
+
+def _days(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
+    days = column.cast(pa.date32()) if not pa.types.is_date32(column.type) else column
+    return np.asarray(days.to_numpy(), dtype="datetime64[D]")

@@ -1,0 +1,165 @@
+"""Queries of the audience room; all but `snapshot_columns` run as the worker role."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.audience.guard import Decision, Shown
+from broker.audience.model import EVERY_VIEWER, CardFacts, SnapshotRow
+from broker.audience.rule import Rule
+from broker.kernel.database import UnitOfWork
+
+# States of a send that put pressure on a person: what left, may have left, or will leave.
+_PRESSING = "('pending', 'claimed', 'attempting', 'deferred', 'accepted', 'uncertain')"
+
+
+def current_snapshot(unit: UnitOfWork, base_id: int) -> SnapshotRow | None:
+    """The snapshot that counts are made on, or None before the first import."""
+    row = unit.one(
+        "SELECT s.id, s.base_id, s.number, s.file_name, s.sha256, s.rows, s.columns, b.contact_kind"
+        " FROM base b JOIN snapshot s ON s.id = b.current_snapshot_id WHERE b.id = :base_id",
+        base_id=base_id,
+    )
+    if row is None:
+        return None
+    return SnapshotRow(
+        row.id, row.base_id, row.number, row.file_name, bytes(row.sha256), row.rows, row.columns, row.contact_kind
+    )
+
+
+def partner_versions(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -> set[int]:
+    """The versions of the base's partner list under which a consent reaches this advertiser (any, if None).
+
+    By the base's policy: named when consent was given; named then or in a later version, which a notice announced;
+    or named, or of a sector named, when consent was given.
+    """
+    if advertiser_id is None:
+        rows = unit.all("SELECT DISTINCT version FROM partner WHERE base_id = :base_id", base_id=base_id)
+    else:
+        rows = unit.all(
+            "SELECT l.version FROM partner_list l JOIN base b ON b.id = l.base_id WHERE l.base_id = :base_id"
+            " AND EXISTS (SELECT 1 FROM partner p LEFT JOIN organisation o ON o.id = :advertiser_id"
+            "  WHERE p.base_id = l.base_id AND ("
+            "   (p.version = l.version AND p.advertiser_id = :advertiser_id)"
+            "   OR (b.partner_policy = 'named_after_notice' AND p.version >= l.version"
+            "       AND p.advertiser_id = :advertiser_id)"
+            "   OR (b.partner_policy = 'category' AND p.version = l.version AND p.sector = o.sector)))",
+            base_id=base_id,
+            advertiser_id=advertiser_id,
+        )
+    return {row.version for row in rows}
+
+
+def suppressed_keys(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -> list[bytes]:
+    """Contact keys suppressed everywhere, for this base, or towards this advertiser."""
+    rows = unit.all(
+        "SELECT DISTINCT contact_key FROM suppression WHERE scope = 'everywhere'"
+        " OR (scope = 'base' AND base_id = :base_id)"
+        " OR (scope = 'advertiser' AND advertiser_id = :advertiser_id)",
+        base_id=base_id,
+        advertiser_id=advertiser_id or 0,
+    )
+    return [bytes(row.contact_key) for row in rows]
+
+
+def pressed_keys(unit: UnitOfWork, base_id: int, per_week: int, per_month: int) -> list[bytes]:
+    """Contact keys that got, or wait for, as many mails in 7 or 30 days as one may get, from any base.
+
+    Bounced mail reached nobody and does not press.
+    """
+    rows = unit.all(
+        f"SELECT s.contact_key FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"  # noqa: S608 - a constant of ours
+        f" WHERE m.state <> 'failed' AND (m.ended_at IS NULL OR m.ended_at > app_now() - interval '30 days')"
+        f" AND NOT s.seed AND s.state IN {_PRESSING} AND s.bounced_at IS NULL"
+        f" AND coalesce(s.outcome_at, app_now()) > app_now() - interval '30 days'"
+        f" GROUP BY s.contact_key HAVING count(*) >= :per_month"
+        f" OR count(*) FILTER (WHERE coalesce(s.outcome_at, app_now()) > app_now() - interval '7 days') >= :per_week",
+        per_week=per_week,
+        per_month=per_month,
+    )
+    return [bytes(row.contact_key) for row in rows]
+
+
+def clicked_since(unit: UnitOfWork, base_id: int, day: date) -> NDArray[np.int64]:
+    """Contacts of a base of whom a human click was recorded since a day (scanners' clicks do not count)."""
+    rows = unit.all(
+        "SELECT DISTINCT s.contact_id FROM mailing m JOIN hit h ON h.mailing_id = m.id"
+        " JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id AND s.position = h.position"
+        " WHERE m.base_id = :base_id AND h.verdict = 'human' AND h.at >= :day AND s.contact_id IS NOT NULL",
+        base_id=base_id,
+        day=day,
+    )
+    return np.array([row.contact_id for row in rows], dtype=np.int64)
+
+
+def dispatch_keys(unit: UnitOfWork, dispatch_id: int) -> list[bytes]:
+    """Contact keys already frozen in a dispatch, by another base's mailing."""
+    rows = unit.all("SELECT contact_key FROM send WHERE dispatch_id = :dispatch_id", dispatch_id=dispatch_id)
+    return [bytes(row.contact_key) for row in rows]
+
+
+def card_facts(unit: UnitOfWork, card_id: int) -> CardFacts | None:
+    """A published card's base, rule and selects; None when it is withdrawn, retired or unknown."""
+    row = unit.one(
+        "SELECT c.id, c.base_id, s.rule, c.selects FROM data_card c JOIN segment s ON s.id = c.segment_id"
+        " WHERE c.id = :card_id AND c.state = 'published'",
+        card_id=card_id,
+    )
+    if row is None:
+        return None
+    return CardFacts(row.id, row.base_id, row.rule, tuple(select["field"] for select in row.selects))
+
+
+def lock_answers(unit: UnitOfWork, base_id: int) -> None:
+    """One guarded answer at a time per base: two near sets asked at once must not both become anchors."""
+    unit.run("SELECT pg_advisory_xact_lock(7203811, :base_id)", base_id=base_id % 2**31)
+
+
+def shown_before(unit: UnitOfWork, viewer_org_id: int, snapshot_id: int) -> list[Shown]:
+    """All that this viewer has seen of a snapshot, public figures included, oldest first."""
+    rows = unit.all(
+        "SELECT rule_hash, rule, viewer_org_id, true_count, shown, anchor FROM guard_answer"
+        " WHERE snapshot_id = :snapshot_id AND viewer_org_id IN (:viewer, :everybody) ORDER BY id",
+        snapshot_id=snapshot_id,
+        viewer=viewer_org_id,
+        everybody=EVERY_VIEWER,
+    )
+    return [
+        Shown(bytes(row.rule_hash), row.rule, row.viewer_org_id, row.true_count, row.shown, row.anchor) for row in rows
+    ]
+
+
+def remember(
+    unit: UnitOfWork, viewer_org_id: int, base_id: int, snapshot_id: int, rule_hash: bytes, rule: Rule, answer: Decision
+) -> None:
+    """Keep what was shown of a rule; a set that has become another one replaces what was kept of its rule."""
+    unit.run(
+        "INSERT INTO guard_answer (viewer_org_id, base_id, snapshot_id, rule_hash, rule, true_count, shown, anchor)"
+        " VALUES (:viewer, :base_id, :snapshot_id, :rule_hash, CAST(:rule AS jsonb), :true_count, :shown, :anchor)"
+        " ON CONFLICT (viewer_org_id, snapshot_id, rule_hash) DO UPDATE SET true_count = EXCLUDED.true_count,"
+        " shown = EXCLUDED.shown, anchor = EXCLUDED.anchor, at = app_now()",
+        viewer=viewer_org_id,
+        base_id=base_id,
+        snapshot_id=snapshot_id,
+        rule_hash=rule_hash,
+        rule=json.dumps(rule),
+        true_count=answer.true_count,
+        shown=answer.figure.shown,
+        anchor=answer.anchor,
+    )
+
+
+def spend_question(unit: UnitOfWork, viewer_org_id: int, base_id: int) -> int:
+    """Count one question of a viewer about a base today and return how many that makes."""
+    asked: int = unit.scalar(
+        "INSERT INTO guard_budget (viewer_org_id, base_id, day, asked) VALUES (:viewer, :base_id, :day, 1)"
+        " ON CONFLICT (viewer_org_id, base_id, day) DO UPDATE SET asked = guard_budget.asked + 1 RETURNING asked",
+        viewer=viewer_org_id,
+        base_id=base_id,
+        day=unit.today,
+    )
+    return asked
