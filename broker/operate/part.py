@@ -38,10 +38,10 @@ class Part:
 
 @dataclass
 class RunningPart:
-    """A started part. `failures` counts the ends in a row, for the back-off."""
+    """A started part. Its output goes to `log`, or to our own; `failures` counts the ends in a row."""
 
     part: Part
-    log: Path
+    log: Path | None
     process: subprocess.Popen[bytes] | None = None
     report: int = -1
     started: float = 0.0
@@ -50,10 +50,10 @@ class RunningPart:
     announced: bool = field(default=False)
 
     def start(self) -> None:
-        """Start the process in a session of its own, its output going to its log."""
+        """Start the process in a session of its own."""
         read, write = os.pipe()
         os.set_blocking(read, False)
-        log = open_log(self.log)
+        log = None if self.log is None else open_log(self.log)
         try:
             self.process = subprocess.Popen(
                 self.part.command,
@@ -72,7 +72,8 @@ class RunningPart:
             raise
         finally:
             os.close(write)
-            os.close(log)
+            if log is not None:
+                os.close(log)
         self.report = read
         self.started = time.monotonic()
 

@@ -20,10 +20,10 @@ ROLES_OF = {  # the roles whose address each kind of process gets, and no other
     "worker": ("worker",),
 }
 SECRETS_OF = {  # secrets of the operator's environment that a kind of process may see
-    "web": ("COURTIER_STRIPE_WEBHOOK_SECRET",),
-    "mailin": (),
-    "audience": (),
-    "worker": ("COURTIER_RELAY_PASSWORD", "COURTIER_STRIPE_KEY"),
+    "web": ("COURTIER_FRONT_KEYS", "COURTIER_STRIPE_KEY", "COURTIER_STRIPE_WEBHOOK_SECRET"),
+    "mailin": ("COURTIER_FRONT_KEYS",),
+    "audience": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS"),
+    "worker": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS", "COURTIER_RELAY_PASSWORD", "COURTIER_STRIPE_KEY"),
 }
 
 
@@ -34,6 +34,8 @@ def _variable(role: str) -> str:
 def process_environment(kind: str, settings: Settings, server: DatabaseServer) -> dict[str, str]:
     """The environment of a process: ours without any COURTIER_ variable but those that this kind may have."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COURTIER_")}
+    if "COURTIER_DEBUG" in os.environ:
+        environment["COURTIER_DEBUG"] = os.environ["COURTIER_DEBUG"]
     environment[STATE] = str(settings.state_dir.absolute())
     if settings.source is not None:
         environment["COURTIER_CONFIG"] = str(settings.source.absolute())

@@ -118,6 +118,17 @@ def make_folder(path: Path, owner: Account, mode: int, group: int | None = None)
         path.chmod(stat.S_IMODE(facts.st_mode) & mode)
 
 
+def hand_over(path: Path, owner: Account, group: int, mode: int) -> None:
+    """As root, give a folder of ours and what is in it to another of our users, when users were chosen anew."""
+    if os.geteuid() != 0 or not path.is_dir() or path.is_symlink() or path.lstat().st_uid == owner.uid:
+        return
+    for _, folders, files, handle in os.fwalk(path, follow_symlinks=False):
+        for name in (*folders, *files):
+            os.chown(name, owner.uid, group, dir_fd=handle, follow_symlinks=False)
+    os.chown(path, owner.uid, group, follow_symlinks=False)
+    path.chmod(mode)
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder of ours that holds nothing worth keeping (a socket's)."""
     shutil.rmtree(path, ignore_errors=True)

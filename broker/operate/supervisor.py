@@ -35,13 +35,13 @@ class Supervisor:
     def __init__(
         self,
         parts: Sequence[Part],
-        log_dir: Path,
+        log_dir: Path | None,
         *,
         server: PostgresServer | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.failure: CourtierError | None = None
-        self._running = [RunningPart(part, log_dir / f"{part.name}.log") for part in parts]
+        self._running = [RunningPart(part, log_dir and log_dir / f"{part.name}.log") for part in parts]
         self._server = server
         self._server_retry_at = 0.0
         self._server_failures = 0
@@ -138,8 +138,9 @@ class Supervisor:
         wait = wait_before_restart(run.failures)
         run.retry_at = time.monotonic() + wait
         how = f"signal {-status}" if status < 0 else f"status {status}"
+        where = f" (log: {run.log})" if run.log else ""
         why = f": {reason.sentence}" if reason else ""
-        self._say(f"{run.part.name:<10} ended ({how}){why}; starting it again in {wait:g} s (log: {run.log})")
+        self._say(f"{run.part.name:<10} ended ({how}){why}; starting it again in {wait:g} s{where}")
 
     def _watch_server(self) -> None:
         server = self._server

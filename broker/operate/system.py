@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from broker.kernel.errors import Unavailable
 from broker.kernel.settings import Settings
 from broker.operate.database_server import DatabaseServer, running_postgres
+from broker.operate.keys import prepare_keys
 from broker.operate.part import Part
 from broker.operate.process_settings import process_environment
 from broker.operate.service_users import Account, can_enter, can_run_code, own_account, system_account
-from broker.operate.state import State, make_folder
+from broker.operate.state import State, hand_over, make_folder
 from broker.operate.supervisor import Supervisor
 
 Say = Callable[[str], None]
@@ -64,12 +66,16 @@ def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     `uploads/`: sealed uploads, written by the front, read and destroyed by workers. `snapshots/`: workers only.
     `run/`: the audience process's socket, which the front may reach but not list.
     """
-    state = State.of(settings)
+    root = State.of(settings).root
     front, worker = accounts.front, accounts.worker
     shared = accounts.separate
-    make_folder(state.root / "uploads", front, 0o2770 if shared else 0o700, group=worker.gid)
-    make_folder(state.root / "snapshots", worker, 0o700)
-    make_folder(state.root / "run", worker, 0o2710 if shared else 0o700, group=front.gid)
+    for name, owner, group, mode in (
+        ("uploads", front, worker.gid, 0o2770 if shared else 0o700),
+        ("snapshots", worker, worker.gid, 0o700),
+        ("run", worker, front.gid, 0o2710 if shared else 0o700),
+    ):
+        hand_over(root / name, owner, group, mode)
+        make_folder(root / name, owner, mode, group=group)
 
 
 def check_port_free(host: str, port: int, setting: str) -> None:
@@ -89,25 +95,33 @@ def check_port_free(host: str, port: int, setting: str) -> None:
             raise Unavailable(f"{host}:{port} {why}, or set {setting} to another.", code=code, field=setting) from None
 
 
+def part_of(kind: str, name: str, settings: Settings, server: DatabaseServer, accounts: Accounts) -> Part:
+    """One process: `kind` decides its user, what it is told, and the door whose opening makes it ready."""
+    front = kind in ("web", "mailin")
+    door = {
+        "web": ("http", settings.web.host, settings.web.port),
+        "mailin": ("smtp", settings.mailin.host, settings.mailin.port),
+    }.get(kind)
+    # The front's uploads are read by workers, and the audience's socket is used by the front: by way of the group.
+    umask = 0o007 if accounts.separate and kind in ("web", "audience") else 0o077
+    return Part(
+        name,
+        (sys.executable, "-m", "broker.operate", kind),
+        process_environment(kind, settings, server),
+        accounts.front if front else accounts.worker,
+        umask,
+        partial(_listens, *door[1:]) if door else None,
+        f"{door[0]}://{door[1]}:{door[2]}" if door else "",
+    )
+
+
 def parts_of(settings: Settings, server: DatabaseServer, accounts: Accounts, *, web: bool = True) -> list[Part]:
     """The processes of one machine. Without `web` only those behind it (a demo that does not serve)."""
-
-    def part(name: str, kind: str, account: Account, umask: int, address: tuple[str, int] | None = None) -> Part:
-        scheme = "http" if kind == "web" else "smtp"
-        where = f"{scheme}://{address[0]}:{address[1]}" if address else ""
-        ready = (lambda: _listens(*address)) if address else None
-        environment = process_environment(kind, settings, server)
-        command = (sys.executable, "-m", "broker.operate", kind)
-        return Part(name, command, environment, account, umask if accounts.separate else 0o077, ready, where)
-
-    parts = [part("audience", "audience", accounts.worker, 0o007)]
-    parts += [
-        part(f"worker-{number}", "worker", accounts.worker, 0o077) for number in range(1, settings.worker.processes + 1)
-    ]
-    parts.append(part("mailin", "mailin", accounts.front, 0o077, (settings.mailin.host, settings.mailin.port)))
+    numbers = range(1, settings.worker.processes + 1)
+    kinds = [("audience", "audience"), *(("worker", f"worker-{number}") for number in numbers), ("mailin", "mailin")]
     if web:
-        parts.append(part("web", "web", accounts.front, 0o007, (settings.web.host, settings.web.port)))
-    return parts
+        kinds.append(("web", "web"))
+    return [part_of(kind, name, settings, server, accounts) for kind, name in kinds]
 
 
 def _listens(host: str, port: int) -> bool:
@@ -120,9 +134,7 @@ def _listens(host: str, port: int) -> bool:
 
 
 @contextmanager
-def running_system(
-    settings: Settings, say: Say, *, web: bool = True, extra: Sequence[Part] = ()
-) -> Iterator[System]:
+def running_system(settings: Settings, say: Say, *, web: bool = True, extra: Sequence[Part] = ()) -> Iterator[System]:
     """Start everything, yield once all is ready, and end everything with the block. For the main thread.
 
     `extra` parts are started beside ours (the demo's mail sink).
@@ -134,6 +146,7 @@ def running_system(
         say(f"{'database':<10} {'embedded, at schema head' if server.embedded else 'as set in database.url'}")
         accounts = choose_accounts(settings)
         make_work_folders(settings, accounts)
+        prepare_keys(settings, accounts.front, accounts.worker)
         parts = [*parts_of(settings, server, accounts, web=web), *extra]
         with Supervisor(parts, State.of(settings).log, server=server.embedded, say=say) as supervisor:
             yield System(settings, server, accounts, supervisor)
