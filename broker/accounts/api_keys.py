@@ -49,4 +49,5 @@ def actor_of_api_key(unit: UnitOfWork, secret: str) -> Actor:
     stored = bytes(found.secret_hash) if found is not None else b""
     if not bearer_matches(stored, bearer) or found is None:
         raise NotAuthenticated("The API key is unknown, revoked or wrong.", code="bad_api_key")
+    store.mark_api_key_used(unit, found.key_id)
     return Actor(found.role, found.org_id, found.user_id, found.name)

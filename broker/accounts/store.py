@@ -112,6 +112,11 @@ def find_api_key(unit: UnitOfWork, prefix: str) -> Row[Any] | None:
     return unit.one("SELECT * FROM find_api_key(:prefix)", prefix=prefix)
 
 
+def mark_api_key_used(unit: UnitOfWork, key_id: int) -> None:
+    """Note that a key works, at most once a minute."""
+    unit.run("SELECT mark_api_key_used(:key_id)", key_id=key_id)
+
+
 def revoke_api_key(unit: UnitOfWork, org_id: int, prefix: str) -> bool:
     """Revoke a key; False when there is none of this prefix, or not any more."""
     done = unit.run(

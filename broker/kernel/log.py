@@ -19,7 +19,7 @@ BLOT = "•••@•••"
 # Wide on purpose: what encloses an @ (also %40, =40, &#64; and its JSON escape) with something on both sides is taken
 # for an address. A harmless word lost from a log costs less than a person found in it.
 _ADDRESS = re.compile(
-    r"[^\s\"'<>(),;:|]+(?:@|%40|=40|&#(?:0*64|[xX]0*40);|&commat;|\\u0040)[^\s\"'<>(),;:|]+", re.IGNORECASE
+    r"[^\s\"<>(),;:]+(?:@|%40|=40|&#(?:0*64|[xX]0*40);|&commat;|\\u0040)[^\s\"<>(),;:]+", re.IGNORECASE
 )
 
 

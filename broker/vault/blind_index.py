@@ -82,7 +82,7 @@ def noise_of(worker: WorkerKeys, keys: Sequence[bytes] | bytes) -> np.ndarray[An
     the key, so that the same people always carry the same noise (ARCHITECTURE, disclosure guard).
     """
     joined = keys if isinstance(keys, bytes) else b"".join(keys)
-    if len(joined) % KEY_LENGTH or (not isinstance(keys, bytes) and len(joined) != KEY_LENGTH * len(keys)):
+    if len(joined) % KEY_LENGTH or (not isinstance(keys, bytes) and any(len(key) != KEY_LENGTH for key in keys)):
         raise ValueError("contact keys have 16 bytes each")
     # ECB on purpose: a bare pseudo-random function of single blocks is wanted, nothing is hidden by it.
     blocks = Cipher(algorithms.AES(worker.noise_key), modes.ECB()).encryptor().update(joined)  # noqa: S305

@@ -186,7 +186,11 @@ def upgrade() -> None:
         ("consent_source", "SELECT"),
         ("import_run", "SELECT, INSERT, UPDATE (state, mapping)"),
         ("snapshot", "SELECT"),
-        ("upload", "SELECT, INSERT, UPDATE (state, size_bytes, sealed_path, sealed_key)"),
+        (
+            "upload",
+            "SELECT (id, code, base_id, kind, file_name, size_bytes, state, created_at), INSERT,"
+            " UPDATE (state, size_bytes, sealed_path, sealed_key)",
+        ),
     ):
         protect(table, using=f"{own(table=table)} OR app_staff()", check=own(table=table), web=web)
     # People consented to a published version: its names are written with it, in one transaction, and never after.
