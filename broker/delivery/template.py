@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
 from broker.delivery.encode import SOFT_BREAK, quoted_printable
 from broker.mailings.slots import MERGE_TAGS, SLOT
@@ -89,7 +89,9 @@ def _slot(name: str, default: str, in_html: bool) -> tuple[Slot, str] | None:
     if name == "unsubscribe_url":
         return Slot("leave", in_html=in_html), "u"
     if name in MERGE_TAGS:
-        return Slot(MERGE_TAGS[name], default=default.strip(), in_html=in_html), ""
+        return Slot(
+            MERGE_TAGS[name], default=unescape(default.strip()) if in_html else default.strip(), in_html=in_html
+        ), ""
     return None
 
 
@@ -97,4 +99,3 @@ def merge_value(slot: Slot, person: dict[str, str]) -> str:
     """A merge tag's text for one person: escaped where it goes into HTML."""
     value = person.get(slot.kind) or slot.default
     return escape(value) if slot.in_html else value
-

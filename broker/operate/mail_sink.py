@@ -256,8 +256,6 @@ async def serve_sink(
             server.close()
 
 
-def run_sink(
-    host: str, port: int, folder: Path, rules: Sequence[SinkRule], ready: Callable[[int], None]
-) -> None:
+def run_sink(host: str, port: int, folder: Path, rules: Sequence[SinkRule], ready: Callable[[int], None]) -> None:
     """`serve_sink` as a process's whole work."""
     asyncio.run(serve_sink(host, port, folder, rules, ready))

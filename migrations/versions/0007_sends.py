@@ -116,6 +116,49 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   RETURNING month::bigint * 1000000 + last
 $$;
 
+-- Plans the mailing of a paid order, or of a send that an owner picked: dispatch and mailing in one step, once. The front
+-- may ask for it (picking a send does), so the function reads every price and party from the rows itself.
+CREATE FUNCTION schedule_mailing(p_order bigint, p_send bigint, p_code text, p_seed bigint, p_starts timestamptz)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_due record;
+  v_hash bytea;
+  v_dispatch bigint;
+  v_mailing bigint;
+BEGIN
+  IF p_order IS NOT NULL THEN
+    SELECT 'rental' AS kind, o.owner_id, o.advertiser_id, o.base_id, o.creative_id, o.price_micros, o.commission_bp,
+           o.contract_role INTO v_due
+    FROM rental_order o WHERE o.id = p_order AND o.state IN ('paid', 'on_credit') FOR UPDATE;
+  ELSE
+    SELECT 'affiliate' AS kind, s.owner_id, s.advertiser_id, p.base_id, g.creative_id, g.price_micros, g.commission_bp,
+           'principal' AS contract_role INTO v_due
+    FROM participation_send s JOIN participation p ON p.id = s.participation_id
+    JOIN programme g ON g.id = p.programme_id
+    WHERE s.id = p_send AND s.state = 'picked' AND p.state = 'joined' AND g.state = 'open' FOR UPDATE OF s;
+  END IF;
+  IF v_due IS NULL OR NOT (app_role() IN ('system', 'broker')
+                           OR app_org() IS NOT DISTINCT FROM v_due.owner_id
+                           OR app_org() IS NOT DISTINCT FROM v_due.advertiser_id) THEN
+    RAISE EXCEPTION 'nothing to schedule' USING ERRCODE = 'check_violation', CONSTRAINT = 'not_schedulable';
+  END IF;
+  SELECT content_hash INTO v_hash FROM creative WHERE id = v_due.creative_id AND state = 'signed';
+  IF v_hash IS NULL THEN
+    RAISE EXCEPTION 'the creative is not signed' USING ERRCODE = 'check_violation', CONSTRAINT = 'creative_unsigned';
+  END IF;
+  v_dispatch := next_dispatch(to_char(p_starts AT TIME ZONE 'Europe/Paris', 'YYYYMM')::integer);
+  INSERT INTO dispatch (id, order_id, participation_send_id, owner_id, advertiser_id)
+  VALUES (v_dispatch, p_order, p_send, v_due.owner_id, v_due.advertiser_id);
+  INSERT INTO mailing (code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash,
+                       price_micros, commission_bp, contract_role, draw_seed, starts_at)
+  VALUES (p_code, v_due.kind, v_dispatch, v_due.owner_id, v_due.advertiser_id, v_due.base_id, v_due.creative_id, v_hash,
+          v_due.price_micros, v_due.commission_bp, v_due.contract_role, p_seed, p_starts)
+  RETURNING id INTO v_mailing;
+  UPDATE rental_order SET state = 'scheduled' WHERE id = p_order;
+  UPDATE participation_send SET state = 'scheduled' WHERE id = p_send;
+  RETURN v_mailing;
+END $$;
+
 -- Control addresses of owner, advertiser and broker: sealed for the workers' key, put into each send, never priced.
 CREATE TABLE seed_address (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -150,9 +193,11 @@ def upgrade() -> None:
     protect("mailing_seed", using="false")
     definer("make_send_partition(integer)", to="courtier_worker")
     definer("next_dispatch(integer)", to="courtier_worker")
+    definer("schedule_mailing(bigint, bigint, text, bigint, timestamptz)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE mailing_seed, seed_address, send, mailing, dispatch, dispatch_counter CASCADE")
+    op.execute("DROP FUNCTION schedule_mailing(bigint, bigint, text, bigint, timestamptz)")
     op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer), check_mailing_step()")

@@ -1,0 +1,114 @@
+"""What may be said of a creative before anything is stored: pure, used by `courtier creative check` and at creation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from broker.mailings.clean_html import clean_html
+from broker.mailings.legal_lines import missing_lines, with_legal_lines
+from broker.mailings.plain_text import plain_text
+from broker.mailings.slots import SLOT, unknown_tags
+
+CLIPPED_AT = 102_000  # bytes: a large mailbox provider cuts longer messages and hides the opt-out
+MOST_LINKS = 10_000
+HEAVIEST = 5_000_000
+_SHOUTING = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:\s+[A-ZÀ-Þ]{2,}){3,}")
+_SPAM_WORDS = re.compile(
+    r"100\s?% gratuit|argent facile|cliquez ici|click here|act now|urgent\s?!|free money|gagnez|no risk", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CreativeReport:
+    """The result of a check. `urls[n - 1]` is exactly where link n leads; `html` and `plain` hold the slots."""
+
+    links: int
+    rewritten: int
+    urls: tuple[str, ...]
+    removed: dict[str, int]
+    unknown_tags: tuple[str, ...]
+    missing: tuple[str, ...]  # legal lines that the author did not write; `html` has them added
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    weight: int
+    html: str
+    plain: str
+
+    def keys(self) -> dict[str, object]:
+        """The keys of `courtier creative check --json`."""
+        return {
+            "links": self.links,
+            "rewritten": self.rewritten,
+            "urls": list(self.urls),
+            "removed": self.removed,
+            "unknown_tags": list(self.unknown_tags),
+            "missing": list(self.missing),
+            "errors": list(self.errors),
+            "warnings": list(self.warnings),
+            "weight": self.weight,
+        }
+
+
+def check_creative(html: str, language: str = "fr", subject: str = "") -> CreativeReport:
+    """Clean, rewrite and judge a creative. `errors` not empty means that it cannot be used."""
+    cleaned = clean_html(html)
+    missing = missing_lines(cleaned.html)
+    composed = with_legal_lines(cleaned.html, language)
+    plain = plain_text(composed)
+    words = [unescape(word) for word in cleaned.words]
+    unknown = unknown_tags("\n".join([*words, subject]))
+    errors = list(cleaned.errors)
+    if unknown:
+        errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Known are first_name, last_name and city.")
+    weight = len(composed.encode("utf-8", "replace"))
+    if weight > HEAVIEST:
+        errors.append(f"The message weighs {weight:,} bytes; at most {HEAVIEST:,} can be sent.")
+    if len(cleaned.urls) > MOST_LINKS:
+        errors.append(f"The message has {len(cleaned.urls):,} links; at most {MOST_LINKS:,} can be followed.")
+    if not SLOT.sub("", plain_text(cleaned.html)).strip():
+        errors.append("The message has no text: readers without images would see nothing.")
+    return CreativeReport(
+        links=cleaned.seen,
+        rewritten=len(cleaned.urls),
+        urls=tuple(cleaned.urls),
+        removed=dict(sorted(cleaned.removed.items())),
+        unknown_tags=tuple(unknown),
+        missing=tuple(missing),
+        errors=tuple(errors),
+        warnings=(*cleaned.warnings, *_hints(plain, subject, weight, cleaned.removed["img"])),
+        weight=weight,
+        html=composed,
+        plain=plain,
+    )
+
+
+def _hints(plain: str, subject: str, weight: int, pictures: int) -> list[str]:
+    hints = []
+    if pictures:
+        hints.append(f"{pictures} remote images were taken out and their alternative texts kept.")
+    if weight > CLIPPED_AT:
+        hints.append(f"At {weight:,} bytes some mailboxes cut the message before its end.")
+    if _SHOUTING.search(f"{subject}\n{plain}") or (len(subject) > 8 and subject.isupper()):
+        hints.append("Long passages in capitals look like spam.")
+    if "!!" in subject or plain.count("!") > 20:
+        hints.append("Many exclamation marks look like spam.")
+    found = sorted({match[0].lower() for match in _SPAM_WORDS.finditer(f"{subject}\n{plain}")})
+    if found:
+        hints.append(f"Phrases that filters dislike: {', '.join(found)}.")
+    return hints
+
+
+def decode_html(raw: bytes) -> str:
+    """The text of an HTML file: byte order mark, declared character set, UTF-8, else Windows-1252."""
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if raw.startswith(mark):
+            return raw.decode(name, "replace")
+    declared = re.search(rb"charset\s*=\s*[\"']?([A-Za-z0-9_-]+)", raw[:4096])
+    for name in ("utf-8", declared[1].decode("ascii") if declared else "", "cp1252"):
+        try:
+            return raw.decode(name) if name else raw.decode("cp1252")
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return raw.decode("latin-1")

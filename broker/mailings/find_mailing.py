@@ -1,0 +1,30 @@
+"""Look up mailings."""
+
+from __future__ import annotations
+
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, NotFound
+from broker.mailings import store
+from broker.mailings.model import TRANSITIONS, Mailing
+
+
+def find_mailing(unit: UnitOfWork, code: str) -> Mailing:
+    """A mailing that the actor is party to."""
+    mailing = store.mailing_by_code(unit, code)
+    if mailing is None:
+        raise NotFound("There is no such mailing.", code="mailing_not_found")
+    return mailing
+
+
+def list_mailings(unit: UnitOfWork) -> list[Mailing]:
+    """The actor's mailings (staff: all), newest first."""
+    return store.all_mailings(unit)
+
+
+def move_mailing(unit: UnitOfWork, mailing: Mailing, to_state: str) -> Mailing:
+    """Change a mailing's state, if the table of states allows it and nobody was faster."""
+    if to_state not in TRANSITIONS[mailing.state] or not store.move(unit, mailing.id, [mailing.state], to_state):
+        raise Conflict(f"This mailing is {mailing.state}: it cannot become {to_state}.", code="mailing_state")
+    moved = store.mailing_by_id(unit, mailing.id)
+    assert moved is not None
+    return moved

@@ -1,0 +1,75 @@
+"""The lines that every mail carries: who gave the address, who advertises, how to leave, who the partners are.
+
+(GDPR art. 13, 14 and 21; LCEN art. 22 and L34-5 CPCE: the advertiser's identity and a simple way to object.) A line
+that the author already wrote with its slot is not added a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.mailings.slots import link_slot
+
+
+@dataclass(frozen=True, slots=True)
+class LegalLine:
+    """One line: the slot by which an author's own wording is recognised, and our wording by language."""
+
+    name: str
+    slot: str
+    wording: dict[str, str]
+
+
+LINES = (
+    LegalLine(
+        "source_line",
+        "{{owner_name}}",
+        {
+            "fr": "Vous recevez ce message car vous avez donné votre adresse à {{owner_name}} et accepté de recevoir les"
+            " offres de ses partenaires.",
+            "en": "You receive this message because you gave your address to {{owner_name}} and agreed to receive offers"
+            " from its partners.",
+        },
+    ),
+    LegalLine(
+        "advertiser",
+        "{{advertiser_identity}}",
+        {"fr": "Annonceur : {{advertiser_identity}}.", "en": "Advertiser: {{advertiser_identity}}."},
+    ),
+    LegalLine(
+        "opt_out",
+        "{{unsubscribe_url}}",
+        {
+            "fr": 'Pour ne plus recevoir ces messages : <a href="{{unsubscribe_url}}">se désinscrire en un clic</a>.',
+            "en": 'To stop receiving these messages: <a href="{{unsubscribe_url}}">unsubscribe in one click</a>.',
+        },
+    ),
+    LegalLine(
+        "partner_list",
+        "{{partners_url}}",
+        {
+            "fr": '<a href="{{partners_url}}">Liste des partenaires de {{owner_name}}</a>.',
+            "en": '<a href="{{partners_url}}">Partners of {{owner_name}}</a>.',
+        },
+    ),
+)
+_FRAME = '<div style="font-size:12px;line-height:1.5;color:#555555;padding:16px 0">%s</div>'
+_HIDDEN = (
+    '<a href="%s" aria-hidden="true" tabindex="-1"'
+    ' style="display:none;max-height:0;overflow:hidden;font-size:0;line-height:0"></a>'
+)
+
+
+def missing_lines(html: str) -> list[str]:
+    """The names of the legal lines that a cleaned creative does not hold."""
+    return [line.name for line in LINES if line.slot not in html]
+
+
+def with_legal_lines(html: str, language: str) -> str:
+    """The cleaned HTML with the missing legal lines and the link that only machines see at its end."""
+    absent = set(missing_lines(html))
+    texts = [line.wording[language] for line in LINES if line.name in absent]
+    footer = _FRAME % "<br>".join(texts) if texts else ""
+    footer += _HIDDEN % link_slot(0)
+    end = html.rfind("</body>")
+    return html[:end] + footer + html[end:] if end >= 0 else html + footer

@@ -1,0 +1,104 @@
+"""Rows of creatives and mailings, and the small rules about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+
+from broker.kernel.clock import PARIS
+
+# The life of a mailing, written once: state → states it may go to.
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "freezing": frozenset({"frozen", "failed", "cancelled"}),
+    "frozen": frozenset({"sending", "paused", "cancelled"}),
+    "sending": frozenset({"paused", "cancelled", "sent"}),
+    "paused": frozenset({"frozen", "sending", "cancelled"}),
+    "sent": frozenset(),
+    "cancelled": frozenset(),
+    "failed": frozenset(),
+}
+
+# A recipient is in exactly one of these; together they are the frozen number, always (ARCHITECTURE, section 4).
+SEND_STATES = (
+    "pending", "claimed", "attempting", "deferred", "withheld", "cancelled", "accepted", "refused", "uncertain",
+)  # fmt: skip
+OPEN_STATES = ("pending", "claimed", "attempting", "deferred")
+FIRST_HOUR = time(8)  # in Paris: mailings planned for a later day start then
+
+
+@dataclass(frozen=True, slots=True)
+class CreativeLink:
+    """Where a numbered link leads, exactly as the author wrote it. Number 0 is the one only machines see."""
+
+    number: int
+    url: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Creative:
+    """A message as stored: `html` and `plain` hold slots; `report` is what the check said."""
+
+    id: int
+    code: str
+    org_id: int
+    name: str
+    subject: str
+    from_name: str
+    language: str
+    source_html: str = field(repr=False)
+    html: str = field(repr=False)
+    plain: str = field(repr=False)
+    report: dict[str, object] = field(repr=False)
+    content_hash: bytes
+    state: str
+    signed_at: datetime | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Whether the proof is signed: then nothing of it changes any more."""
+        return self.state == "signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One frozen recipient list of one base, on its way."""
+
+    id: int
+    code: str
+    kind: str
+    dispatch_id: int
+    owner_id: int
+    advertiser_id: int
+    base_id: int
+    creative_id: int
+    content_hash: bytes
+    state: str
+    price_micros: int
+    commission_bp: int
+    draw_seed: int
+    exclusions: dict[str, int]
+    problem: str | None
+    starts_at: datetime | None
+    frozen_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def content_hash(
+    subject: str, from_name: str, language: str, html: str, plain: str, links: Sequence[CreativeLink]
+) -> bytes:
+    """SHA-256 over everything a reader gets: what the BAT signs, and what is proven again before the send."""
+    parts = [subject, from_name, language, html, plain, [[link.number, link.url, link.hidden] for link in links]]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()
+
+
+def start_of(send_on: date | None, now: datetime) -> datetime:
+    """When a mailing planned for a day starts: at eight in Paris on that day, or now when that day has come."""
+    today = now.astimezone(PARIS).date()
+    if send_on is None or send_on <= today:
+        return now
+    return datetime.combine(send_on, FIRST_HOUR, PARIS)

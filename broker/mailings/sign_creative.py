@@ -1,0 +1,36 @@
+"""BAT, *bon à tirer*: signing freezes the content hash. Whatever is sent is proven equal to it."""
+
+from __future__ import annotations
+
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, IntegrityFault, NotFound
+from broker.mailings import store
+from broker.mailings.model import Creative, CreativeLink, content_hash
+
+
+def sign_creative(unit: UnitOfWork, code: str) -> Creative:
+    """Sign one's own creative; signing twice changes nothing."""
+    unit.actor.require("advertiser", "owner")
+    creative = store.creative_by_code(unit, code, lock=True)
+    if creative is None or (unit.actor.role != "system" and creative.org_id != unit.actor.org):
+        raise NotFound("There is no such creative.", code="creative_not_found")
+    if creative.signed:
+        return creative
+    check_content(creative, store.links_of(unit, creative.id))
+    store.sign(unit, creative.id)
+    signed = store.creative_by_code(unit, code)
+    if signed is None or not signed.signed:
+        raise Conflict("This creative was changed meanwhile. Look at it again.", code="creative_changed")
+    record(unit, "creative.signed", "creative", code, content_hash=creative.content_hash.hex())
+    return signed
+
+
+def check_content(creative: Creative, links: list[CreativeLink]) -> None:
+    """Prove that a stored creative is what its hash says."""
+    found = content_hash(creative.subject, creative.from_name, creative.language, creative.html, creative.plain, links)
+    if found != creative.content_hash:
+        raise IntegrityFault(
+            "The stored creative differs from its content hash: it was changed outside the product.",
+            code="creative_altered",
+        )

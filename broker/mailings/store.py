@@ -1,0 +1,186 @@
+"""The queries of creatives and mailings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from broker.kernel.database import UnitOfWork
+from broker.mailings.model import Creative, CreativeLink, Mailing
+
+_CREATIVE = (
+    "SELECT id, code, org_id, name, subject, from_name, language, source_html, html, plain, report, content_hash, state,"
+    " signed_at FROM creative"
+)
+_MAILING = (
+    "SELECT id, code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash, state,"
+    " price_micros, commission_bp, draw_seed, exclusions, problem, starts_at, frozen_at, started_at, ended_at"
+    " FROM mailing"
+)
+
+
+def _creative(row: Row[Any]) -> Creative:
+    values = row._asdict()
+    return Creative(**values | {"content_hash": bytes(values["content_hash"])})
+
+
+def _mailing(row: Row[Any]) -> Mailing:
+    values = row._asdict()
+    return Mailing(**values | {"content_hash": bytes(values["content_hash"])})
+
+
+def add_creative(unit: UnitOfWork, creative: Creative, links: Sequence[CreativeLink]) -> int:
+    """Store a creative and its links; returns its id."""
+    creative_id: int = unit.scalar(
+        "INSERT INTO creative (code, org_id, name, subject, from_name, language, source_html, html, plain, report,"
+        " content_hash) VALUES (:code, :org_id, :name, :subject, :from_name, :language, :source_html, :html, :plain,"
+        " CAST(:report AS jsonb), :content_hash) RETURNING id",
+        code=creative.code,
+        org_id=creative.org_id,
+        name=creative.name,
+        subject=creative.subject,
+        from_name=creative.from_name,
+        language=creative.language,
+        source_html=creative.source_html,
+        html=creative.html,
+        plain=creative.plain,
+        report=json.dumps(creative.report),
+        content_hash=creative.content_hash,
+    )
+    unit.run_many(
+        "INSERT INTO creative_link (creative_id, number, url, hidden) VALUES (:creative_id, :number, :url, :hidden)",
+        [{"creative_id": creative_id, "number": link.number, "url": link.url, "hidden": link.hidden} for link in links],
+    )
+    return creative_id
+
+
+def creative_by_code(unit: UnitOfWork, code: str, *, lock: bool = False) -> Creative | None:
+    """The creative of this code, where the actor may see it."""
+    row = unit.one(_CREATIVE + " WHERE code = :code" + (" FOR UPDATE" if lock else ""), code=code)
+    return None if row is None else _creative(row)
+
+
+def creative_by_id(unit: UnitOfWork, creative_id: int) -> Creative | None:
+    """The creative of this id."""
+    row = unit.one(_CREATIVE + " WHERE id = :id", id=creative_id)
+    return None if row is None else _creative(row)
+
+
+def creatives_of(unit: UnitOfWork, org_id: int) -> list[Creative]:
+    """An organisation's creatives, newest first."""
+    return [_creative(row) for row in unit.all(_CREATIVE + " WHERE org_id = :org ORDER BY id DESC", org=org_id)]
+
+
+def links_of(unit: UnitOfWork, creative_id: int) -> list[CreativeLink]:
+    """The links of a creative by number."""
+    rows = unit.all(
+        "SELECT number, url, hidden FROM creative_link WHERE creative_id = :id ORDER BY number", id=creative_id
+    )
+    return [CreativeLink(row.number, row.url, row.hidden) for row in rows]
+
+
+def sign(unit: UnitOfWork, creative_id: int) -> None:
+    """Freeze a creative's content hash."""
+    unit.run(
+        "UPDATE creative SET state = 'signed', signed_hash = content_hash, signed_by = :user, signed_at = app_now()"
+        " WHERE id = :id AND state = 'draft'",
+        id=creative_id,
+        user=unit.actor.user_id or 0,
+    )
+
+
+def plan(unit: UnitOfWork, order_id: int | None, send_id: int | None, code: str, seed: int, starts_at: datetime) -> int:
+    """Dispatch and mailing of an order or of a picked send; returns the mailing's id."""
+    mailing_id: int = unit.scalar(
+        "SELECT schedule_mailing(:order_id, :send_id, :code, :seed, :starts_at)",
+        order_id=order_id,
+        send_id=send_id,
+        code=code,
+        seed=seed,
+        starts_at=starts_at,
+    )
+    return mailing_id
+
+
+def order_day(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
+    """(send_on) of an order."""
+    return unit.one("SELECT send_on FROM rental_order WHERE id = :id", id=order_id)
+
+
+def picked_day(unit: UnitOfWork, send_id: int) -> Row[Any] | None:
+    """(send_on) of a participation's send."""
+    return unit.one("SELECT send_on FROM participation_send WHERE id = :id", id=send_id)
+
+
+def mailing_by_id(unit: UnitOfWork, mailing_id: int, *, lock: bool = False) -> Mailing | None:
+    """The mailing of this id; `lock` keeps it until the transaction ends."""
+    row = unit.one(_MAILING + " WHERE id = :id" + (" FOR UPDATE" if lock else ""), id=mailing_id)
+    return None if row is None else _mailing(row)
+
+
+def mailing_by_code(unit: UnitOfWork, code: str) -> Mailing | None:
+    """The mailing of this code, where the actor may see it."""
+    row = unit.one(_MAILING + " WHERE code = :code", code=code)
+    return None if row is None else _mailing(row)
+
+
+def all_mailings(unit: UnitOfWork) -> list[Mailing]:
+    """The mailings that the actor's policies show, newest first."""
+    return [_mailing(row) for row in unit.all(_MAILING + " ORDER BY id DESC LIMIT 200")]
+
+
+def move(unit: UnitOfWork, mailing_id: int, from_states: Sequence[str], to_state: str) -> bool:
+    """Change a mailing's state if it is in one of these; False when somebody was faster."""
+    done = unit.run(
+        "UPDATE mailing SET state = :to WHERE id = :id AND state = ANY(:states)",
+        id=mailing_id,
+        to=to_state,
+        states=list(from_states),
+    )
+    return done.rowcount == 1
+
+
+def start_now(unit: UnitOfWork, mailing_id: int) -> None:
+    """Let a planned mailing start at once."""
+    unit.run("UPDATE mailing SET starts_at = app_now() WHERE id = :id AND starts_at > app_now()", id=mailing_id)
+
+
+def counts(unit: UnitOfWork, mailing: Mailing) -> Row[Any]:
+    """One row: recipients by state, seeds, bounced."""
+    row = unit.one(
+        "SELECT count(*) FILTER (WHERE NOT seed) AS frozen, count(*) FILTER (WHERE seed) AS seeds,"
+        " count(*) FILTER (WHERE NOT seed AND bounced_at IS NOT NULL) AS bounced"
+        " FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing",
+        dispatch=mailing.dispatch_id,
+        mailing=mailing.id,
+    )
+    assert row is not None
+    return row
+
+
+def states(unit: UnitOfWork, mailing: Mailing) -> dict[str, int]:
+    """How many recipients (seeds left out) are in each state."""
+    rows = unit.all(
+        "SELECT state, count(*) AS n FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND NOT seed"
+        " GROUP BY state",
+        dispatch=mailing.dispatch_id,
+        mailing=mailing.id,
+    )
+    return {row.state: row.n for row in rows}
+
+
+def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
+    """One row: human and scanner hits, hits not classified yet, opt-outs."""
+    row = unit.one(
+        "SELECT (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict = 'human') AS human,"
+        " (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict = 'scanner') AS scanner,"
+        " (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict IS NULL) AS waiting,"
+        " (SELECT count(*) FROM opt_out WHERE mailing_id = :id) AS opt_outs",
+        id=mailing_id,
+    )
+    assert row is not None
+    return row
