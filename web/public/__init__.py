@@ -1,0 +1,29 @@
+"""What persons reach without a log-in: clicks, leaving, partner lists, objections.
+
+The process logs in as `courtier_public` here, which reaches no table, and holds keys that seal and sign only.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from broker.kernel.database import Database
+from broker.kernel.settings import Settings
+from broker.vault.keyring import FrontKeys
+from web.public import click, leaving, objection, partners, refusals
+from web.public.page import Door, protect
+
+# Requests that are never counted against an address: the servers of large mail providers and offices send those of
+# many persons, and a wish to leave is not put off.
+UNCOUNTED = frozenset({"public.click", "public.show_leaving", "public.leave"})
+
+
+def public_blueprint(database: Database, front: FrontKeys, settings: Settings) -> Blueprint:
+    """The public doors as a blueprint named `public`; `database` must act as `courtier_public`."""
+    blueprint = Blueprint("public", __name__, template_folder="templates")
+    door = Door(database, front, settings)
+    for part in (click, leaving, partners, objection):
+        part.install(blueprint, door)
+    refusals.install(blueprint)
+    blueprint.after_request(protect)
+    return blueprint
