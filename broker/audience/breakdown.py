@@ -32,7 +32,7 @@ def guarded_profile(
 
     `share` is None where a cell is hidden. People of unknown value stand in no cell.
     """
-    profile = {}
+    profile: dict[str, list[dict[str, Any]]] = {}
     known = {column.name for column in table.columns}
     for name in ("gender", "age", "region"):
         if name in known:
@@ -55,10 +55,17 @@ def shares_of(cells: list[Cell]) -> list[dict[str, Any]]:
         hidden.append(shown.pop(0))
     total = sum(cell.figure for cell in shown)
     covered = {cell.value for cell in shown}
-    return [
-        {"value": cell.value, "share": (200 * cell.figure + total) // (2 * total) if cell.value in covered else None}
-        for cell in cells
-    ] if shown else []
+    return (
+        [
+            {
+                "value": cell.value,
+                "share": (200 * cell.figure + total) // (2 * total) if cell.value in covered else None,
+            }
+            for cell in cells
+        ]
+        if shown
+        else []
+    )
 
 
 def _codes(table: RuleTable, name: str) -> tuple[NDArray[np.int32], list[str]]:

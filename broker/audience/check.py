@@ -140,15 +140,11 @@ def _value(value: Any, column: Column) -> Any:
         try:
             date.fromisoformat(value)
         except ValueError:
-            raise InvalidInput(
-                f'"{value}" is no day of the calendar.', code="wrong_type", field="rule"
-            ) from None
+            raise InvalidInput(f'"{value}" is no day of the calendar.', code="wrong_type", field="rule") from None
         return value
     shown = "a day" if isinstance(value, dict) else f'"{_as_text(value)[:40]}"'
     how = f"; {_WRITTEN[kind]}" if kind in _WRITTEN else ""
-    raise InvalidInput(
-        f'"{column.name}" is {_A[kind]}, which {shown} is not{how}.', code="wrong_type", field="rule"
-    )
+    raise InvalidInput(f'"{column.name}" is {_A[kind]}, which {shown} is not{how}.', code="wrong_type", field="rule")
 
 
 def _as_text(value: Any) -> str:

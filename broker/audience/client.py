@@ -39,9 +39,7 @@ class AudienceClient:
 
     def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> dict[str, Any]:
         """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor."""
-        return self.ask(
-            "count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule
-        )
+        return self.ask("count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule)
 
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
         """Send one question and read its answer."""

@@ -39,9 +39,7 @@ class Column:
 
 def columns_from_json(rows: Iterable[dict[str, Any]]) -> list[Column]:
     """From the `columns` of a snapshot's row."""
-    return [
-        Column(row["name"], row["type"], row.get("label", ""), tuple(row.get("values") or ())) for row in rows
-    ]
+    return [Column(row["name"], row["type"], row.get("label", ""), tuple(row.get("values") or ())) for row in rows]
 
 
 def arrow_columns(schema: pa.Schema) -> list[Column]:

@@ -33,9 +33,7 @@ def given_rule(given: str) -> tuple[Rule, list[int]]:
                 f"The rule file {given} cannot be read: {error.strerror}.", code="bad_rule", field="rule"
             ) from None
         except UnicodeDecodeError:
-            raise InvalidInput(
-                f"The rule file {given} is not UTF-8 text.", code="bad_rule", field="rule"
-            ) from None
+            raise InvalidInput(f"The rule file {given} is not UTF-8 text.", code="bad_rule", field="rule") from None
         return read_json_rule(text), []
     return parse_with_places(given)
 

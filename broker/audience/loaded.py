@@ -151,8 +151,6 @@ class SnapshotCache:
         return sum(loaded.bytes for loaded in self._loaded.values())
 
 
-
-
 def _check_whole(row: SnapshotRow, path: Path) -> None:
     try:
         with path.open("rb") as file:

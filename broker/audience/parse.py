@@ -43,16 +43,20 @@ class _Parser:
         self.places: list[int] = []
 
     def whole(self) -> tuple[Rule, list[int]]:
-        if self.word.kind == "end":
+        if self.at_end:
             return dict(EVERYBODY), [0]
         rule = self.either()
-        if self.word.kind != "end":
+        if not self.at_end:
             raise self.fault(f"expected and, or or the end; {_HINT}")
         return clean_rule(rule), self.places
 
     @property
     def word(self) -> Word:
         return self.words[self.next]
+
+    @property
+    def at_end(self) -> bool:
+        return self.words[self.next].kind == "end"
 
     def take(self) -> Word:
         word = self.word

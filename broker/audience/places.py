@@ -37,7 +37,7 @@ def places() -> Places:
     sums: dict[str, tuple[float, float, float]] = {}
     regions: dict[str, str] = {}
     try:
-        with files("broker.bases").joinpath("data/postcodes.csv").open(encoding="utf-8", newline="") as file:
+        with files("broker.bases").joinpath("data/postcodes.csv").open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 lat, lon, weight = sums.get(row["postcode"], (0.0, 0.0, 0.0))
                 if row["lat"]:
@@ -63,9 +63,7 @@ def near_postcodes(postcode: str, kilometres: float) -> tuple[str, ...]:
     if index is None:
         near = difflib.get_close_matches(postcode, table.postcodes, n=1, cutoff=0.6)
         hint = f'; did you mean "{near[0]}"?' if near else "."
-        raise InvalidInput(
-            f'"{postcode[:20]}" is no French post code{hint}', code="unknown_postcode", field="rule"
-        )
+        raise InvalidInput(f'"{postcode[:20]}" is no French post code{hint}', code="unknown_postcode", field="rule")
     if np.isnan(table.latitude[index]):
         raise InvalidInput(
             f"Nobody told us where post code {postcode} lies; take one beside it.",

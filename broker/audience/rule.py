@@ -115,10 +115,8 @@ def _clean(raw: object, depth: int) -> Rule:
     if not isinstance(raw, dict) or not isinstance(raw.get("op"), str):
         raise _fault('A rule is a JSON object with "op".')
     op = raw["op"]
-    if op in ("and", "or"):
-        rule = join(op, [_clean(part, depth + 1) for part in _parts(raw, op)])
-    else:
-        rule = _leaf(raw, op)
+    chain = op in ("and", "or")
+    rule = join(op, [_clean(part, depth + 1) for part in _parts(raw, op)]) if chain else _leaf(raw, op)
     return opposite(rule) if nots % 2 else rule
 
 
@@ -150,7 +148,12 @@ def _leaf(raw: dict[str, Any], op: str) -> Rule:
         return {"op": op, "field": _name(raw["field"])}
     if op == "between":
         _keys(raw, "field", "low", "high")
-        return {"op": op, "field": _name(raw["field"]), "low": clean_value(raw["low"]), "high": clean_value(raw["high"])}
+        return {
+            "op": op,
+            "field": _name(raw["field"]),
+            "low": clean_value(raw["low"]),
+            "high": clean_value(raw["high"]),
+        }
     if op == "in":
         _keys(raw, "field", "values")
         if not isinstance(raw["values"], list) or not raw["values"]:

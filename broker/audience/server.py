@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from broker.audience.protocol import LARGEST_MESSAGE, error_message, line
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput
 
 IDLE_SECONDS = 30.0
+LAST_SECONDS = 15.0
 Answer = Callable[[object, object], dict[str, Any]]
 
 
@@ -25,37 +25,50 @@ async def serve(
     """Serve until `stop` is set; questions under way are answered first. `answer(call, arguments)` runs in threads."""
     claim_socket(socket_path)
     loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="count") as pool:
 
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def reply_to(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
                     question = await _question(reader)
                 if question is None:
-                    return
+                    return None
                 writer.write(line({"working": True}))
                 await writer.drain()
                 found = await loop.run_in_executor(pool, answer, question.get("call"), question.get("arguments"))
-                reply = {"answer": found}
+                return {"answer": found}
             except CourtierError as error:
-                reply = error_message(error)
+                return error_message(error)
             except (OSError, TimeoutError):
-                return
+                return None
             except Exception as error:  # a fault of ours must not end the process for everybody
                 log_fault(error)
-                reply = error_message(
+                return error_message(
                     CourtierError("The audience process failed on this question; its log says where.", code="fault")
                 )
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            under_way.add(task)
+            try:
+                reply = await reply_to(reader, writer)
+                with suppress(OSError):
+                    if reply is not None:
+                        writer.write(line(reply))
+                        await writer.drain()
             finally:
-                with suppress(UnboundLocalError, OSError):
-                    writer.write(line(reply))
-                    await writer.drain()
                 writer.close()
+                under_way.discard(task)
 
         server = await asyncio.start_unix_server(handle, path=str(socket_path), limit=LARGEST_MESSAGE)
         socket_path.chmod(0o660)
         async with server:
             await stop.wait()
+            server.close()
+            if under_way:
+                await asyncio.wait(under_way, timeout=LAST_SECONDS)
         with suppress(FileNotFoundError):
             socket_path.unlink()
 
@@ -70,7 +83,7 @@ def claim_socket(path: Path) -> None:
             probe.settimeout(1)
             probe.connect(str(path))
         except OSError:
-            os.unlink(path)
+            path.unlink()
             return
     raise Conflict(f"An audience process listens on {path} already.", code="already_running")
 

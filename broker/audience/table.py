@@ -55,7 +55,7 @@ class RuleTable:
     def mask(self, rule: Rule) -> NDArray[np.bool_]:
         """One truth value a row, in the order of the table."""
         cursor = self._cursor()
-        if cursor.execute(f'SELECT count(*) FROM "{self._view.get_name()}"').fetchone() == (0,):
+        if cursor.execute(f'SELECT count(*) FROM "{self._view.get_name()}"').fetchone() == (0,):  # noqa: S608
             return np.zeros(0, dtype=np.bool_)
         found = cursor.execute(self._sql(rule, "mask")).fetchnumpy()["member"]
         return np.asarray(np.ma.filled(found, False), dtype=np.bool_)
@@ -111,7 +111,7 @@ def open_duckdb(memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
 
 def _schema(connection: duckdb.DuckDBPyConnection, name: str) -> ibis.Schema:
     """The columns of a table or view whose types rules know; the others are left out."""
-    arrow = connection.sql(f'SELECT * FROM "{name}" LIMIT 0').to_arrow_table().schema
+    arrow = connection.sql(f'SELECT * FROM "{name}" LIMIT 0').to_arrow_table().schema  # noqa: S608 - our own name
     known: Iterable[pa.Field] = (field for field in arrow if not _odd(field.type))
     return ibis.Schema.from_pyarrow(pa.schema(list(known)))
 

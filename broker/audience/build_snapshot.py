@@ -1,0 +1,123 @@
+"""Job `build_snapshot`: staged contacts, the snapshot before and the purchase log become the next snapshot."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv as pcsv
+from sqlalchemy.engine import Row
+
+from broker.audience import build_store
+from broker.audience.merge import PURCHASES, merged_sql
+from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
+from broker.audience.table import open_duckdb
+from broker.audit.record import record
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict
+from broker.kernel.settings import Settings
+from broker.vault.blind_index import noise_of
+from broker.vault.keyring import WorkerKeys
+
+Import = Row[tuple[object, ...]]
+
+
+def build_snapshot(database: Database, worker_keys: WorkerKeys, settings: Settings, import_id: int) -> None:
+    """Build the snapshot of one import and make it the base's current one. Harmless when run twice.
+
+    Builds of one base wait for each other (a row lock for as long as the build takes), since each starts from the
+    snapshot before. The staging file goes once the snapshot is committed.
+    """
+    staging = settings.state_dir / "staging" / f"{import_id}.parquet"
+    with database.begin() as unit:
+        run = build_store.lock_import(unit, import_id)
+        if run is None or run.state in ("done", "failed", "cancelled"):
+            return
+        if run.kind == "contacts" and not staging.exists():
+            raise Conflict("The rows of this import are not staged: import the file again.", code="not_staged")
+        folder = settings.state_dir / "snapshots"
+        name = f"{run.base_id}-{run.next_number:06d}-{import_id}.parquet"
+        connection = open_duckdb(settings.audience.memory_mb, settings.audience.threads)
+        try:
+            before = folder / run.before_file if run.before_file else None
+            written = _write(
+                unit, connection, run, staging if run.kind == "contacts" else None, before, folder / name, worker_keys
+            )
+        finally:
+            connection.close()
+        snapshot_id = build_store.insert_snapshot(
+            unit,
+            run.base_id,
+            run.next_number,
+            import_id,
+            name,
+            written.sha256,
+            written.rows,
+            written.rentable,
+            written.columns,
+        )
+        build_store.finish_import(unit, import_id, run.base_id, snapshot_id)
+        record(
+            unit,
+            "snapshot.built",
+            "base",
+            run.base_code,
+            number=run.next_number,
+            rows=written.rows,
+            rentable=written.rentable,
+        )
+    staging.unlink(missing_ok=True)
+
+
+def _write(
+    unit: UnitOfWork,
+    connection: duckdb.DuckDBPyConnection,
+    run: Import,
+    staged: Path | None,
+    before: Path | None,
+    target: Path,
+    keys: WorkerKeys,
+) -> WrittenSnapshot:
+    if staged is None and before is None:
+        raise Conflict("Purchases need contacts first: import the base's contacts.", code="no_snapshot")
+    connection.register("purchases", _purchases(unit, run.base_id))
+    connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, run.base_id), pa.int64())}))
+    sql = merged_sql(
+        _view(connection, "staged", staged), _view(connection, "before", before), bool(run.summary.get("full_refresh"))
+    )
+    reader = connection.sql(sql).to_arrow_reader(ROW_GROUP)
+    return write_snapshot(target, iter(reader), reader.schema, lambda raw: noise_of(keys, raw))
+
+
+def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path | None) -> dict[str, str]:
+    """Make a Parquet file known under a name; its columns and their DuckDB types."""
+    if path is None:
+        return {}
+    place = str(path.absolute()).replace("'", "''")
+    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{place}')")  # noqa: S608 - our own path, quoted
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
+
+
+def _purchases(unit: UnitOfWork, base_id: int) -> pa.Table:
+    """One row per contact that bought something: the aggregates of `PURCHASES`, by COPY."""
+    raw = io.BytesIO()
+    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (base_id,)) as copy:
+        for block in copy:
+            raw.write(block)
+    raw.seek(0)
+    kinds = {
+        "DATE": pa.date32(), "INTEGER": pa.int32(), "BIGINT": pa.int64(), "VARCHAR": pa.string()
+    }  # fmt: skip
+    types = {"contact_id": pa.int64(), **{name: kinds[kind] for name, kind in PURCHASES.items()}}
+    if raw.getbuffer().nbytes == 0:
+        return pa.schema(list(types.items())).empty_table()
+    return pcsv.read_csv(
+        raw,
+        read_options=pcsv.ReadOptions(column_names=list(types)),
+        parse_options=pcsv.ParseOptions(newlines_in_values=True),
+        convert_options=pcsv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+        ),
+    )

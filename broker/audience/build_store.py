@@ -1,0 +1,78 @@
+"""Queries of the snapshot build, as the worker role."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from broker.kernel.database import UnitOfWork
+
+# Favourites are what was bought most often, ties by name; PURCHASES of merge.py names the columns.
+PURCHASES_COPY = """
+COPY (
+  SELECT contact_id, min(day), max(day), count(*), sum(amount_cents), sum(margin_cents),
+         mode() WITHIN GROUP (ORDER BY category), mode() WITHIN GROUP (ORDER BY payment_means)
+  FROM purchase WHERE base_id = %s GROUP BY contact_id
+) TO STDOUT (FORMAT csv)
+"""
+
+
+def lock_import(unit: UnitOfWork, import_id: int) -> Row[Any] | None:
+    """The import with its base and the snapshot before it; holds the base's lock until the unit ends."""
+    unit.run(
+        "SELECT 1 FROM base WHERE id = (SELECT base_id FROM import_run WHERE id = :import_id) FOR NO KEY UPDATE",
+        import_id=import_id,
+    )
+    return unit.one(
+        "SELECT r.kind, r.state, r.summary, r.base_id, b.code AS base_code, s.file_name AS before_file,"
+        " coalesce((SELECT max(number) FROM snapshot WHERE base_id = b.id), 0) + 1 AS next_number"
+        " FROM import_run r JOIN base b ON b.id = r.base_id LEFT JOIN snapshot s ON s.id = b.current_snapshot_id"
+        " WHERE r.id = :import_id",
+        import_id=import_id,
+    )
+
+
+def erased(unit: UnitOfWork, base_id: int) -> list[int]:
+    """Contacts whose address was erased: their traits go with this snapshot."""
+    rows = unit.all("SELECT id FROM contact WHERE base_id = :base_id AND sealed IS NULL", base_id=base_id)
+    return [row.id for row in rows]
+
+
+def insert_snapshot(
+    unit: UnitOfWork,
+    base_id: int,
+    number: int,
+    import_id: int,
+    file_name: str,
+    sha256: bytes,
+    rows: int,
+    rentable: int,
+    columns: list[dict[str, Any]],
+) -> int:
+    """The row of a written snapshot; returns its id."""
+    snapshot_id: int = unit.scalar(
+        "INSERT INTO snapshot (base_id, number, import_id, file_name, sha256, rows, rentable, columns)"
+        " VALUES (:base_id, :number, :import_id, :file_name, :sha256, :rows, :rentable, CAST(:columns AS jsonb))"
+        " RETURNING id",
+        base_id=base_id,
+        number=number,
+        import_id=import_id,
+        file_name=file_name,
+        sha256=sha256,
+        rows=rows,
+        rentable=rentable,
+        columns=json.dumps(columns),
+    )
+    return snapshot_id
+
+
+def finish_import(unit: UnitOfWork, import_id: int, base_id: int, snapshot_id: int) -> None:
+    """The snapshot becomes the base's current one and the import is done."""
+    unit.run("UPDATE base SET current_snapshot_id = :id WHERE id = :base_id", id=snapshot_id, base_id=base_id)
+    unit.run(
+        "UPDATE import_run SET state = 'done', snapshot_id = :id, ended_at = app_now() WHERE id = :import_id",
+        id=snapshot_id,
+        import_id=import_id,
+    )

@@ -1,0 +1,73 @@
+"""Staged contacts and the snapshot before them made one, as SQL for DuckDB.
+
+A contact missing from the new file stays as it was, unless the file is a full refresh; of a contact in both, the
+newer non-empty value of each trait wins. Consent is one thing: its columns change together, to the later proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CONSENT = ("consent_at", "consent_source_id", "partner_list", "consent_complete")
+KEYS = ("contact_id", "contact_key")
+PURCHASES: dict[str, str] = {
+    "first_purchase": "DATE",
+    "last_purchase": "DATE",
+    "purchase_count": "INTEGER",
+    "spend_cents": "BIGINT",
+    "margin_cents": "BIGINT",
+    "favourite_category": "VARCHAR",
+    "payment_means": "VARCHAR",
+}
+
+
+def merged_sql(staged: Mapping[str, str], before: Mapping[str, str], full_refresh: bool) -> str:
+    """A query over the tables staged, before, erased and purchases; gives one row a contact, by contact key.
+
+    `staged` and `before` map each column to its DuckDB type; an empty `staged` renews the purchases alone.
+    """
+    columns = [
+        f"{_merged(name, staged, before)} AS {_quoted(name)}"
+        for name in _in_order(staged, before)
+        if name not in PURCHASES and name != "noise"
+    ]
+    bought = [f"CAST(p.{name} AS {kind}) AS {name}" for name, kind in PURCHASES.items()]
+    if staged and before:
+        rows = f"staged n {'LEFT' if full_refresh else 'FULL'} JOIN before o ON o.contact_id = n.contact_id"
+    else:
+        rows = "staged n" if staged else "before o"
+    contact_id = _merged("contact_id", staged, before)
+    return (
+        f"SELECT {', '.join(columns + bought)} FROM {rows}"  # noqa: S608 - names are quoted
+        f" LEFT JOIN purchases p ON p.contact_id = {contact_id}"
+        f" WHERE {contact_id} NOT IN (SELECT contact_id FROM erased) ORDER BY contact_key"
+    )
+
+
+def _in_order(staged: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    names = [*staged, *(name for name in before if name not in staged)]
+    return [*KEYS, *(name for name in names if name not in KEYS)]
+
+
+def _merged(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> str:
+    new, old = f"n.{_quoted(name)}", f"o.{_quoted(name)}"
+    if name not in before:
+        return new
+    if name not in staged:
+        return old
+    if staged[name] != before[name]:
+        # A trait that changed its nature between two files (a number that became a word) is kept as text.
+        new, old = f"CAST({new} AS VARCHAR)", f"CAST({old} AS VARCHAR)"
+    elif staged[name].endswith("[]"):
+        new = f"CASE WHEN len({new}) > 0 THEN {new} END"
+    if name in CONSENT:
+        newer = (
+            "n.contact_id IS NOT NULL AND (o.contact_id IS NULL OR coalesce(o.consent_complete, false) = false"
+            " OR (coalesce(n.consent_complete, false) AND n.consent_at >= o.consent_at))"
+        )
+        return f"CASE WHEN {newer} THEN {new} ELSE {old} END"
+    return f"coalesce({new}, {old})"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
