@@ -54,8 +54,9 @@ def choose_accounts(settings: Settings) -> Accounts:
     if own.uid != 0:
         return Accounts(own, own)
     front, worker = system_account("courtier-web"), system_account("courtier-worker")
-    root = State.of(settings).root
-    if all(can_enter(root, one) and can_run_code(one, settings.source) for one in (front, worker)):
+    state = State.of(settings)
+    state.make()  # whether they may enter it is part of the question
+    if all(can_enter(state.root, one) and can_run_code(one, settings.source) for one in (front, worker)):
         return Accounts(front, worker)
     return Accounts(own, own)
 
