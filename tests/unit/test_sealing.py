@@ -150,9 +150,14 @@ class TestStream:
 
     def test_an_upload_that_broke_off_does_not_open(self) -> None:
         file = io.BytesIO()
-        with pytest.raises(ConnectionError), SealingWriter(FRONT, file, "upload") as writer:
-            writer.write(bytes(CHUNK_LENGTH + 1))
-            raise ConnectionError
+
+        def broken_upload() -> None:
+            with SealingWriter(FRONT, file, "upload") as writer:
+                writer.write(bytes(CHUNK_LENGTH + 1))
+                raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            broken_upload()
         with pytest.raises(IntegrityFault):
             open_stream(file.getvalue())
 
