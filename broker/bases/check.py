@@ -1,0 +1,287 @@
+"""What an import would do with a file of contacts, row by row, without a database.
+
+`FileCheck` is the part that the import shares: it opens the stream, decides columns, and yields checked blocks.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from broker.bases.check_rows import CheckedRows, RowChecker
+from broker.bases.fields import IGNORE, TRAIT
+from broker.bases.masks import harmless
+from broker.bases.propose_mapping import propose_mapping
+from broker.bases.read_table import Block, TableReader
+from broker.bases.seen import Seen
+from broker.bases.sensitive import Finding, ValueWatch, check_header
+from broker.kernel.errors import InvalidInput
+
+REFUSED = "refused"
+Mask = npt.NDArray[np.bool_]
+Progress = Callable[["CheckResult"], None]
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """The outcome so far. rows = accepted + rejected + duplicates."""
+
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    rentable: int = 0
+    encoding: str = ""
+    delimiter: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    refused_columns: list[dict[str, str]] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    warnings: dict[str, int] = field(default_factory=dict)
+    normalised: dict[str, int] = field(default_factory=dict)
+    typos: list[dict[str, Any]] = field(default_factory=list)
+    near_misses: dict[str, list[str]] = field(default_factory=dict)
+    done_bytes: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The keys of `courtier base check --json`."""
+        return {
+            "rows": self.rows,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "duplicates": self.duplicates,
+            "rentable": self.rentable,
+            **self.summary(),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """What an import run keeps beside its counters."""
+        return {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "columns": self.columns,
+            "refused_columns": self.refused_columns,
+            "reasons": dict(self.reasons),
+            "warnings": self.warnings,
+            "normalised": self.normalised,
+            "typos": self.typos,
+            "near_misses": self.near_misses,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One block: its raw cells, the checked rows, which repeat an earlier one, and those kept."""
+
+    block: Block
+    rows: CheckedRows
+    duplicate: Mask
+    kept: Mask
+
+
+class FileCheck:
+    """Checks one file of contacts from a readable stream.
+
+    Raises `InvalidInput` where the file is no table of contacts at all.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date, adult_age: int = 18
+    ) -> None:
+        self.reader = TableReader(stream)
+        headers = self.reader.headers
+        samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
+        self._refused = _refused(headers, samples)
+        if mapping is None:
+            mapping = {}
+        allowed = [header for header in headers if header not in self._refused]
+        given = {header: target for header, target in mapping.items() if header not in self._refused}
+        self.mapping = propose_mapping(allowed, samples, "contacts", given)
+        if "email" not in self.mapping.values():
+            raise InvalidInput(
+                "The file has no column of e-mail addresses. Its columns are: "
+                f"{', '.join(headers[:12])}{'…' if len(headers) > 12 else ''}. "
+                "Name it with a mapping, for example --map \"Column=email\".",
+                code="no_email_column",
+            )
+        self.names = dict(zip(headers, self.reader.names, strict=True))
+        used = {header: target for header, target in self.mapping.items() if target != IGNORE}
+        self.checker = RowChecker(self.names, used, samples, today, adult_age)
+        self.result = CheckResult(delimiter=self.reader.delimiter)
+        self.result.encoding = self.reader.encoding
+        self._describe()
+
+    def outcomes(self, marks: Callable[[CheckedRows], npt.NDArray[np.uint64]]) -> Iterator[Outcome]:
+        """Checked blocks in the file's order. `marks` gives each usable row's 64-bit mark for finding duplicates.
+
+        The first row of an address is kept, later ones are duplicates; a rejected row is never a duplicate.
+        """
+        seen = Seen()
+        result = self.result
+        for block in self.reader.blocks():
+            rows = self.checker.check(block)
+            usable = ~rows.rejected
+            duplicate = np.zeros(len(usable), np.bool_)
+            duplicate[usable] = seen.repeats(marks(rows))
+            kept = usable & ~duplicate
+            broken = len(block.broken)
+            result.rows += len(usable) + broken
+            result.accepted += int(kept.sum())
+            result.duplicates += int(duplicate.sum())
+            result.rejected += int(rows.rejected.sum()) + broken
+            result.rentable += int((rows.rentable & kept).sum())
+            for code, reason in rows.reasons.items():
+                if times := int(reason.sum()):
+                    result.reasons[code] += times
+            result.reasons.update(item.code for item in block.broken)
+            result.encoding = self.reader.encoding
+            result.done_bytes = self.reader.source.bytes_read
+            yield Outcome(block, rows, duplicate, kept)
+        self.finish()
+
+    def finish(self) -> None:
+        """Settle what only the whole file tells: columns refused by their values, types, counters."""
+        for name, watch in self.checker.watches.items():
+            header = self.checker.headers[self.checker.traits.get(name) or self.checker.fields[name]]
+            if finding := watch.finding():
+                self._refused[header] = finding
+            elif near := watch.near_misses():
+                self.result.near_misses[header] = near
+        found = self.checker.found
+        if self.reader.source.mixed_encoding:
+            found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding
+        self.result.warnings = {code: times for code, times in sorted(found.warnings.items()) if times}
+        self.result.normalised = {code: times for code, times in sorted(found.normalised.items()) if times}
+        self.result.typos = [
+            {"domain": wrong, "meant": right, "rows": times} for (wrong, right), times in found.typos.most_common(50)
+        ]
+        self._describe()
+
+    @property
+    def kept_traits(self) -> dict[str, str]:
+        """Trait name → type of the traits that stay, after `finish`."""
+        kept = {}
+        for name, column in self.checker.traits.items():
+            type_ = self.checker.types[name].type()
+            if self.checker.headers[column] not in self._refused and type_ is not None:
+                kept[name] = type_
+        return kept
+
+    def _describe(self) -> None:
+        columns = {}
+        for header in self.reader.headers:
+            target = self.mapping.get(header, REFUSED)
+            if header in self._refused:
+                target = REFUSED
+            elif target.startswith(TRAIT) and self.checker.types[target.removeprefix(TRAIT)].type() is None:
+                target = IGNORE  # names people rather than groups them
+            columns[header] = target
+        self.result.columns = columns
+        self.result.refused_columns = [
+            {"header": header, "why": finding.why, "category": finding.category}
+            for header, finding in self._refused.items()
+        ]
+
+    @property
+    def refused_headers(self) -> set[str]:
+        """Columns that nothing of may be stored or shown."""
+        return set(self._refused)
+
+
+def _refused(headers: list[str], samples: Mapping[str, list[str]]) -> dict[str, Finding]:
+    refused = {}
+    for header in headers:
+        finding = check_header(header)
+        if finding is None:
+            watch = ValueWatch()
+            watch.look(Counter(samples[header]))
+            finding = watch.finding() if _watched(header, finding) else None
+        if finding is not None:
+            refused[header] = finding
+    return refused
+
+
+def _watched(header: str, finding: Finding | None) -> bool:
+    """Columns whose very nature is long text or names are judged by their header alone."""
+    from_header = propose_mapping([header], {}, "contacts")[header]
+    return from_header.startswith(TRAIT) or from_header in ("occupation", "reference")
+
+
+def email_marks(rows: CheckedRows) -> npt.NDArray[np.uint64]:
+    """Marks without keys, for the dry run: Python's own string hash, seeded afresh in every process."""
+    emails = rows.email.filter(pa.array(~rows.rejected)).to_pylist()
+    return np.fromiter(map(hash, emails), np.int64, len(emails)).view(np.uint64)
+
+
+def check_file(
+    path: Path,
+    mapping: Mapping[str, str] | None = None,
+    rejects: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    today: date,
+    adult_age: int = 18,
+) -> CheckResult:
+    """Check the file at `path`. `rejects` gets every rejected row whole, with its line and all its reasons."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.", code="unreadable_file") from None
+    with stream:
+        file_check = FileCheck(stream, mapping, today, adult_age)
+        writer = RejectsFile(rejects, file_check.reader.headers) if rejects else None
+        try:
+            for outcome in file_check.outcomes(email_marks):
+                if writer is not None:
+                    writer.write(outcome)
+                if progress is not None:
+                    progress(file_check.result)
+        finally:
+            if writer is not None:
+                writer.close()
+        return file_check.result
+
+
+class RejectsFile:
+    """`--rejects`: line, reasons, then the row's own cells, made harmless for spreadsheets. UTF-8 with `;`."""
+
+    def __init__(self, path: Path, headers: list[str]) -> None:
+        try:
+            self._file: TextIO = path.open("w", encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be written: {error.strerror}.", code="unwritable_file") from None
+        path.chmod(0o600)
+        self._writer = csv.writer(self._file, delimiter=";", lineterminator="\r\n")
+        self._writer.writerow(("line", "reasons", *map(harmless, headers)))
+
+    def write(self, outcome: Outcome) -> None:
+        """Write the rejected rows of a block, in the order of their lines."""
+        entries = [(item.line, item.code, [item.text]) for item in outcome.block.broken]
+        for line, reasons, cells in rejected_rows(outcome):
+            entries.append((line, " ".join(reasons), cells))
+        for line, reasons_text, cells in sorted(entries):
+            self._writer.writerow((line, reasons_text, *map(harmless, cells)))
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.close()
+
+
+def rejected_rows(outcome: Outcome) -> Iterator[tuple[int, list[str], list[str]]]:
+    """(line, all reasons, raw cells) of each rejected row."""
+    numbers = np.flatnonzero(outcome.rows.rejected)
+    if not len(numbers):
+        return
+    table = outcome.block.table.take(pa.array(numbers))
+    columns = [column.to_pylist() for column in table.columns]
+    for place, number in enumerate(numbers.tolist()):
+        reasons = [code for code, mask in outcome.rows.reasons.items() if mask[number]]
+        yield int(outcome.rows.lines[number]), reasons, [column[place] for column in columns]

@@ -1,0 +1,160 @@
+"""E-mail addresses, checked by columns.
+
+Plain addresses (RFC 5321 dot-atoms at ordinary domains) pass one regular expression; all others are asked of
+`email_validator`, once per distinct address. Nothing is looked up: whether a domain exists is not a question of syntax.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import email_validator
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from broker.bases.fields import data_rows
+
+# Labels never begin or end with a hyphen; `--` and unusual characters are left to email_validator, and so are the
+# reserved top-level names that it refuses. RE2 has no look-ahead, hence the second pattern.
+_PLAIN = (
+    r"^[a-z0-9_][a-z0-9_+-]*(?:\.[a-z0-9_+-]+){0,12}@"
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}$"
+)
+_ODD = r"--|\.(?:arpa|invalid|local|localhost|onion)$"
+LONGEST_LOCAL = 64
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEmails:
+    """`address` is trimmed and lower-case (null where not valid); the masks have one entry a row."""
+
+    address: pa.Array
+    missing: Mask
+    invalid: Mask
+    role: Mask
+    disposable: Mask
+    typos: Counter[tuple[str, str]]
+    trimmed: int
+    lowered: int
+
+
+def check_emails(column: pa.Array) -> CheckedEmails:
+    """Check one column of strings."""
+    tidy = pc.utf8_trim_whitespace(column)
+    address = pc.utf8_lower(tidy)
+    missing = np.asarray(pc.equal(address, ""))
+    short = pc.less_equal(pc.binary_length(address), 254)
+    plain = pc.and_(pc.and_(pc.match_substring_regex(address, _PLAIN), short),
+                    pc.invert(pc.match_substring_regex(address, _ODD)))  # fmt: skip
+    local_end = pc.find_substring(address, "@")
+    valid = np.asarray(pc.and_(plain, pc.less_equal(local_end, LONGEST_LOCAL))).copy()
+    odd = np.flatnonzero(~valid & ~missing)
+    answers: dict[str, bool] = {}
+    for row, text in zip(odd.tolist(), address.take(pa.array(odd)).to_pylist(), strict=True):
+        if text not in answers:
+            answers[text] = is_valid(text)
+        valid[row] = answers[text]
+    valid_column = pa.array(valid)
+    address_or_null = pc.if_else(valid_column, address, pa.scalar(None, pa.string()))
+    parts = pc.split_pattern(pc.fill_null(address_or_null, "@"), "@", max_splits=1, reverse=True).flatten()
+    domain = parts.take(pa.array(np.arange(1, len(parts), 2)))
+    typos: Counter[tuple[str, str]] = Counter()
+    for entry in pc.value_counts(domain).to_pylist():
+        if meant := meant_domain(entry["values"]):
+            typos[entry["values"], meant] += entry["counts"]
+    kept = pc.and_(valid_column, pc.not_equal(column, tidy))
+    lowered = pc.and_(valid_column, pc.not_equal(tidy, address))
+    return CheckedEmails(
+        address_or_null,
+        missing,
+        ~valid & ~missing,
+        np.asarray(pc.fill_null(pc.match_substring_regex(address_or_null, role_pattern()), False)),
+        np.asarray(pc.is_in(domain, domains("disposable"))),
+        typos,
+        pc.sum(kept).as_py() or 0,
+        pc.sum(lowered).as_py() or 0,
+    )
+
+
+def is_valid(address: str) -> bool:
+    """Ask email_validator (RFC 5321/5322/6531). Reserved `.test` and `.example` names are syntax like any other."""
+    if "@" not in address or len(address) > 320:
+        return False
+    try:
+        email_validator.validate_email(
+            address, check_deliverability=False, test_environment=True, allow_quoted_local=True, strict=True
+        )
+    except (email_validator.EmailNotValidError, ValueError):
+        return False
+    return True
+
+
+@cache
+def role_pattern() -> str:
+    """Matches addresses of an office, not a person: info@, contact@, …"""
+    return "^(?:" + "|".join(re.escape(row["local"]) for row in data_rows("role_addresses.csv")) + ")@"
+
+
+@cache
+def domains(kind: str) -> pa.Array:
+    """Domains of `mail_domains.csv` of one kind: large, real (near a large one, yet real), disposable."""
+    return pa.array([row["domain"] for row in data_rows("mail_domains.csv") if row["kind"] == kind])
+
+
+@cache
+def _shortened() -> dict[str, list[str]]:
+    """Large domains by each of their spellings with one letter dropped, and by themselves."""
+    table: dict[str, list[str]] = {}
+    for right in domains("large").to_pylist():
+        for short in _drops(right):
+            table.setdefault(short, []).append(right)
+    return table
+
+
+def _drops(word: str) -> set[str]:
+    return {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
+
+
+@lru_cache(maxsize=100_000)
+def meant_domain(domain: str) -> str | None:
+    """The large domain of which this one is a misspelling: one letter dropped, added, changed, or two swapped.
+
+    Proposed to the owner, never applied: `gmai.com` is somebody's, too.
+    """
+    if not 4 < len(domain) < 24 or domain in _known():
+        return None
+    for short in _drops(domain):
+        for right in _shortened().get(short, ()):
+            name, _, end = right.rpartition(".")
+            # Another country's or kind of shop is no slip of the finger: orange.it, live.be.
+            other_end = domain.startswith(name + ".") and domain[len(name) + 1 :] in _ENDS
+            if not other_end and _one_slip(domain, right):
+                return right
+    return None
+
+
+_ENDS = frozenset("at be br ca ch cn cz de dk es eu fi fm gr hr ie in io it jp kr lu ma nl no pl pt re ru se tn tr tv uk us "
+                  "fr com net org".split())  # fmt: skip
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(row["domain"] for row in data_rows("mail_domains.csv"))
+
+
+def _one_slip(word: str, right: str) -> bool:
+    if len(word) == len(right):
+        wrong = [i for i, (a, b) in enumerate(zip(word, right, strict=True)) if a != b]
+        swapped = len(wrong) == 2 and wrong[1] == wrong[0] + 1 and word[wrong[0]] == right[wrong[1]] and (
+            word[wrong[1]] == right[wrong[0]]
+        )
+        return len(wrong) == 1 or swapped
+    longer, shorter = (word, right) if len(word) > len(right) else (right, word)
+    return len(longer) - len(shorter) == 1 and shorter in _drops(longer)

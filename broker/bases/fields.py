@@ -1,0 +1,78 @@
+"""The fields that a file's columns can be mapped to, and the words that headers use for them."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+Kind = Literal["contacts", "purchases"]
+
+IGNORE = "ignored"
+TRAIT = "trait:"  # `trait:ring_size`: an attribute of the owner's trade, by its own name
+
+# Sealed in the vault, never in a snapshot.
+SEALED_FIELDS = (
+    "email",
+    "first_name",
+    "last_name",
+    "full_name",
+    "phone",
+    "mobile",
+    "street",
+    "street_more",
+    "postcode",
+    "city",
+    "country",
+    "reference",
+    "social",
+    "consent_ip",
+)
+PROOF_FIELDS = (
+    "consent_at",
+    "consent_source_url",
+    "consent_wording",
+    "consent_form",
+    "consent_partner_list",
+)
+
+
+def data_rows(name: str) -> Iterator[dict[str, str]]:
+    """Rows of a CSV in `broker/bases/data/`."""
+    with (resources.files("broker.bases") / "data" / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+@cache
+def known_fields(kind: Kind) -> tuple[str, ...]:
+    """The fields of this kind of file, in the order of the list."""
+    return tuple(row["field"] for row in data_rows("headers.csv") if row["kind"] == kind)
+
+
+@cache
+def header_words(kind: Kind) -> dict[str, str]:
+    """Plain header to field."""
+    return {
+        word: row["field"]
+        for row in data_rows("headers.csv")
+        if row["kind"] == kind
+        for word in (row["field"].replace("_", " "), *row["synonyms"].split("|"))
+    }
+
+
+def plain(text: str) -> str:
+    """Lower-case ASCII words separated by one space: `DateNaissance`, `Date_naissance` → `date naissance`."""
+    text = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý][a-zà-ÿ])", " ", text)
+    text = text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("n°", "numero ").replace("N°", "numero ")
+    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", " ", ascii_).strip()
+
+
+def trait_name(header: str) -> str:
+    """The name of a custom trait in rules: lower-case ASCII, digits and `_`, beginning with a letter."""
+    name = plain(header).replace(" ", "_") or "trait"
+    return name if name[0].isalpha() else f"t_{name}"

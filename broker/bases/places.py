@@ -1,0 +1,149 @@
+"""French post codes to commune, department and region, from the list that set-up makes (`data/postcodes.csv`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from broker.bases.fields import data_rows, plain
+from broker.kernel.errors import Unavailable
+
+_COUNTRIES = {
+    "": "FR", "fr": "FR", "fra": "FR", "france": "FR", "france metropolitaine": "FR", "f": "FR",
+    "gp": "FR", "mq": "FR", "gf": "FR", "re": "FR", "yt": "FR", "guadeloupe": "FR", "martinique": "FR",
+    "guyane": "FR", "la reunion": "FR", "reunion": "FR", "mayotte": "FR",
+    "be": "BE", "bel": "BE", "belgique": "BE", "belgium": "BE", "b": "BE",
+    "ch": "CH", "che": "CH", "suisse": "CH", "switzerland": "CH",
+    "lu": "LU", "lux": "LU", "luxembourg": "LU", "mc": "MC", "monaco": "MC",
+    "de": "DE", "allemagne": "DE", "germany": "DE", "es": "ES", "espagne": "ES", "spain": "ES",
+    "it": "IT", "italie": "IT", "italy": "IT", "pt": "PT", "portugal": "PT", "nl": "NL", "pays bas": "NL",
+    "netherlands": "NL", "gb": "GB", "uk": "GB", "royaume uni": "GB", "united kingdom": "GB", "ie": "IE",
+    "irlande": "IE", "ireland": "IE", "at": "AT", "autriche": "AT", "austria": "AT", "ca": "CA", "canada": "CA",
+    "us": "US", "usa": "US", "etats unis": "US", "united states": "US",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTable:
+    """Communes in the order of the file; `first_of` has, for each post code, the most populous commune's row."""
+
+    codes: pa.Array  # distinct post codes
+    first_of: npt.NDArray[np.int64]
+    by_name: dict[tuple[str, str], int]
+    commune: pa.Array
+    department: pa.Array
+    region: pa.Array
+
+
+@cache
+def place_table() -> PlaceTable:
+    """The list, read once. Raises `Unavailable` where set-up has not made it."""
+    try:
+        rows = list(data_rows("postcodes.csv"))
+    except FileNotFoundError:
+        raise Unavailable("The list of French post codes is missing. Run make env.", code="no_postcodes") from None
+    first: dict[str, int] = {}
+    by_name: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows):
+        code = row["postcode"]
+        by_name.setdefault((code, plain_city(row["commune"])), number)
+        best = first.setdefault(code, number)
+        if int(row["population"] or 0) > int(rows[best]["population"] or 0):
+            first[code] = number
+    return PlaceTable(
+        pa.array(list(first)),
+        np.array(list(first.values()), np.int64),
+        by_name,
+        pa.array([row["commune"] for row in rows]),
+        pa.array([row["department"] for row in rows]),
+        pa.array([row["region"] for row in rows]),
+    )
+
+
+def plain_city(name: str) -> str:
+    """A commune's name without accents, case, CEDEX, `ST`/`STE`, and Paris's, Lyon's and Marseille's numbers."""
+    text = re.sub(r"\bcedex\b.*| \d+.*$", "", plain(name))
+    return re.sub(r"\bste\b", "sainte", re.sub(r"\bst\b", "saint", text)).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPlaces:
+    """One entry a row; `postcode` is null where unknown in France or absent."""
+
+    postcode: pa.Array
+    commune: pa.Array
+    department: pa.Array
+    region: pa.Array
+    country: pa.Array
+    unknown_postcode: npt.NDArray[np.bool_]
+    mended: int
+
+
+def check_places(postcode: pa.Array, city: pa.Array | None, country: pa.Array | None) -> CheckedPlaces:
+    """Complete and check post codes; `1000` is `01000` from a spreadsheet, other countries' codes pass by form."""
+    table = place_table()
+    size = len(postcode)
+    countries = check_countries(country, size)
+    french = pc.equal(countries, "FR")
+    trimmed = pc.utf8_trim_whitespace(postcode)
+    digits = pc.replace_substring_regex(trimmed, r"^[Ff][Rr]?-|\s+|\.0$", "")
+    filled = pc.if_else(
+        pc.and_(french, pc.match_substring_regex(digits, r"^\d{4}$")), pc.binary_join_element_wise("0", digits, ""), digits
+    )
+    found = pc.index_in(filled, table.codes)
+    known = pc.and_(french, pc.is_valid(found))
+    rows = table.first_of[np.asarray(pc.fill_null(found, 0))].copy()
+    if city is not None:
+        _choose_by_city(rows, filled, city, known, table)
+    places = pa.array(rows, mask=~np.asarray(known))
+    empty = np.asarray(pc.equal(trimmed, ""))
+    foreign_ok = pc.and_(pc.invert(french), pc.match_substring_regex(digits, r"^[A-Za-z0-9\-]{3,10}$"))
+    good = pc.or_(known, foreign_ok)
+    mended = pc.sum(pc.and_(good, pc.not_equal(trimmed, filled))).as_py() or 0
+    return CheckedPlaces(
+        pc.if_else(good, filled, pa.scalar(None, pa.string())),
+        table.commune.take(places),
+        table.department.take(places),
+        table.region.take(places),
+        countries,
+        ~np.asarray(good) & ~empty,
+        mended,
+    )
+
+
+def _choose_by_city(
+    rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array, known: pa.Array, table: PlaceTable
+) -> None:
+    """Several communes share a post code: the row's own city name decides."""
+    pair = pc.if_else(known, pc.binary_join_element_wise(codes, city, "\n"), pa.scalar(None, pa.string()))
+    encoded = pair.dictionary_encode()
+    choice = np.array(
+        [table.by_name.get((code, plain_city(name)), -1)
+         for code, _, name in (text.partition("\n") for text in encoded.dictionary.to_pylist())],
+        np.int64,
+    )  # fmt: skip
+    if len(choice):
+        picked = np.where(np.asarray(known), choice[np.asarray(pc.fill_null(encoded.indices, 0))], -1)
+        rows[picked >= 0] = picked[picked >= 0]
+
+
+def check_countries(column: pa.Array | None, size: int) -> pa.Array:
+    """ISO 3166 codes; France where the file says nothing, the word itself (two letters) where it is one."""
+    if column is None:
+        return pa.array(np.full(size, "FR", dtype=object), pa.string())
+    encoded = column.dictionary_encode()
+    names = [_country(name) for name in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def _country(name: str) -> str | None:
+    word = plain(name)
+    if word in _COUNTRIES:
+        return _COUNTRIES[word]
+    return word.upper() if len(word) == 2 else None

@@ -1,0 +1,165 @@
+"""What a base must not hold: special categories (GDPR art. 9), convictions (art. 10), identity and card numbers, and
+free text, where all of these hide. Found by header and by values, in French and English.
+
+The words are data (`data/sensitive.csv`): `header` terms match whole words of a header, `value` terms match a whole
+value, `value in company` terms (first names, left and right) only beside one of those, `allow` terms are headers that look the same and are harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from broker.bases.fields import data_rows, plain
+
+# By values: one odd word in a column of thousands is a near miss, a column of them is what it looks like.
+LEAST_SHARE = 0.01
+SOLE_TERM_SHARE = 0.3  # one single term, such as a shop named Renaissance, must make up much of the column
+NIR_SHARE, CARD_SHARE = 0.1, 0.5  # a random number passes NIR's key once in 97 and Luhn's once in 10
+WORDS_OF_TEXT = 6.0
+_ARTICLES = {"criminal convictions": "art. 10 GDPR"}
+_OURS = {"national identity number", "payment card or bank account", "free text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a column is refused: the category, what was found and whether in the header or the values."""
+
+    category: str
+    found: str
+    where: str
+
+    @property
+    def why(self) -> str:
+        """The sentence that the owner reads."""
+        if self.category in _OURS:
+            law = {
+                "national identity number": "never needed for a mailing",
+                "payment card or bank account": "never needed for a mailing",
+                "free text": "free comments may hold anything about a person",
+            }[self.category]
+        else:
+            law = f"forbidden by {_ARTICLES.get(self.category, 'art. 9 GDPR')}"
+        return f"{self.category} ({law}): {self.where} '{self.found}'"
+
+
+@cache
+def _terms(where: str) -> dict[str, str]:
+    return {row["term"]: row["category"] for row in data_rows("sensitive.csv") if row["where"] == where}
+
+
+def check_header(header: str) -> Finding | None:
+    """A finding if the header names forbidden data. Harmless phrases (`race du chien`) are taken out first."""
+    rest = plain(header)
+    for phrase in sorted(_terms("allow"), key=len, reverse=True):
+        rest = re.sub(rf"\b{phrase}\b", "#", rest)
+    words = rest.split()
+    terms = _terms("header")
+    for size in range(min(5, len(words)), 0, -1):
+        for start in range(len(words) - size + 1):
+            phrase = " ".join(words[start : start + size])
+            if phrase in terms:
+                return Finding(terms[phrase], phrase, "header")
+    return None
+
+
+@dataclass(slots=True)
+class ValueWatch:
+    """Counts what the values of one column look like, block by block."""
+
+    filled: int = 0
+    terms: Counter[tuple[str, str]] = field(default_factory=Counter)
+    doubtful: Counter[tuple[str, str]] = field(default_factory=Counter)
+    identity_numbers: int = 0
+    cards: int = 0
+    words: int = 0
+    long_texts: int = 0
+
+    def look(self, counts: Mapping[str, int]) -> None:
+        """Take in distinct values with how often each occurs."""
+        terms, in_company = _terms("value"), _terms("value in company")
+        for value, times in counts.items():
+            text = value.strip()
+            if not text:
+                continue
+            self.filled += times
+            spaces = text.count(" ")
+            self.words += (spaces + 1) * times
+            if spaces >= 3:
+                self.long_texts += times
+            if len(text) >= 13 and text[0].isdigit():
+                digits = re.sub(r"[\s.\-]", "", text)
+                if is_nir(digits):
+                    self.identity_numbers += times
+                elif is_card(digits):
+                    self.cards += times
+            for part in _parts(text):
+                word = plain(part)
+                if word in terms:
+                    self.terms[terms[word], word] += times
+                elif word in in_company:
+                    self.doubtful[in_company[word], word] += times
+
+    def finding(self) -> Finding | None:
+        """Why the column must be refused, or None."""
+        if not self.filled:
+            return None
+        if self.identity_numbers > NIR_SHARE * self.filled and self.identity_numbers >= 2:
+            return Finding("national identity number", "numbers with a valid NIR key", "values")
+        if self.cards > CARD_SHARE * self.filled and self.cards >= 2:
+            return Finding("payment card or bank account", "numbers with a valid card check digit", "values")
+        categories: Counter[str] = Counter()
+        distinct: Counter[str] = Counter()
+        for (category, _), times in self.terms.items():
+            categories[category] += times
+            distinct[category] += 1
+        for (category, _), times in self.doubtful.items():
+            if categories[category]:  # a first name (Christian) becomes a religion beside others
+                categories[category] += times
+                distinct[category] += 1
+        for category, times in categories.most_common():
+            share = times / self.filled
+            if times >= 2 and (
+                (distinct[category] >= 2 and share >= LEAST_SHARE) or (share >= SOLE_TERM_SHARE and times >= 3)
+            ):
+                found = ", ".join(word for (name, word), _ in self.terms.most_common() if name == category)[:80]
+                return Finding(category, found, "values")
+        if self.long_texts > 0.5 * self.filled and self.words > WORDS_OF_TEXT * self.filled:
+            return Finding("free text", "sentences", "values")
+        return None
+
+    def near_misses(self) -> list[str]:
+        """Terms that occur without making the column refused: for a person to look at."""
+        return [] if self.finding() else sorted({word for _, word in (*self.terms, *self.doubtful)})
+
+
+def is_nir(digits: str) -> bool:
+    """A French national number with its key: 97 − (first 13 mod 97); Corsica's 2A/2B count as 19/18."""
+    if len(digits) != 15 or digits[0] not in "1234578":
+        return False
+    body = digits[:13].upper().replace("2A", "19").replace("2B", "18")
+    if not (body.isdigit() and digits[13:].isdigit()):
+        return False
+    month = int(digits[3:5])
+    return (1 <= month <= 12 or 20 <= month <= 42 or month >= 50) and 97 - int(body) % 97 == int(digits[13:])
+
+
+def is_card(digits: str) -> bool:
+    """A payment card number: 13, 15, 16 or 19 digits of a card range, with Luhn's check digit (ISO/IEC 7812)."""
+    if len(digits) not in (13, 15, 16, 19) or not digits.isdigit():
+        return False
+    if not re.match(r"4|5[1-5]|2[2-7]|3[47]|6(?:011|5)|5[06-9]", digits) or (len(digits) == 13 and digits[0] != "4"):
+        return False
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if index % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _parts(text: str) -> Iterable[str]:
+    """The value itself, or each tag of a list."""
+    return re.split(r"[|;,/]", text) if re.search(r"[|;,/]", text) else (text,)

@@ -1,0 +1,156 @@
+"""Checks a file of contacts as an import would, and imports it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from broker.bases.check import CheckResult, check_file
+from broker.kernel.clock import PARIS
+from broker.kernel.errors import InvalidInput
+from broker.operate.cli import Invocation
+from broker.operate.import_file import import_file
+from broker.operate.output import json_option, print_json, print_table
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+map_option = click.option(
+    "--map", "pairs", multiple=True, metavar="HEADER=FIELD",
+    help="Correct the proposed mapping: a field, 'ignore' or 'trait:name'. May be given several times.",
+)  # fmt: skip
+rejects_option = click.option(
+    "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the rejected rows whole to this CSV."
+)
+
+
+@click.group()
+def command() -> None:
+    """Check and import files of contacts."""
+
+
+@command.command("check")
+@file_argument
+@map_option
+@rejects_option
+@json_option
+@click.pass_obj
+def check(
+    invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: Path | None, as_json: bool
+) -> None:
+    """Say what an import of FILE would do, row by row. Needs no database and changes nothing.
+
+    Example: courtier base check clients.csv --rejects rejects.csv
+    """
+    with _progress(file, show=not as_json) as show:
+        result = check_file(
+            file,
+            read_pairs(pairs),
+            rejects,
+            show,
+            today=datetime.now(PARIS).date(),
+            adult_age=invocation.settings.trade.adult_age,
+        )
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        print_result(result.as_dict())
+
+
+@command.command("import")
+@file_argument
+@click.option("--base", "base_code", required=True, metavar="CODE", help="The base that the file belongs to.")
+@click.option("--kind", type=click.Choice(("contacts", "purchases")), default="contacts", show_default=True)
+@map_option
+@rejects_option
+@json_option
+@click.pass_obj
+def import_(
+    invocation: Invocation,
+    file: Path,
+    base_code: str,
+    kind: str,
+    pairs: tuple[str, ...],
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Import FILE into a base and wait until its new snapshot stands.
+
+    Runs where the workers' keys and the database are, that is on the machine that runs Courtier.
+
+    Example: courtier base import clients.csv --base maison-lumiere --rejects rejects.csv
+    """
+    with _progress(file, show=not as_json) as show:
+        done = import_file(invocation.settings, file, base_code, kind, read_pairs(pairs), rejects, show)
+    if as_json:
+        print_json(done)
+    else:
+        print_result(done)
+
+
+def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`("Mail=email",)` → `{"Mail": "email"}`; the last `=` separates, since headers may hold one."""
+    mapping = {}
+    for pair in pairs:
+        header, equals, field = pair.rpartition("=")
+        if not equals or not header.strip():
+            raise InvalidInput(f"'{pair}' is not written HEADER=FIELD.", code="bad_mapping", field="map")
+        mapping[header.strip()] = field.strip()
+    return mapping
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A bar on standard error that follows the bytes read; yields the function that moves it."""
+
+    def __init__(self, file: Path, *, show: bool) -> None:
+        self._total = file.stat().st_size if file.is_file() else None
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[rows]:,} rows, {task.fields[speed]:,}/s"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not show,
+        )
+        self._task = self._bar.add_task(file.name, total=self._total, rows=0, speed=0)
+
+    def __enter__(self) -> _progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, result: CheckResult) -> None:
+        elapsed = self._bar.tasks[0].elapsed or 0.0
+        speed = int(result.rows / elapsed) if elapsed > 0.05 else 0
+        self._bar.update(self._task, completed=result.done_bytes, rows=result.rows, speed=speed)
+
+
+def print_result(result: dict[str, object]) -> None:
+    """The outcome as tables for people."""
+    labels = ("rows", "accepted", "rejected", "duplicates", "rentable")
+    print_table(("", "rows"), [(name, f"{result[name]:,}") for name in labels if name in result])
+    print(f"\nencoding {result['encoding']}, separator {result['delimiter']!r}\n")
+    columns = result["columns"]
+    assert isinstance(columns, dict)
+    print_table(("column", "is read as"), columns.items())
+    for title, key in (("rejected because", "reasons"), ("noted", "warnings"), ("brought into form", "normalised")):
+        counts = result.get(key)
+        if isinstance(counts, dict) and counts:
+            print()
+            print_table((title, "rows"), [(code.replace("_", " "), f"{times:,}") for code, times in counts.items()])
+    refused = result.get("refused_columns")
+    if isinstance(refused, list) and refused:
+        print()
+        print_table(("column refused", "why"), [(column["header"], column["why"]) for column in refused])
+    typos = result.get("typos")
+    if isinstance(typos, list) and typos:
+        print()
+        print_table(
+            ("perhaps misspelt", "meant", "rows"), [(row["domain"], row["meant"], row["rows"]) for row in typos[:10]]
+        )
