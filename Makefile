@@ -11,7 +11,7 @@ help: ## list the targets
 	@echo "  make demo CONTACTS=200000 VOLUME=30000   sizes of the demo"
 
 env: ## build .venv with .venv/bin/courtier (quick when nothing changed)
-	@setup/make_env.sh
+	@PYTHON='$(PYTHON)' setup/make_env.sh
 
 demo: env ## run the whole main job on a fresh demo database, then keep the web interface up
 	@exec $(BIN)/courtier demo $(if $(CONTACTS),--contacts $(CONTACTS)) $(if $(VOLUME),--volume $(VOLUME))

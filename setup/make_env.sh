@@ -9,14 +9,14 @@ here=$(pwd -P)
 say() { printf '%s\n' "$*" >&2; }
 hash_of() { cat "$@" | sha256sum | cut -d' ' -f1; }
 
-good_python() { "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 find_python() {
     for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
-        if good_python "$name"; then echo "$name"; return; fi
+        if new_enough "$name" && "$name" -c 'import ensurepip, venv' 2>/dev/null; then echo "$name"; return; fi
     done
-    say "Courtier needs Python 3.11 or newer, with its venv module (Debian: apt install python3-venv)."
-    say "If it is there under another name, say so: make env PYTHON=/path/to/python"
+    say "Courtier needs Python 3.11 or newer with its venv and ensurepip modules (Debian: apt install python3-venv), or"
+    say "uv. If such a Python is there under another name, say so: make env PYTHON=/path/to/python"
     exit 1
 }
 
@@ -35,11 +35,11 @@ if made && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && .venv/bin/pyt
 fi
 
 before=$(cat "$stamp" 2>/dev/null || true)
-if ! good_python .venv/bin/python || { [ -n "$before" ] && [ "${before%% *}" != "$here" ]; }; then
+if ! new_enough .venv/bin/python || { [ -n "$before" ] && [ "${before%% *}" != "$here" ]; }; then
     rm -rf .venv  # none yet, or made for another place or a Python that is gone
     before=
     if [ -z "$uv" ]; then
-        python=$(find_python)
+        python=$(find_python) || exit 1
         say "Making .venv with $("$python" --version) …"
         "$python" -m venv .venv
     else

@@ -21,6 +21,7 @@ def print_fault(error: BaseException, file: IO[str]) -> None:
     while seen is not None:
         for frame in traceback.extract_tb(seen.__traceback__):
             print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=file)
-        print(f"  {type(seen).__module__}.{type(seen).__qualname__}", file=file)
+        said = f": {seen}" if isinstance(seen, ImportError) else ""  # names of modules only
+        print(f"  {type(seen).__module__}.{type(seen).__qualname__}{said}", file=file)
         seen = seen.__cause__ or seen.__context__
     file.flush()

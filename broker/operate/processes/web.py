@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import signal
 from functools import partial
@@ -23,6 +22,8 @@ APPLICATION = "web.app"  # a name and no import: the domain does not know the we
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. The settings carry the addresses of the roles `web` and `public` and no other."""
     check_port_free(settings.web.host, settings.web.port, "web.port")
+    # Made once here, where what is missing ends in a sentence; serving processes would fail in turn and be restarted.
+    make_application(settings)
     server = Server(
         target=APPLICATION,
         address=settings.web.host,
@@ -32,16 +33,20 @@ def run(settings: Settings) -> None:
         blocking_threads=8,
         backpressure=256,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_access=False,  # paths hold tokens of persons
         respawn_failed_workers=True,
         workers_kill_timeout=15,
     )
-    logging.getLogger("_granian").setLevel(logging.WARNING)
     server.serve(target_loader=partial(load_application, settings, os.getpid()), wrap_loader=False)
 
 
 def load_application(settings: Settings, parent: int) -> Any:
     """In a serving process: end at once when the main one is killed, and make the WSGI application."""
     die_with_parent(signal.SIGKILL, parent)()  # left behind, it would keep the port
+    return make_application(settings)
+
+
+def make_application(settings: Settings) -> Any:
+    """The WSGI application of pages and API."""
     return importlib.import_module(APPLICATION).create_app(settings)
