@@ -43,10 +43,10 @@ class _Parser:
         self.places: list[int] = []
 
     def whole(self) -> tuple[Rule, list[int]]:
-        if self.at_end:
+        if self.ended():
             return dict(EVERYBODY), [0]
         rule = self.either()
-        if not self.at_end:
+        if not self.ended():
             raise self.fault(f"expected and, or or the end; {_HINT}")
         return clean_rule(rule), self.places
 
@@ -54,8 +54,7 @@ class _Parser:
     def word(self) -> Word:
         return self.words[self.next]
 
-    @property
-    def at_end(self) -> bool:
+    def ended(self) -> bool:
         return self.words[self.next].kind == "end"
 
     def take(self) -> Word:

@@ -163,3 +163,9 @@ def spend_question(unit: UnitOfWork, viewer_org_id: int, base_id: int) -> int:
         day=unit.today,
     )
     return asked
+
+
+def base_id(unit: UnitOfWork, code: str) -> int | None:
+    """The id of a base."""
+    found: int | None = unit.scalar("SELECT id FROM base WHERE code = :code", code=code)
+    return found

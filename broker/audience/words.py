@@ -9,8 +9,10 @@ from typing import Literal
 from broker.kernel.errors import InvalidInput
 
 KEYWORDS = frozenset(
-    ("and", "or", "not", "between", "in", "is", "missing", "starts", "with", "has", "within", "of", "km")
-    + ("today", "all", "true", "false")
+    {
+        *("and", "or", "not", "between", "in", "is", "missing", "starts", "with", "has", "within", "of", "km"),
+        *("today", "all", "true", "false"),
+    }
 )
 LONGEST_TEXT = 400_000
 _TOKEN = re.compile(

@@ -1,0 +1,133 @@
+"""Queries of segments and data cards."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from broker.audience.columns import Column, columns_from_json, with_derived
+from broker.audience.rule import Rule
+from broker.catalogue.model import DataCard, PublishedCard, Segment
+from broker.kernel.database import UnitOfWork
+
+_SEGMENT = (
+    "SELECT s.id, s.code, s.base_id, b.code AS base_code, s.org_id, s.name, s.rule_text, s.rule, s.created_at"
+    " FROM segment s JOIN base b ON b.id = s.base_id"
+)
+_PUBLISHED = (
+    "SELECT card_id, code, title, description, sector, size_shown, base_price_micros, minimum_order, selects,"
+    " profile, published_at FROM published_card"
+)
+_CARD = (
+    "SELECT c.id AS card_id, c.code, c.title, c.description, c.sector, c.size_shown, c.base_price_micros,"
+    " c.minimum_order, c.selects, c.profile, c.published_at, c.org_id, c.base_id, b.code AS base_code,"
+    " c.segment_id, s.code AS segment_code, s.name AS segment_name, c.state, c.withdrawn_at"
+    " FROM data_card c JOIN base b ON b.id = c.base_id JOIN segment s ON s.id = c.segment_id"
+)
+# Both languages at once: the words of a search may be French or English, as those of a card may.
+_MATCHES = (
+    " (words @@ websearch_to_tsquery('french', :words) OR words @@ websearch_to_tsquery('english', :words)"
+    "  OR :words = '')"
+)
+
+
+def base_of(unit: UnitOfWork, code: str) -> Row[Any] | None:
+    """id and code of a base of the actor's organisation."""
+    return unit.one("SELECT id, code FROM base WHERE code = :code AND org_id = :org", code=code, org=unit.actor.org)
+
+
+def base_columns(unit: UnitOfWork, base_id: int) -> list[Column] | None:
+    """The fields that rules over a base may name, or None before its first snapshot."""
+    rows = unit.scalar(
+        "SELECT s.columns FROM base b JOIN snapshot s ON s.id = b.current_snapshot_id WHERE b.id = :base_id",
+        base_id=base_id,
+    )
+    return None if rows is None else with_derived(columns_from_json(rows))
+
+
+def insert_segment(unit: UnitOfWork, code: str, base_id: int, name: str, rule_text: str, rule: Rule) -> None:
+    """A new segment of the actor's organisation."""
+    unit.run(
+        "INSERT INTO segment (code, base_id, org_id, name, rule_text, rule)"
+        " VALUES (:code, :base_id, :org, :name, :rule_text, CAST(:rule AS jsonb))",
+        code=code,
+        base_id=base_id,
+        org=unit.actor.org,
+        name=name,
+        rule_text=rule_text,
+        rule=json.dumps(rule),
+    )
+
+
+def segment_by_code(unit: UnitOfWork, code: str) -> Segment | None:
+    """A segment of the actor's organisation."""
+    row = unit.one(f"{_SEGMENT} WHERE s.code = :code AND s.org_id = :org", code=code, org=unit.actor.org)
+    return None if row is None else Segment(**row._mapping)
+
+
+def segments_of_base(unit: UnitOfWork, base_id: int) -> list[Segment]:
+    """A base's segments, the newest first."""
+    rows = unit.all(
+        f"{_SEGMENT} WHERE s.base_id = :base_id AND s.org_id = :org ORDER BY s.id DESC",
+        base_id=base_id,
+        org=unit.actor.org,
+    )
+    return [Segment(**row._mapping) for row in rows]
+
+
+def insert_card(unit: UnitOfWork, **values: Any) -> None:
+    """A published card; keys are its columns, `selects` and `profile` as JSON text. A trigger publishes the copy."""
+    unit.run(
+        "INSERT INTO data_card (code, org_id, base_id, segment_id, snapshot_id, title, description, sector,"
+        " size_shown, base_price_micros, minimum_order, selects, profile) VALUES (:code, :org_id, :base_id,"
+        " :segment_id, :snapshot_id, :title, :description, :sector, :size_shown, :base_price_micros,"
+        " :minimum_order, CAST(:selects AS jsonb), CAST(:profile AS jsonb))",
+        **values,
+    )
+
+
+def card_by_code(unit: UnitOfWork, code: str) -> DataCard | None:
+    """A card of the actor's organisation, in any state."""
+    row = unit.one(f"{_CARD} WHERE c.code = :code AND c.org_id = :org", code=code, org=unit.actor.org)
+    return None if row is None else DataCard(**row._mapping)
+
+
+def cards_of_owner(unit: UnitOfWork) -> list[DataCard]:
+    """All cards of the actor's organisation, the newest first."""
+    rows = unit.all(f"{_CARD} WHERE c.org_id = :org ORDER BY c.id DESC", org=unit.actor.org)
+    return [DataCard(**row._mapping) for row in rows]
+
+
+def retire_card(unit: UnitOfWork, card_id: int) -> None:
+    """Take a card off the catalogue."""
+    unit.run(
+        "UPDATE data_card SET state = 'retired', withdrawn_at = app_now() WHERE id = :card_id AND org_id = :org",
+        card_id=card_id,
+        org=unit.actor.org,
+    )
+
+
+def published_by_code(unit: UnitOfWork, code: str) -> PublishedCard | None:
+    """A card of the catalogue."""
+    row = unit.one(f"{_PUBLISHED} WHERE code = :code", code=code)
+    return None if row is None else PublishedCard(**row._mapping)
+
+
+def published_page(unit: UnitOfWork, words: str, limit: int, offset: int) -> list[PublishedCard]:
+    """Cards that answer a search, the best first; without words the newest first."""
+    rows = unit.all(
+        f"{_PUBLISHED} WHERE {_MATCHES}"
+        " ORDER BY ts_rank(words, websearch_to_tsquery('french', :words))"
+        "  + ts_rank(words, websearch_to_tsquery('english', :words)) DESC, card_id DESC LIMIT :limit OFFSET :offset",
+        words=words,
+        limit=limit,
+        offset=offset,
+    )
+    return [PublishedCard(**row._mapping) for row in rows]
+
+
+def count_published(unit: UnitOfWork, words: str) -> int:
+    """How many cards answer a search."""
+    return int(unit.scalar(f"SELECT count(*) FROM published_card WHERE {_MATCHES}", words=words))  # noqa: S608
