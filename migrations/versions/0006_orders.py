@@ -312,6 +312,11 @@ def upgrade() -> None:
         check="EXISTS (SELECT 1 FROM creative c WHERE c.id = creative_link.creative_id AND c.org_id = app_org())",
         web="SELECT, INSERT, DELETE",
     )
+    # Who may read a creative may not delete its links: a policy's check is not asked when a row is deleted.
+    op.execute(
+        "CREATE POLICY own_links ON creative_link AS RESTRICTIVE FOR DELETE TO courtier_web USING ("
+        "EXISTS (SELECT 1 FROM creative c WHERE c.id = creative_link.creative_id AND c.org_id = app_org()))"
+    )
     protect("order_transition", using="true", web="SELECT")
     # A quote is the advertiser's alone; its owner sees it once it is ordered. Terms are written once.
     protect(

@@ -1,0 +1,330 @@
+"""Two owners and two advertisers in one database: one pair trades with each other, the other pair are strangers.
+
+`furnish` writes a row of the trading pair into every table that the front may reach at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+DISPATCH = 202_611_900_000  # far from numbers that tests of the sends draw
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """An organisation with one user."""
+
+    kind: str
+    org_id: int
+    user_id: int
+    code: str
+
+
+def one(connection: Connection, sql: str, **values: Any) -> Any:
+    """The first column of the only row."""
+    return connection.execute(text(sql), values).scalar_one()
+
+
+def add(connection: Connection, table: str, returning: str = "id", **values: Any) -> Any:
+    """Insert one row (names come from this file) and return a column of it."""
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    return one(connection, f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING {returning}", **values)
+
+
+def settle_in(connection: Connection, kind: str) -> Somebody:
+    """A new organisation and its user."""
+    code = f"org_{secrets.token_hex(6)}"
+    org = add(connection, "organisation", code=code, kind=kind, name=code)
+    user = add(
+        connection,
+        "app_user",
+        org_id=org,
+        email=f"{code}@example.test",
+        name=code,
+        role=kind,
+        password_hash="$argon2id$",
+    )
+    return Somebody(kind, org, user, code)
+
+
+@dataclass(frozen=True)
+class Trade:
+    """Ids of what the trading pair (or one stranger) has."""
+
+    owner: Somebody
+    advertiser: Somebody
+    base: int
+    upload: int
+    run: int
+    snapshot: int
+    segment: int
+    card: int
+    creative: int
+    order: int
+    programme: int
+    participation: int
+    mailing: int
+
+
+def furnish(connection: Connection) -> Trade:
+    """The trading pair, with a row in every table that the front may reach."""
+    mark = secrets.token_hex(5)
+    owner, advertiser = settle_in(connection, "owner"), settle_in(connection, "advertiser")
+    org, buyer = owner.org_id, advertiser.org_id
+    add(connection, "api_key", org_id=org, user_id=owner.user_id, prefix=mark, secret_hash=bytes(32), name="robot")
+    add(
+        connection,
+        "audit_entry",
+        id=2**62,
+        at="2026-11-01",
+        org_id=org,
+        actor_role="owner",
+        action="seeded",
+        object_kind="test",
+        object_id=mark,
+        detail="{}",
+        previous_hash=b"",
+        hash=b"",
+    )
+
+    base = add(connection, "base", org_id=org, code=f"b-{mark}", name="Shop", sector="retail")
+    add(connection, "partner_list", "version", base_id=base, version=1)
+    add(connection, "partner", "version", base_id=base, version=1, advertiser_id=buyer, name="Partner")
+    add(
+        connection,
+        "consent_source",
+        base_id=base,
+        source_url="https://shop.test",
+        wording="yes",
+        form_version="1",
+        partner_list_version=1,
+    )
+    upload = add(connection, "upload", code=f"up_{mark}", base_id=base, kind="contacts", file_name="file.csv")
+    run = add(connection, "import_run", code=f"imp_{mark}", base_id=base, upload_id=upload, kind="contacts")
+    add(connection, "import_reject", "line", import_id=run, line=2, reasons=["no_address"], masked="{}")
+    snapshot = add(
+        connection,
+        "snapshot",
+        base_id=base,
+        number=1,
+        import_id=run,
+        file_name=f"{mark}.parquet",
+        sha256=bytes(32),
+        rows=1,
+        rentable=1,
+        columns="[]",
+    )
+    segment = add(
+        connection, "segment", code=f"seg_{mark}", base_id=base, org_id=org, name="All", rule_text="all", rule="{}"
+    )
+    card = add(
+        connection,
+        "data_card",
+        code=f"card_{mark}",
+        org_id=org,
+        base_id=base,
+        segment_id=segment,
+        snapshot_id=snapshot,
+        title="Everybody",
+        sector="retail",
+        size_shown=120_000,
+        base_price_micros=25_000,
+        minimum_order=5_000,
+    )
+    creative = add(
+        connection,
+        "creative",
+        code=f"cre_{mark}",
+        org_id=buyer,
+        name="Spring",
+        subject="Spring",
+        from_name="Shop",
+        source_html="<p>",
+        html="<p>",
+        plain="",
+        content_hash=bytes(32),
+    )
+    add(connection, "creative_link", "number", creative_id=creative, number=1, url="https://advertiser.test")
+    connection.execute(
+        text(
+            "UPDATE creative SET state = 'signed', signed_hash = content_hash, signed_by = 1, signed_at = now()"
+            " WHERE id = :id"
+        ),
+        {"id": creative},
+    )
+    order = add(
+        connection,
+        "rental_order",
+        code=f"ord_{mark}",
+        advertiser_id=buyer,
+        owner_id=org,
+        card_id=card,
+        card_code=f"card_{mark}",
+        card_title="Everybody",
+        base_id=base,
+        segment_id=segment,
+        creative_id=creative,
+        volume=5_000,
+        size_shown=120_000,
+        price_micros=25_000,
+        commission_bp=2_000,
+        vat_bp=2_000,
+        net_cents=12_500,
+        vat_cents=2_500,
+        valid_until="2100-01-01",
+    )
+    for state in ("ordered", "approved"):
+        connection.execute(text("UPDATE rental_order SET state = :state WHERE id = :id"), {"state": state, "id": order})
+    programme = add(
+        connection,
+        "programme",
+        code=f"prg_{mark}",
+        advertiser_id=buyer,
+        title="Offer",
+        sector="retail",
+        model="cpm",
+        price_micros=20_000,
+        commission_bp=2_000,
+        budget_cents=100_000,
+        creative_id=creative,
+        starts_on="2026-01-01",
+        ends_on="2099-12-31",
+    )
+    participation = add(
+        connection,
+        "participation",
+        code=f"par_{mark}",
+        programme_id=programme,
+        advertiser_id=buyer,
+        owner_id=org,
+        base_id=base,
+    )
+    add(
+        connection,
+        "participation_send",
+        code=f"pse_{mark}",
+        participation_id=participation,
+        advertiser_id=buyer,
+        owner_id=org,
+        segment_id=segment,
+        volume=1_000,
+        send_on="2026-11-30",
+    )
+    mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
+    furnish_books(connection, mark, org, buyer, order, mailing)
+    return Trade(
+        owner,
+        advertiser,
+        base,
+        upload,
+        run,
+        snapshot,
+        segment,
+        card,
+        creative,
+        order,
+        programme,
+        participation,
+        mailing,
+    )
+
+
+def furnish_mailing(
+    connection: Connection, mark: str, org: int, buyer: int, base: int, creative: int, order: int
+) -> int:
+    """A mailing with one send, one hit and one opt-out."""
+    one(connection, "SELECT make_send_partition(202611)")
+    add(connection, "dispatch", id=DISPATCH, order_id=order, owner_id=org, advertiser_id=buyer)
+    mailing: int = add(
+        connection,
+        "mailing",
+        code=f"mai_{mark}",
+        kind="rental",
+        dispatch_id=DISPATCH,
+        owner_id=org,
+        advertiser_id=buyer,
+        base_id=base,
+        creative_id=creative,
+        content_hash=bytes(32),
+        price_micros=25_000,
+        commission_bp=2_000,
+        draw_seed=1,
+    )
+    sent = {"dispatch_id": DISPATCH, "mailing_id": mailing, "position": 1}
+    add(connection, "send", "position", **sent, contact_id=1, contact_key=bytes(16), price_micros=25_000)
+    add(connection, "hit", **sent, link=1)
+    add(connection, "opt_out", "position", **sent, scope="base")
+    add(connection, "seed_address", org_id=org, sealed=b"sealed")
+    add(
+        connection,
+        "accrual",
+        "position",
+        **sent,
+        kind="send",
+        gross_micros=25_000,
+        owner_micros=20_000,
+        commission_micros=5_000,
+    )
+    return mailing
+
+
+def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order: int, mailing: int) -> None:
+    """A payment, an invoice and a ledger entry."""
+    add(
+        connection,
+        "payment",
+        code=f"pay_{mark}",
+        order_id=order,
+        advertiser_id=buyer,
+        gateway="fake",
+        amount_cents=15_000,
+    )
+    add(connection, "fake_payment_intent", id=f"pi_{mark}", idempotency_key=mark, params="{}")
+    invoice = add(
+        connection,
+        "invoice",
+        number=f"T-{mark}",
+        kind="invoice",
+        type_code=380,
+        seller_id=org,
+        buyer_id=buyer,
+        order_id=order,
+        vat_bp=2_000,
+        issued_on="2026-11-01",
+        due_on="2026-12-01",
+        net_cents=100,
+        vat_cents=20,
+        total_cents=120,
+        pdf=b"%PDF",
+    )
+    add(
+        connection,
+        "invoice_line",
+        "line",
+        invoice_id=invoice,
+        line=1,
+        mailing_id=mailing,
+        label="Sends",
+        quantity=1,
+        amount_micros=25_000,
+        net_cents=100,
+    )
+    connection.execute(text("INSERT INTO ledger_period (month) VALUES ('2026-11-01') ON CONFLICT DO NOTHING"))
+    entry = add(
+        connection,
+        "ledger_entry",
+        journal="VE",
+        number=9_000_000_000_000,
+        day="2026-11-01",
+        piece_ref=mark,
+        piece_day="2026-11-01",
+        label="Sale",
+        idempotency_key=mark,
+    )
+    add(connection, "ledger_posting", "line", entry_id=entry, line=1, account="411", org_id=buyer, debit_cents=100)
+    add(connection, "ledger_posting", "line", entry_id=entry, line=2, account="706", credit_cents=100)
