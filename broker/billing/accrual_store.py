@@ -1,0 +1,60 @@
+"""The only place with the SQL of the micro-unit sub-ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.billing.model import Share
+from broker.kernel.database import UnitOfWork
+
+
+def add_sends(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
+    """One balanced row for each accepted, priced send of the list that has none; returns how many were added.
+
+    The commission is that of `model.share_of_send`. Seeds cost nothing; a closed mailing accrues nothing more.
+    """
+    return unit.run(
+        "INSERT INTO accrual"
+        " (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros)"
+        " SELECT s.dispatch_id, s.mailing_id, s.position, 'send', s.price_micros, s.price_micros - c.micros, c.micros"
+        " FROM send s JOIN mailing m ON m.id = s.mailing_id"
+        " CROSS JOIN LATERAL (SELECT s.price_micros * m.commission_bp * (s.position + 1) / 10000"
+        "                          - s.price_micros * m.commission_bp * s.position / 10000 AS micros) c"
+        " WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position = ANY (:positions)"
+        " AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0 AND m.closed_at IS NULL"
+        " ON CONFLICT DO NOTHING",
+        dispatch=dispatch_id,
+        mailing=mailing_id,
+        positions=list(positions),
+    ).rowcount
+
+
+def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
+    """The reversing row of each accrued send of the list, unless the mailing is closed; returns how many were added.
+
+    The mailing's row is locked in share, so that no bounce slips in while the mailing is being settled.
+    """
+    return unit.run(
+        "INSERT INTO accrual"
+        " (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros)"
+        " SELECT a.dispatch_id, a.mailing_id, a.position, 'bounce', -a.gross_micros, -a.owner_micros,"
+        " -a.commission_micros FROM accrual a JOIN mailing m ON m.id = a.mailing_id"
+        " WHERE a.dispatch_id = :dispatch AND a.mailing_id = :mailing AND a.position = ANY (:positions)"
+        " AND a.kind = 'send' AND m.closed_at IS NULL FOR SHARE OF m"
+        " ON CONFLICT DO NOTHING",
+        dispatch=dispatch_id,
+        mailing=mailing_id,
+        positions=list(positions),
+    ).rowcount
+
+
+def accrued(unit: UnitOfWork, mailing_id: int) -> tuple[int, Share]:
+    """How many sends of a mailing are billable, and their sums in micros."""
+    row = unit.one(
+        "SELECT count(*) FILTER (WHERE kind = 'send') - count(*) FILTER (WHERE kind = 'bounce') AS billable,"
+        " coalesce(sum(gross_micros), 0) AS gross, coalesce(sum(owner_micros), 0) AS owner,"
+        " coalesce(sum(commission_micros), 0) AS commission FROM accrual WHERE mailing_id = :mailing",
+        mailing=mailing_id,
+    )
+    assert row is not None
+    return int(row.billable), Share(int(row.gross), int(row.owner), int(row.commission))

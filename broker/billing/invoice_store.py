@@ -1,0 +1,143 @@
+"""The only place with the invoices' SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.accounts import store as accounts
+from broker.accounts.model import Organisation
+from broker.billing.model import Invoice, InvoiceLine
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict
+
+_SELECT = """
+SELECT i.id, i.number, i.kind, i.type_code, i.seller_id, coalesce(party_name(i.seller_id), '') AS seller_name,
+       i.buyer_id, coalesce(party_name(i.buyer_id), '') AS buyer_name, i.order_id, i.mailing_id, i.corrects_id,
+       o.number AS corrects_number, i.vat_bp, i.language, i.issued_on, i.due_on, i.net_cents, i.vat_cents,
+       i.total_cents, i.deposit_cents, i.currency
+FROM invoice i LEFT JOIN invoice o ON o.id = i.corrects_id
+"""
+_COUNT = "SELECT count(*) FROM invoice i"
+_PDF = "SELECT pdf FROM invoice i WHERE i.number = :number AND"
+_VISIBLE = " (:staff OR i.seller_id = :org OR i.buyer_id = :org) "
+
+
+def company(unit: UnitOfWork) -> Organisation:
+    """The organisation that runs the platform: the first broker."""
+    org_id = unit.scalar("SELECT min(id) FROM organisation WHERE kind = 'broker'")
+    found = None if org_id is None else accounts.organisation(unit, org_id)
+    if found is None:
+        raise Conflict(
+            "No organisation of kind broker exists, so nobody can issue invoices. Create it first.",
+            code="no_company",
+        )
+    return found
+
+
+def next_number(unit: UnitOfWork, series: str) -> int:
+    """The next number of a series; the row stays locked until the commit, so a rollback leaves no gap."""
+    return int(
+        unit.scalar(
+            "INSERT INTO invoice_series (series, last) VALUES (:series, 1)"
+            " ON CONFLICT (series) DO UPDATE SET last = invoice_series.last + 1 RETURNING last",
+            series=series,
+        )
+    )
+
+
+def insert_invoice(unit: UnitOfWork, values: dict[str, Any], lines: Sequence[InvoiceLine]) -> Invoice:
+    """Insert a document with its lines; keys of `values` are its columns."""
+    invoice_id = int(
+        unit.scalar(
+            "INSERT INTO invoice (number, kind, type_code, seller_id, buyer_id, order_id, mailing_id, corrects_id,"
+            " vat_bp, language, issued_on, due_on, net_cents, vat_cents, total_cents, deposit_cents, pdf)"
+            " VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id, :corrects_id,"
+            " :vat_bp, :language, :issued_on, :due_on, :net_cents, :vat_cents, :total_cents, :deposit_cents, :pdf)"
+            " RETURNING id",
+            **values,
+        )
+    )
+    unit.run_many(
+        "INSERT INTO invoice_line (invoice_id, line, mailing_id, label, quantity, amount_micros, net_cents)"
+        " VALUES (:invoice_id, :line, :mailing_id, :label, :quantity, :amount_micros, :net_cents)",
+        [
+            {
+                "invoice_id": invoice_id,
+                "line": line.line,
+                "mailing_id": line.mailing_id,
+                "label": line.label,
+                "quantity": line.quantity,
+                "amount_micros": line.amount_micros,
+                "net_cents": line.net_cents,
+            }
+            for line in lines
+        ],
+    )
+    row = unit.one(_SELECT + "WHERE i.id = :id", id=invoice_id)
+    assert row is not None
+    return Invoice(**row._mapping, lines=tuple(lines))
+
+
+def invoice_by_number(unit: UnitOfWork, number: str) -> Invoice | None:
+    """A document the actor is a party of, with its lines."""
+    row = unit.one(_SELECT + "WHERE i.number = :number AND" + _VISIBLE, number=number, **_sight(unit))
+    return None if row is None else Invoice(**row._mapping, lines=tuple(_lines(unit, row.id)))
+
+
+def pdf_of(unit: UnitOfWork, number: str) -> bytes | None:
+    """The bytes of a document's PDF."""
+    found = unit.scalar(_PDF + _VISIBLE, number=number, **_sight(unit))
+    return None if found is None else bytes(found)
+
+
+def invoices_page(unit: UnitOfWork, size: int, offset: int) -> list[Invoice]:
+    """The actor's documents without their lines, the newest first."""
+    rows = unit.all(
+        _SELECT + "WHERE" + _VISIBLE + "ORDER BY i.id DESC LIMIT :size OFFSET :offset",
+        size=size,
+        offset=offset,
+        **_sight(unit),
+    )
+    return [Invoice(**row._mapping) for row in rows]
+
+
+def count_invoices(unit: UnitOfWork) -> int:
+    """How many there are of them."""
+    return int(unit.scalar(_COUNT + " WHERE" + _VISIBLE, **_sight(unit)))
+
+
+def deposit_of(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
+    """The deposit invoice of an order: id, number, net_cents, vat_cents, vat_bp."""
+    return unit.one(
+        "SELECT id, number, net_cents, vat_cents, vat_bp FROM invoice WHERE order_id = :order AND kind = 'deposit'",
+        order=order_id,
+    )
+
+
+def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
+    """What an order's issued documents hold: net and VAT of its invoices, net of its owner's self-bills."""
+    row = unit.one(
+        "SELECT coalesce(sum(net_cents) FILTER (WHERE kind = 'invoice'), 0)::bigint AS net,"
+        " coalesce(sum(vat_cents) FILTER (WHERE kind = 'invoice'), 0)::bigint AS vat,"
+        " coalesce(sum(net_cents) FILTER (WHERE kind = 'self_bill'), 0)::bigint AS owner"
+        " FROM invoice WHERE order_id = :order",
+        order=order_id,
+    )
+    assert row is not None
+    return row
+
+
+def _lines(unit: UnitOfWork, invoice_id: int) -> list[InvoiceLine]:
+    rows = unit.all(
+        "SELECT l.line, l.label, l.quantity, l.amount_micros, l.net_cents, l.mailing_id, m.code AS mailing_code"
+        " FROM invoice_line l LEFT JOIN mailing m ON m.id = l.mailing_id WHERE l.invoice_id = :id ORDER BY l.line",
+        id=invoice_id,
+    )
+    return [InvoiceLine(**row._mapping) for row in rows]
+
+
+def _sight(unit: UnitOfWork) -> dict[str, object]:
+    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}

@@ -1,0 +1,32 @@
+"""What invoice lines say, in the customer's language."""
+
+from __future__ import annotations
+
+_TEXTS = {
+    "deposit": {
+        "fr": "Acompte sur la commande {order} : {volume} envois, {title}",
+        "en": "Deposit on order {order}: {volume} sends, {title}",
+    },
+    "rental": {
+        "fr": "Location d'adresses, commande {order} : {volume} envois facturables, {title}",
+        "en": "List rental, order {order}: {volume} billable sends, {title}",
+    },
+    "affiliate": {
+        "fr": "Programme d'affiliation {order} : {volume} envois facturables, {title}",
+        "en": "Affiliate programme {order}: {volume} billable sends, {title}",
+    },
+    "share": {
+        "fr": "Part du propriétaire, {order} : {volume} envois facturables, {title}",
+        "en": "Owner's share, {order}: {volume} billable sends, {title}",
+    },
+    "unused": {
+        "fr": "Part non utilisée de l'acompte {order}",
+        "en": "Unused part of deposit {order}",
+    },
+}
+
+
+def text(key: str, language: str, *, order: str, volume: int = 0, title: str = "") -> str:
+    """A line's label; `order` is the code of the order or programme, or the number of the deposit invoice."""
+    grouped = f"{volume:,}".replace(",", "\u00a0" if language == "fr" else ",")
+    return _TEXTS[key][language].format(order=order, volume=grouped, title=title)

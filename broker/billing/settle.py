@@ -1,0 +1,166 @@
+"""Settle a mailing: when its bounces no longer count, invoice the advertiser, self-bill the owner, post, close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.audit.record import record
+from broker.billing import accrual_store, invoice_store, settle_store
+from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
+from broker.billing.issue import Draft, issue
+from broker.billing.labels import text
+from broker.billing.model import Invoice, InvoiceLine, Share, shares_in_cents, still_to_post
+from broker.billing.parties import party, vat_of_purchase, vat_of_sale
+from broker.billing.unused import credit_deposit
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict
+from broker.kernel.money import share
+from broker.kernel.settings import Settings
+from broker.ledger.post import post
+from broker.rentals import store as rentals
+from broker.rentals.advance import advance_order
+
+
+def due_settlements(unit: UnitOfWork, settings: Settings) -> list[int]:
+    """Ids of mailings whose bounce time is over by the shared clock: the sweep asks for `settle_mailing` of each."""
+    return settle_store.due_mailings(unit, settings.trade.bounce_freeze_hours)
+
+
+def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> None:
+    """Settle one mailing in one transaction; does nothing before it is due, nor a second time.
+
+    In order: the mailing is closed, so that later bounces change nothing; its billable micros become cents by the
+    order's cumulative total; invoice (380, deposit deducted), credit note of the unused deposit (381), self-bill
+    (389), each with its ledger entry; the order becomes settled.
+    """
+    with database.begin() as unit:
+        due = settle_store.lock_due(unit, mailing_id, settings.trade.bounce_freeze_hours)
+        if due is None:
+            return
+        if due.contract_role != "principal":
+            raise Conflict(
+                f"The contract role {due.contract_role} is not settled yet: only principal is.", code="role_unsettled"
+            )
+        settle_store.close_mailing(unit, due.id)
+        billable, micros = accrual_store.accrued(unit, due.id)
+        cents = _cents(unit, due, micros)
+        sale = _invoice_advertiser(unit, settings, due, billable, micros.gross, cents.gross)
+        bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
+        if due.order_id is not None and not due.more_to_come:
+            _end_order(unit, due)
+        record(
+            unit,
+            "mailing.settled",
+            "mailing",
+            due.code,
+            billable=billable,
+            gross_cents=cents.gross,
+            owner_cents=cents.owner,
+            invoice=sale.number if sale else "",
+            self_bill=bill.number if bill else "",
+        )
+
+
+def _end_order(unit: UnitOfWork, due: Row[Any]) -> None:
+    order = rentals.order_by_id(unit, due.order_id)
+    assert order is not None
+    if order.state == "sent":
+        advance_order(unit, order.id, "settled")
+    elif due.state == "cancelled" and order.state in ("scheduled", "sending"):
+        advance_order(unit, order.id, "cancelled", "its mailing was cancelled")
+
+
+def _cents(unit: UnitOfWork, due: Row[Any], micros: Share) -> Share:
+    """Cents of this mailing: the cumulative total of all that its order was sent, minus what is posted already."""
+    if due.order_id is None:
+        return shares_in_cents(micros.owner, micros.commission)
+    so_far = settle_store.accrued_by_order(unit, due.order_id)
+    posted = invoice_store.invoiced(unit, due.order_id)
+    return still_to_post(
+        shares_in_cents(so_far.owner, so_far.commission),
+        Share(posted.net, posted.owner, posted.net - posted.owner),
+    )
+
+
+def _invoice_advertiser(
+    unit: UnitOfWork, settings: Settings, due: Row[Any], billable: int, micros: int, net: int
+) -> Invoice | None:
+    """The final invoice, and the credit note of what a deposit paid too much."""
+    advertiser = party(unit, due.advertiser_id)
+    regime = vat_of_sale(settings, advertiser)
+    vat_bp = regime.bp if due.vat_bp is None else due.vat_bp
+    posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)
+    deposit = None if due.order_id is None else invoice_store.deposit_of(unit, due.order_id)
+    before_net, before_vat = (posted.net, posted.vat) if posted is not None else (0, 0)
+    # VAT of an order is that of its cumulative net, so that several invoices round to the same sum as one.
+    vat = share(before_net + net, vat_bp) - before_vat
+    left_net = 0 if deposit is None else deposit.net_cents - before_net
+    left_vat = 0 if deposit is None else deposit.vat_cents - before_vat
+    invoice = None
+    if net > 0:
+        deducted = min(net + vat, left_net + left_vat)
+        label = text(due.kind, advertiser.language, order=due.reference, volume=billable, title=due.title)
+        invoice = issue(
+            unit,
+            settings,
+            Draft(
+                kind="invoice",
+                other=advertiser,
+                lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+                vat_bp=vat_bp,
+                vat_cents=vat,
+                regime=regime.regime,
+                order_id=due.order_id,
+                mailing_id=due.id,
+                deposit_cents=deducted,
+                vat_on_debits=settings.trade.vat_due == "invoice",
+            ),
+        )
+        vat_due: VatDue = "invoice" if settings.trade.vat_due == "invoice" else "receipt"
+        post(
+            unit,
+            "VE",
+            invoice.issued_on,
+            invoice.number,
+            f"Mailing {due.code}",
+            invoice_lines(net, vat, deducted, advertiser.id, vat_due),
+            f"invoice:{invoice.number}",
+        )
+    if deposit is not None and not due.more_to_come and left_net > net:
+        credit_deposit(unit, settings, due.order_id, left_net - net, left_vat - vat, due.id)
+    return invoice
+
+
+def _self_bill(
+    unit: UnitOfWork, settings: Settings, due: Row[Any], billable: int, micros: int, net: int
+) -> Invoice | None:
+    """The invoice of the owner's share, issued by us in the owner's name and series."""
+    if net <= 0:  # what is left over here is in the next mailing's cumulative total
+        return None
+    owner = party(unit, due.owner_id)
+    treatment = vat_of_purchase(settings, owner)
+    vat = share(net, treatment.bp)
+    label = text("share", owner.language, order=due.reference, volume=billable, title=due.title)
+    bill = issue(
+        unit,
+        settings,
+        Draft(
+            kind="self_bill",
+            other=owner,
+            lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+            vat_bp=treatment.bp,
+            vat_cents=vat,
+            regime=treatment.regime,
+            order_id=due.order_id,
+            mailing_id=due.id,
+            vat_on_debits=owner.vat_due == "invoice",
+        ),
+    )
+    if treatment.regime == "reverse_charge":
+        lines = reverse_charge_lines(net, share(net, settings.trade.vat_bp), owner.id)
+    else:
+        lines = self_bill_lines(net, vat, owner.id, owner.vat_due)
+    post(unit, "AC", bill.issued_on, bill.number, f"Mailing {due.code}", lines, f"invoice:{bill.number}")
+    return bill

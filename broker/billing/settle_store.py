@@ -1,0 +1,66 @@
+"""The only place with the settlement's SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.kernel.database import UnitOfWork
+
+# Ended, out of the time in which bounces count, and with no mail between us and a receiving server.
+_DUE = """
+ m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled')
+ AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()
+ AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+                 AND s.state IN ('claimed', 'attempting'))
+"""
+_DUE_IDS = "SELECT m.id FROM mailing m WHERE"
+_DUE_ROW = """
+SELECT m.id, m.code, m.kind, m.state, m.owner_id, m.advertiser_id, m.contract_role, d.order_id, d.participation_send_id,
+       coalesce(o.code, g.code) AS reference, coalesce(o.card_title, g.title) AS title, o.vat_bp,
+       (d.order_id IS NOT NULL AND EXISTS (
+          SELECT 1 FROM dispatch od JOIN mailing om ON om.dispatch_id = od.id
+          WHERE od.order_id = d.order_id AND om.id <> m.id AND om.closed_at IS NULL)) AS more_to_come
+FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
+LEFT JOIN rental_order o ON o.id = d.order_id
+LEFT JOIN participation_send t ON t.id = d.participation_send_id
+LEFT JOIN participation p ON p.id = t.participation_id
+LEFT JOIN programme g ON g.id = p.programme_id
+WHERE m.id = :id AND
+"""
+
+
+def due_mailings(unit: UnitOfWork, hours: int) -> list[int]:
+    """Ids of mailings that can be settled now."""
+    return [row.id for row in unit.all(_DUE_IDS + _DUE + " ORDER BY m.id", hours=hours)]
+
+
+def lock_due(unit: UnitOfWork, mailing_id: int, hours: int) -> Row[Any] | None:
+    """The mailing and what it belongs to, locked until the commit; None when it is not due (or settled already)."""
+    # The order's row first: mailings of one order settle one after the other, for their totals are cumulative.
+    unit.run(
+        "SELECT o.id FROM rental_order o JOIN dispatch d ON d.order_id = o.id JOIN mailing m ON m.dispatch_id = d.id"
+        " WHERE m.id = :id FOR UPDATE OF o",
+        id=mailing_id,
+    )
+    unit.run("SELECT id FROM mailing WHERE id = :id FOR UPDATE", id=mailing_id)
+    return unit.one(_DUE_ROW + _DUE, id=mailing_id, hours=hours)
+
+
+def close_mailing(unit: UnitOfWork, mailing_id: int) -> None:
+    """From now on no bounce changes its money."""
+    unit.run("UPDATE mailing SET closed_at = app_now() WHERE id = :id", id=mailing_id)
+
+
+def accrued_by_order(unit: UnitOfWork, order_id: int) -> Row[Any]:
+    """Cumulative micros of an order's closed mailings: owner, commission."""
+    row = unit.one(
+        "SELECT coalesce(sum(a.owner_micros), 0)::bigint AS owner,"
+        " coalesce(sum(a.commission_micros), 0)::bigint AS commission"
+        " FROM dispatch d JOIN mailing m ON m.dispatch_id = d.id JOIN accrual a ON a.mailing_id = m.id"
+        " WHERE d.order_id = :order AND m.closed_at IS NOT NULL",
+        order=order_id,
+    )
+    assert row is not None
+    return row

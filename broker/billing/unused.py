@@ -1,0 +1,55 @@
+"""Credit what a deposit paid for and nobody got."""
+
+from __future__ import annotations
+
+from broker.billing import invoice_store
+from broker.billing.entries import deposit_credit_lines
+from broker.billing.issue import Draft, issue
+from broker.billing.labels import text
+from broker.billing.model import Invoice, InvoiceLine
+from broker.billing.parties import party, vat_of_sale
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import NotFound
+from broker.kernel.money import MICROS_PER_CENT
+from broker.kernel.settings import Settings
+from broker.ledger.post import post
+from broker.rentals import store as rentals
+
+
+def credit_deposit(
+    unit: UnitOfWork, settings: Settings, order_id: int, net: int, vat: int, mailing_id: int | None = None
+) -> Invoice:
+    """Issue a credit note (381) for `net` + `vat` cents of an order's deposit; the sum is owed back (account 4197)."""
+    order = rentals.order_by_id(unit, order_id)
+    deposit = invoice_store.deposit_of(unit, order_id)
+    if order is None or deposit is None:
+        raise NotFound(f"The order of id {order_id} has no deposit.")
+    advertiser = party(unit, order.advertiser_id)
+    label = text("unused", advertiser.language, order=deposit.number)
+    credit = issue(
+        unit,
+        settings,
+        Draft(
+            kind="credit_note",
+            other=advertiser,
+            lines=(InvoiceLine(1, label, 1, net * MICROS_PER_CENT, net),),
+            vat_bp=deposit.vat_bp,
+            vat_cents=vat,
+            regime=vat_of_sale(settings, advertiser).regime,
+            order_id=order_id,
+            mailing_id=mailing_id,
+            corrects_id=deposit.id,
+            corrects_number=deposit.number,
+            refund_due=True,
+        ),
+    )
+    post(
+        unit,
+        "VE",
+        credit.issued_on,
+        credit.number,
+        f"Unused deposit of order {order.code}",
+        deposit_credit_lines(net, vat, order.advertiser_id),
+        f"invoice:{credit.number}",
+    )
+    return credit
