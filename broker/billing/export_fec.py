@@ -1,0 +1,82 @@
+"""The tax office's file of entries (FEC, art. A47 A-1 of the Livre des procédures fiscales)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.billing.export_result import ExportResult
+from broker.kernel.database import UnitOfWork
+from broker.ledger.store import journal_rows
+
+COLUMNS = (
+    "JournalCode",
+    "JournalLib",
+    "EcritureNum",
+    "EcritureDate",
+    "CompteNum",
+    "CompteLib",
+    "CompAuxNum",
+    "CompAuxLib",
+    "PieceRef",
+    "PieceDate",
+    "EcritureLib",
+    "Debit",
+    "Credit",
+    "EcritureLet",
+    "DateLet",
+    "ValidDate",
+    "Montantdevise",
+    "Idevise",
+)
+
+
+def export_fec(unit: UnitOfWork, siren: str, first: date, last: date, folder: Path) -> ExportResult:
+    """Write `<SIREN>FEC<AAAAMMJJ>.txt` (UTF-8, tabs) with every posting of the period, in order of entry number."""
+    unit.actor.require("accountant", "broker")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{siren}FEC{last:%Y%m%d}.txt"
+    rows = debit = credit = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write("\t".join(COLUMNS) + "\r\n")
+        for row in journal_rows(unit, first, last):
+            file.write("\t".join(_fields(row)) + "\r\n")
+            rows, debit, credit = rows + 1, debit + row.debit_cents, credit + row.credit_cents
+    return ExportResult((path,), rows, debit, credit)
+
+
+def _fields(row: Row[Any]) -> Iterator[str]:
+    """The eighteen columns of a posting. Matching and foreign currency are empty: neither is kept yet."""
+    auxiliary = bool(row.org_code)
+    yield row.journal
+    yield _plain(row.journal_label)
+    yield str(row.number)
+    yield f"{row.day:%Y%m%d}"
+    yield row.account
+    yield _plain(row.account_label)
+    yield row.org_code if auxiliary else ""
+    yield _plain(row.org_name) if auxiliary else ""
+    yield _plain(row.piece_ref)
+    yield f"{row.piece_day:%Y%m%d}"
+    yield _plain(row.label)
+    yield amount(row.debit_cents)
+    yield amount(row.credit_cents)
+    yield ""
+    yield ""
+    yield f"{row.validated_on:%Y%m%d}"
+    yield ""
+    yield ""
+
+
+def amount(cents: int) -> str:
+    """`20000` → `200,00`: comma, no grouping."""
+    return f"{cents // 100},{cents % 100:02d}"
+
+
+def _plain(text: str) -> str:
+    """A text without the separators of the file."""
+    return " ".join(text.replace("|", " ").split())
