@@ -16,6 +16,7 @@ from broker.kernel.errors import Unavailable
 from broker.kernel.settings import Settings
 from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.operate.keys import prepare_keys
+from broker.operate.migrate import head, migrate
 from broker.operate.part import Part
 from broker.operate.process_settings import process_environment
 from broker.operate.service_users import Account, can_enter, can_run_code, own_account, system_account
@@ -144,7 +145,9 @@ def running_system(settings: Settings, say: Say, *, web: bool = True, extra: Seq
         check_port_free(settings.web.host, settings.web.port, "web.port")
     check_port_free(settings.mailin.host, settings.mailin.port, "mailin.port")
     with ending_on_signals(), running_postgres(settings, attach=False) as server:
-        say(f"{'database':<10} {'embedded, at schema head' if server.embedded else 'as set in database.url'}")
+        if server.embedded is None and "admin" in server.urls:
+            migrate(server.url("admin"), demo=settings.instance.demo)
+        say(f"{'database':<10} {'embedded' if server.embedded else 'as the settings say'}, at schema step {head()}")
         accounts = choose_accounts(settings)
         make_work_folders(settings, accounts)
         prepare_keys(settings, accounts.front, accounts.worker)
