@@ -21,16 +21,16 @@ class ApiDoor:
 
     def __init__(self, address: str, key: str) -> None:
         self._root = f"{address}/api/v1"
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {key}"
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {key}"
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON of a GET; a problem becomes a `CourtierError` with its code."""
-        return self._read(self._session.get(self._root + path, params=_plain(query), timeout=120))
+        return self._read(self.session.get(self._root + path, params=_plain(query), timeout=120))
 
     def post(self, path: str, **body: object) -> Any:
         """The JSON of a POST."""
-        return self._read(self._session.post(self._root + path, json=body, timeout=300))
+        return self._read(self.session.post(self._root + path, json=body, timeout=300))
 
     def send_file(self, path: str, file: Path, progress: Callable[[int], None], **query: object) -> Any:
         """Stream a file as the body of a POST; `progress` gets the bytes of each chunk."""
@@ -41,7 +41,7 @@ class ApiDoor:
                     progress(len(chunk))
                     yield chunk
 
-        return self._read(self._session.post(self._root + path, params=_plain(query), data=chunks(), timeout=600))
+        return self._read(self.session.post(self._root + path, params=_plain(query), data=chunks(), timeout=600))
 
     def follow(self, path: str, done: Callable[[Any], bool], look: Callable[[Any], None], every: float = 0.5) -> Any:
         """Read `path` again and again until `done`; `look` sees each state on the way."""
@@ -74,7 +74,7 @@ class PageDoor:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._session = requests.Session()
+        self.session = requests.Session()
 
     def log_in(self, email: str, password: str) -> None:
         """Fill in the log-in form."""
@@ -82,7 +82,7 @@ class PageDoor:
 
     def read(self, path: str) -> str:
         """The HTML of a page."""
-        reply = self._session.get(self._address + path, timeout=60)
+        reply = self.session.get(self._address + path, timeout=60)
         self._require(reply)
         return reply.text
 
@@ -90,7 +90,7 @@ class PageDoor:
         """Open `page`, take its CSRF field and post a form to `action`; the HTML it leads to."""
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.read(page))
         body = {**_plain(fields), **({"csrf_token": token.group(1)} if token else {})}
-        reply = self._session.post(self._address + action, data=body, timeout=120)
+        reply = self.session.post(self._address + action, data=body, timeout=120)
         self._require(reply)
         return reply.text
 

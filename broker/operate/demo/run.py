@@ -67,11 +67,12 @@ def run_demo(
     seed: int,
     serve: bool,
     on_files: Callable[[Scene], None] = lambda scene: None,
+    on_end: Callable[[Scene, System], None] = lambda scene, system: None,
 ) -> dict[str, Any]:
     """Play all acts; the result has the keys of `courtier demo --json` (KEYS).
 
-    `on_files` is called once the owners' files are written, before they are imported (tests plant contacts there).
-    With `serve` the pages stay up until Ctrl-C.
+    `on_files` is called once the owners' files are written and not yet imported, `on_end` after the last act while
+    everything still runs. With `serve` the pages stay up until Ctrl-C.
     """
     stages = Stages(("start", *(name for name, _, _ in ACTS)))
     settings = fresh_demo(given, contacts)
@@ -89,6 +90,7 @@ def run_demo(
         scene.result["config"] = str(settings.source)
         scene.result["stages"] = stages.seconds
         print_report(scene)
+        on_end(scene, system)
         if serve:
             print_log_ins(scene)
             system.supervisor.wait()
