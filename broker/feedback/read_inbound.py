@@ -46,9 +46,7 @@ def read_inbound(database: Database, worker: WorkerKeys, inbound_id: int, revers
             unit.enqueue("read_inbound", inbound_id, after_seconds=WAIT_SECONDS)
 
 
-def act(
-    unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces
-) -> bool:
+def act(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces) -> bool:
     """Let one result take effect on its send; False when it is too early for that."""
     if result.kind == "complaint":
         store.leave(unit, key, "everywhere", "complaint")

@@ -13,7 +13,7 @@ from broker.kernel.clock import PARIS
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
-from web.public.texts import TEXTS, Texts
+from web.public.texts import LANGUAGES, texts
 
 LARGEST_FORM = 16 * 1024
 
@@ -50,20 +50,19 @@ def protect(reply: Response) -> Response:
 def choose_language(preferred: str = "fr") -> str:
     """The language asked for by `?l=`, else the browser's, else the mail's."""
     asked = request.args.get("l", "")
-    if asked in TEXTS:
+    if asked in LANGUAGES:
         return asked
-    return request.accept_languages.best_match(list(TEXTS)) or (preferred if preferred in TEXTS else "fr")
+    return request.accept_languages.best_match(LANGUAGES) or (preferred if preferred in LANGUAGES else "fr")
 
 
 def show(template: str, status: int = 200, *, preferred: str = "fr", **values: Any) -> Response:
     """A page in the person's language; `t` holds its texts."""
     language = choose_language(preferred)
-    texts: Texts = TEXTS[language]
     other = "en" if language == "fr" else "fr"
     # Only a page that was asked for by GET can be asked for again in the other language.
     switch = f"?l={other}" if request.method == "GET" and status == 200 else ""
     reply = make_response(
-        render_template(f"public/{template}", t=texts, language=language, other=other, switch=switch, **values), status
+        render_template(f"public/{template}", t=texts(language), language=language, other=other, switch=switch, **values), status
     )
     reply.vary.add("Accept-Language")
     return reply

@@ -1,101 +1,17 @@
-"""The words of the public pages, in French and English. Here and not in a catalogue: they are read as legal texts."""
+"""The words of the public pages, in French and English, read once from `texts.toml`."""
 
 from __future__ import annotations
 
+import tomllib
+from functools import cache
+from pathlib import Path
+
 Texts = dict[str, str]
+LANGUAGES = ("fr", "en")
 
-FRENCH: Texts = {
-    "leave_title": "Ne plus recevoir ces messages",
-    "leave_lead": "Choisissez ce que vous ne voulez plus recevoir. C'est immédiat, sans compte ni mot de passe, et cela n'expire jamais.",
-    "leave_why": "Vous recevez ces messages parce que vous avez confié votre adresse à {owner}, qui transmet les offres de ses partenaires sans jamais leur donner votre adresse.",
-    "scope_base": "Les messages envoyés par {owner}",
-    "scope_base_more": "Plus aucune offre reçue par cette inscription ({base}), de quelque annonceur que ce soit.",
-    "scope_advertiser": "Les messages de {advertiser}",
-    "scope_advertiser_more": "Plus rien de cet annonceur, quel que soit l'expéditeur.",
-    "scope_everywhere": "Tout",
-    "scope_everywhere_more": "Plus aucun message commercial d'aucune base gérée ici.",
-    "leave_button": "Confirmer",
-    "left_title": "C'est fait",
-    "left_base": "Vous ne recevrez plus les messages envoyés par {owner}.",
-    "left_advertiser": "Vous ne recevrez plus les messages de {advertiser}.",
-    "left_everywhere": "Vous ne recevrez plus de message commercial d'aucune base gérée ici.",
-    "left_now": "Cela vaut dès maintenant, y compris pour les messages déjà préparés. Un message parti dans la dernière minute peut encore arriver.",
-    "left_more": "Aller plus loin",
-    "left_more_button": "Ne plus rien recevoir du tout",
-    "partners_title": "Partenaires de {owner}",
-    "partners_lead": "Entreprises dont {owner} peut vous transmettre les offres, si vous y avez consenti. Votre adresse ne leur est jamais remise : les messages sont envoyés pour leur compte.",
-    "partners_current": "Liste en vigueur",
-    "partners_older": "Versions précédentes",
-    "partners_version": "Version {version}, publiée le {day}",
-    "partners_older_why": "Votre consentement vaut pour la version que vous avez lue en le donnant.",
-    "partners_none": "Aucun partenaire dans cette version.",
-    "partners_count": "{count} partenaires",
-    "partners_one": "1 partenaire",
-    "objection_title": "S'opposer à tout message commercial",
-    "objection_lead": "Écrivez l'adresse qui ne doit plus rien recevoir d'aucune base gérée ici. Elle est chiffrée à l'instant même, et seule une empreinte qui ne permet pas de la retrouver est conservée.",
-    "objection_label": "Adresse électronique",
-    "objection_button": "Je m'oppose",
-    "objection_problem": "Écrivez une adresse entière, par exemple prenom@exemple.fr.",
-    "objected_title": "Votre opposition est enregistrée",
-    "objected_text": "Si cette adresse figure dans une base, ou si elle y est ajoutée un jour, elle ne recevra plus de message commercial. Cela prend effet en quelques minutes et n'expire jamais.",
-    "objected_why": "Cette page répond la même chose que l'adresse soit connue ou non : personne ne peut ainsi apprendre où vous êtes inscrit.",
-    "bad_link_title": "Cette adresse n'existe pas",
-    "bad_link_text": "Le lien est incomplet ou n'est pas l'un des nôtres. Copiez-le en entier depuis le message reçu. Pour ne plus rien recevoir, vous pouvez aussi écrire votre adresse sur la page d'opposition.",
-    "bad_form_title": "Nous n'avons pas compris",
-    "bad_form_text": "Revenez à la page précédente et choisissez l'une des possibilités. Vous pouvez aussi écrire votre adresse sur la page d'opposition.",
-    "busy_title": "Un instant",
-    "busy_text": "Le service ne répond pas en ce moment. Rien n'a été enregistré : recommencez dans une minute.",
-    "to_objection": "Page d'opposition",
-    "to_partners": "Liste des partenaires",
-    "foot": "Aucun cookie, aucun traceur sur cette page.",
-    "switch": "English",
-}
 
-ENGLISH: Texts = {
-    "leave_title": "Stop these messages",
-    "leave_lead": "Choose what you no longer wish to receive. It takes effect at once, without an account or a password, and never expires.",
-    "leave_why": "You receive these messages because you gave your address to {owner}, who passes on offers of its partners without ever giving them your address.",
-    "scope_base": "Messages sent by {owner}",
-    "scope_base_more": "No more offers through this subscription ({base}), whoever the advertiser is.",
-    "scope_advertiser": "Messages from {advertiser}",
-    "scope_advertiser_more": "Nothing more from this advertiser, whoever sends it.",
-    "scope_everywhere": "Everything",
-    "scope_everywhere_more": "No more commercial messages from any list managed here.",
-    "leave_button": "Confirm",
-    "left_title": "Done",
-    "left_base": "You will no longer receive messages sent by {owner}.",
-    "left_advertiser": "You will no longer receive messages from {advertiser}.",
-    "left_everywhere": "You will no longer receive commercial messages from any list managed here.",
-    "left_now": "This holds from now on, also for messages already prepared. One that left within the last minute may still arrive.",
-    "left_more": "Go further",
-    "left_more_button": "Stop everything",
-    "partners_title": "Partners of {owner}",
-    "partners_lead": "Companies whose offers {owner} may pass on to you, if you have consented. Your address is never handed to them: messages are sent on their behalf.",
-    "partners_current": "List in force",
-    "partners_older": "Earlier versions",
-    "partners_version": "Version {version}, published on {day}",
-    "partners_older_why": "Your consent holds for the version that you read when you gave it.",
-    "partners_none": "No partner in this version.",
-    "partners_count": "{count} partners",
-    "partners_one": "1 partner",
-    "objection_title": "Object to all commercial messages",
-    "objection_lead": "Write the address that must no longer receive anything from any list managed here. It is encrypted at once, and only a fingerprint that does not lead back to it is kept.",
-    "objection_label": "E-mail address",
-    "objection_button": "I object",
-    "objection_problem": "Write one whole address, such as name@example.com.",
-    "objected_title": "Your objection is recorded",
-    "objected_text": "If this address is in a list, or is ever added to one, it will receive no more commercial messages. This takes effect within minutes and never expires.",
-    "objected_why": "This page gives the same answer whether the address is known or not, so that nobody can learn from it where you are subscribed.",
-    "bad_link_title": "This address does not exist",
-    "bad_link_text": "The link is incomplete or not one of ours. Copy it whole from the message you received. To stop everything, you may also write your address on the objection page.",
-    "bad_form_title": "We did not understand",
-    "bad_form_text": "Go back to the page before and choose one of the possibilities. You may also write your address on the objection page.",
-    "busy_title": "One moment",
-    "busy_text": "The service does not answer right now. Nothing has been recorded: try again in a minute.",
-    "to_objection": "Objection page",
-    "to_partners": "List of partners",
-    "foot": "No cookie, no tracker on this page.",
-    "switch": "Français",
-}
-
-TEXTS: dict[str, Texts] = {"fr": FRENCH, "en": ENGLISH}
+@cache
+def texts(language: str) -> Texts:
+    """All words of a language (`fr` or `en`) by name."""
+    table: dict[str, Texts] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return table[language]

@@ -7,9 +7,13 @@ from collections.abc import Iterable
 
 from broker.feedback.returned.opened import Fields
 
-ADDRESS = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63})@[A-Za-z0-9](?:[A-Za-z0-9-]*)(?:\.[A-Za-z0-9-]+)+")
+ADDRESS = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63})@[A-Za-z0-9](?:[A-Za-z0-9-]*)(?:\.[A-Za-z0-9-]+)+"
+)
 # Addresses that stand in bounces without being the one that failed.
-_MACHINES = re.compile(r"^(?:mailer-daemon|postmaster|mail-daemon|abuse|double-bounce|noreply|no-reply|help-?desk|support)@", re.I)
+_MACHINES = re.compile(
+    r"^(?:mailer-daemon|postmaster|mail-daemon|abuse|double-bounce|noreply|no-reply|help-?desk|support)@", re.I
+)
 _TYPED = re.compile(r"^\s*(?:rfc822|utf-8|smtp|local|x-local|unknown|x400|internet|rfc-?822)\s*;\s*", re.IGNORECASE)
 
 

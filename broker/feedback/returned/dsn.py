@@ -56,7 +56,9 @@ def recipient_of(group: Fields, mail: OpenedMail) -> str:
 
 def _words(diagnosis: str, group: Fields) -> str:
     # Some servers put the reason in a comment behind the status: "5.1.1 (bad destination mailbox address)".
-    return " ".join([diagnosis, first(group, "status"), first(group, "x-display-name"), first(group, "x-supplementary-info")])
+    return " ".join(
+        [diagnosis, first(group, "status"), first(group, "x-display-name"), first(group, "x-supplementary-info")]
+    )
 
 
 def _near(notice: str, recipient: str) -> str:

@@ -36,16 +36,14 @@ BOUNCE_WORDS = re.compile(
   | will\ (?:continue|keep)\ (?:to\ try|trying) | has\ been\ delayed | still\ (?:undelivered|trying) | over\ quota
     """
 )
+_BEFORE = (
+    "to|recipients?|address(?:es)?|email|failed recipient|user|rcpt to|destinataires?|adresse|mail to|unknown user"
+    "|undeliverable to|user mailbox exceeds allowed size|invalid final delivery userid|could not deliver mail to"
+    "|unable to deliver to"
+)
 AT_LINE = re.compile(
-    rf"""(?mx)^[\s>*•|"'`-]*(?:(?:to|recipient|address|failed\ recipient|final-recipient|user|rcpt\ to|destinataire|adresse|mail\ to|a|à)\b[\s:;=<]*)?
-         (?:rfc822;\s*|smtp[:;]\s*|mailto:)?[<("'\[]{{0,2}}(?P<address>{ADDRESS.pattern})(?=[\s>)"'\],:;.(|]|$)"""
-    .replace("(?mx)", ""),
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-) if False else re.compile(
-    r"^[\s>*•|\"'`-]*"
-    r"(?:(?:to|recipients?|address(?:es)?|email|failed recipient|user|rcpt to|destinataires?|adresse|mail to|unknown user|undeliverable to"
-    r"|user mailbox exceeds allowed size|invalid final delivery userid|could not deliver mail to|unable to deliver to)\b[\s:;=]*)?"
-    r"(?:rfc822;\s*|smtp[:;]\s*|mailto:)?[<(\"'\[]{0,2}(?P<address>" + ADDRESS.pattern + r")",
+    rf"^[\s>*•|\"'`-]*(?:(?:{_BEFORE})\b[\s:;=]*)?(?:rfc822;\s*|smtp[:;]\s*|mailto:)?[<(\"'\[]{{0,2}}"
+    rf"(?P<address>{ADDRESS.pattern})",
     re.IGNORECASE | re.MULTILINE,
 )
 NAMED = re.compile(
@@ -104,8 +102,12 @@ def find_recipients(mail: OpenedMail) -> list[str]:
     if named:
         return named
     notice = html_to_words(mail.notice) if "<br" in mail.notice.lower() else mail.notice
-    returned_to = addresses_of(mail.returned, "to", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "cc")
-    senders = addresses_of(mail.headers, "from", "to", "sender", "reply-to", "delivered-to", "return-path", "x-original-to")
+    returned_to = addresses_of(
+        mail.returned, "to", "x-original-to", "delivered-to", "envelope-to", "apparently-to", "cc"
+    )
+    senders = addresses_of(
+        mail.headers, "from", "to", "sender", "reply-to", "delivered-to", "return-path", "x-original-to"
+    )
     senders += addresses_of(mail.returned, "from", "sender", "return-path", "reply-to", "errors-to", "x-envelope-from")
     senders = [address for address in senders if address.lower() not in {one.lower() for one in returned_to}]
     at_line = without(_cut(notice, AT_LINE), senders)

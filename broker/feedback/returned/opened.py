@@ -87,8 +87,14 @@ def open_mail(raw: bytes) -> OpenedMail:
             groups.extend(_groups(part))
         elif kind == "message/feedback-report":
             feedback = _inner_fields(part)
-        elif kind in ("message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers",
-                      "message/global-headers", "message/partial"):
+        elif kind in (
+            "message/rfc822",
+            "message/global",
+            "text/rfc822-headers",
+            "message/rfc822-headers",
+            "message/global-headers",
+            "message/partial",
+        ):
             returned = returned or _inner_fields(part)
         elif kind.startswith("text/") and not part.get_filename() and sum(map(len, words)) < MOST_TEXT:
             words.append(_text(part))
@@ -96,7 +102,12 @@ def open_mail(raw: bytes) -> OpenedMail:
     if not groups and re.search(r"(?mi)^(?:final|original)-recipient:", notice):
         groups.extend(_groups_of_text(notice))  # a report sent as plain text
     return OpenedMail(
-        opened.content_type, opened.report_type, opened.headers, notice[:MOST_TEXT], groups, feedback,
+        opened.content_type,
+        opened.report_type,
+        opened.headers,
+        notice[:MOST_TEXT],
+        groups,
+        feedback,
         returned or _fields_of_text(copy),
     )
 

@@ -45,7 +45,8 @@ def read_autoreply(mail: OpenedMail) -> list[ReturnedMail]:
         or "x-autoresponder" in mail.headers
         or "x-auto-reply-from" in mail.headers
         or mail.header("precedence").lower() in ("auto_reply", "auto-reply")
-        or mail.header("x-auto-response-suppress").lower() == "all" and bool(AWAY_SUBJECT.match(mail.header("subject")))
+        or mail.header("x-auto-response-suppress").lower() == "all"
+        and bool(AWAY_SUBJECT.match(mail.header("subject")))
         or mail.header("delivered-to").lower().startswith("autoresponder")
     )
     away = bool(AWAY_SUBJECT.match(mail.header("subject")))
@@ -69,7 +70,10 @@ def own_words(notice: str) -> str:
     """What the person wrote: the text above the quoted mail."""
     lines: list[str] = []
     for line in notice.splitlines():
-        if re.match(r"(?i)\s*(?:>|-{2,} ?(?:original|message d'origine|forwarded)|_{5,}|(?:le|on) .{5,80}(?:a [ée]crit|wrote) ?:|(?:de|from) ?: .+@|-- ?$)", line):
+        if re.match(
+            r"(?i)\s*(?:>|-{2,} ?(?:original|message d'origine|forwarded)|_{5,}|(?:le|on) .{5,80}(?:a [ée]crit|wrote) ?:|(?:de|from) ?: .+@|-- ?$)",
+            line,
+        ):
             break
         lines.append(line)
     return "\n".join(lines)

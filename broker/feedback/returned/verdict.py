@@ -39,8 +39,7 @@ def _rules() -> tuple[tuple[str, Verdict, re.Pattern[str]], ...]:
         elif line and not line.startswith("#"):
             patterns.append(line)
     return tuple(
-        (reason, verdict, re.compile("|".join(lines), re.IGNORECASE))
-        for reason, (verdict, lines) in sections.items()
+        (reason, verdict, re.compile("|".join(lines), re.IGNORECASE)) for reason, (verdict, lines) in sections.items()
     )
 
 

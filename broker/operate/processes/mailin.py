@@ -58,11 +58,11 @@ class Desk:
         """Seal and keep; only then say so."""
         raw = envelope.original_content or b""
         try:
-            number = await asyncio.to_thread(self._keep, list(envelope.rcpt_tos), raw)
+            numbers = await asyncio.to_thread(self._keep, list(envelope.rcpt_tos), raw)
         except CourtierError as error:
             log.warning("mailin.not_kept", code=error.code)
             return "451 4.3.0 Not kept, try again later"
-        log.info("mailin.kept", inbound_id=number, size=len(raw))
+        log.info("mailin.kept", inbound_ids=numbers, size=len(raw))
         reply = "250 2.6.0 Kept"
         if not isinstance(server, Door) or not server.speaks_lmtp:
             return reply
@@ -73,9 +73,10 @@ class Desk:
         log.error("mailin.fault", kind=type(error).__name__)
         return "451 4.3.0 Not kept, try again later"
 
-    def _keep(self, recipients: list[str], raw: bytes) -> int:
+    def _keep(self, recipients: list[str], raw: bytes) -> list[int]:
+        # A row for each recipient, all or none: each names a send of its own.
         with self._database.begin(PUBLIC) as unit:
-            return receive_inbound(unit, self._front, recipients, raw)
+            return [receive_inbound(unit, self._front, [recipient], raw) for recipient in recipients]
 
 
 class Door(SMTP):
