@@ -23,7 +23,7 @@ def select_recipients(
     settings: Settings,
     *,
     base_id: int,
-    advertiser_id: int,
+    advertiser_id: int | None,
     rule: Rule,
     select_rule: Rule | None = None,
     volume: int | None = None,

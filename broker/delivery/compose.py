@@ -146,9 +146,7 @@ def _format(fields: list[tuple[bytes, bytes | None]], *, canonical: bool) -> byt
     """A bytes format of header fields with `%b` for each value that differs from person to person."""
     out = []
     for name, value in fields:
-        if value is None:
-            shown = b"%b"
-        else:
-            shown = (unfolded(value) if canonical else value).replace(b"%", b"%%")
+        written = b"" if value is None else unfolded(value) if canonical else value
+        shown = b"%b" if value is None else written.replace(b"%", b"%%")
         out.append(b"%b:%b\r\n" % (name.lower(), shown) if canonical else b"%b: %b\r\n" % (name, shown))
     return b"".join(out)

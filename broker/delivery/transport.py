@@ -88,7 +88,7 @@ class SmtpConnection(asyncio.Protocol):
     @property
     def alive(self) -> bool:
         """Whether it may carry another letter."""
-        return self._lost is None and not self._transport.is_closing()
+        return not self._transport.is_closing()
 
     async def reply(self, seconds: float) -> Reply:
         """The next reply; `ConnectionLost` when it does not come in time or the server has gone."""
@@ -104,7 +104,7 @@ class SmtpConnection(asyncio.Protocol):
             finally:
                 timer.cancel()
                 self._waiter = None
-            if not self._replies and self._lost is None and time.monotonic() >= until:
+            if not self._replies and self.alive and time.monotonic() >= until:
                 self._transport.abort()
                 raise ConnectionLost("no reply in time")
         return self._replies.pop(0)

@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 import css_inline
 
 from broker.mailings.clean_css import clean_css
-from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, start_tag, tokens
+from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, start_tag, tokens, words
 from broker.mailings.slots import FOREIGN_TAGS, TAG_IN_URL, URL_TAGS, link_slot
 
-KEPT = frozenset(
-    "a abbr acronym address area article aside b bdi bdo big blockquote body br caption center cite code col colgroup dd"
-    " del details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 head header hgroup hr html i img"
-    " ins kbd li main map mark nav nobr ol p pre q rp rt ruby s samp section small span strike strong sub summary sup"
-    " table tbody td tfoot th thead time tr tt u ul var wbr".split()
+KEPT = words(
+    """a abbr acronym address area article aside b bdi bdo big blockquote body br caption center cite code col colgroup
+    dd del details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 head header hgroup hr html i
+    img ins kbd li main map mark nav nobr ol p pre q rp rt ruby s samp section small span strike strong sub summary sup
+    table tbody td tfoot th thead time tr tt u ul var wbr"""
 )
-WITH_CONTENT = frozenset(
-    "applet audio canvas datalist dialog frameset math object optgroup option portal select svg template video".split()
+WITH_CONTENT = words(
+    """applet audio canvas datalist dialog frameset math object optgroup option portal select svg template video"""
 )
-ATTRIBUTES = frozenset(
-    "abbr align alink alt axis bgcolor border bordercolor cellpadding cellspacing class color cols colspan coords"
-    " datetime dir face frame headers height hspace id lang leftmargin link marginheight marginwidth name noshade nowrap"
-    " role rows rowspan rules scope shape size span start style summary target text title topmargin type usemap valign"
-    " value vlink vspace width".split()
+ATTRIBUTES = words(
+    """abbr align alink alt axis bgcolor border bordercolor cellpadding cellspacing class color cols colspan coords
+    datetime dir face frame headers height hspace id lang leftmargin link marginheight marginwidth name noshade nowrap
+    role rows rowspan rules scope shape size span start style summary target text title topmargin type usemap valign
+    value vlink vspace width"""
 )
 META_NAMES = frozenset(
     ("viewport", "color-scheme", "supported-color-schemes", "format-detection", "x-apple-disable-message-reformatting")
@@ -38,7 +38,6 @@ PLAIN_SCHEMES = ("mailto", "tel", "sms")
 _NOSCRIPT = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_INLINER = {"keep_at_rules": True, "keep_style_tags": False, "load_remote_stylesheets": False}
 
 
 @dataclass
@@ -81,7 +80,7 @@ def clean_html(source: str) -> Cleaned:
 def _regular(source: str, cleaned: Cleaned) -> str:
     """The document as a browser's parser reads it, its style sheets inlined where they can be."""
     try:
-        return css_inline.CSSInliner(**_INLINER).inline(source)
+        return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False).inline(source)
     except css_inline.InlineError:
         cleaned.warnings.append("The style sheet is malformed and was not inlined.")
         return css_inline.CSSInliner(inline_style_tags=False, load_remote_stylesheets=False).inline(source)
@@ -175,7 +174,7 @@ def _target(href: str, cleaned: Cleaned) -> str | None:
     # As browsers read it (WHATWG URL, 4.4): no control character or space around, no tab or line feed within.
     url = href.strip("".join(map(chr, range(0x21)))).translate({9: None, 10: None, 13: None})
     if url.strip("{} ") in URL_TAGS and url.startswith("{{"):
-        return "{{%s}}" % url.strip("{} ")
+        return f"{{{{{url.strip('{} ')}}}}}"
     if not url or url.startswith("#"):
         return url
     scheme = _SCHEME.match(url)

@@ -12,8 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape, unescape
 
-VOID = frozenset("area base br col embed frame hr img input keygen link meta param source track wbr".split())
-RAW = frozenset("script style iframe noembed noframes xmp textarea title plaintext".split())
+
+def words(text: str) -> frozenset[str]:
+    """A set of names written as a text."""
+    return frozenset(text.split())
+
+
+VOID = words("area base br col embed frame hr img input keygen link meta param source track wbr")
+RAW = words("script style iframe noembed noframes xmp textarea title plaintext")
 
 _TAG = re.compile(r'<(/?)([A-Za-z][^\s/>]*)((?:\s+=?[^\s>=]+(?:="[^"]*")?)*)\s*/?>')
 _ATTRIBUTE = re.compile(r'\s+(=?[^\s>=]+)(?:="([^"]*)")?')

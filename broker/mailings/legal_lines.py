@@ -25,10 +25,10 @@ LINES = (
         "source_line",
         "{{owner_name}}",
         {
-            "fr": "Vous recevez ce message car vous avez donné votre adresse à {{owner_name}} et accepté de recevoir les"
-            " offres de ses partenaires.",
-            "en": "You receive this message because you gave your address to {{owner_name}} and agreed to receive offers"
-            " from its partners.",
+            "fr": "Vous recevez ce message car vous avez donné votre adresse à {{owner_name}} et accepté de recevoir"
+            " les offres de ses partenaires.",
+            "en": "You receive this message because you gave your address to {{owner_name}} and agreed to receive"
+            " offers from its partners.",
         },
     ),
     LegalLine(

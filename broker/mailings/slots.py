@@ -11,6 +11,7 @@ may stand inside a URL: the advertiser would learn there who the reader is.
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Final
 
 MERGE_TAGS: Final = {"first_name": "first_name", "last_name": "last_name", "city": "city"}  # tag → sealed field
@@ -27,7 +28,7 @@ TAG_IN_URL: Final = re.compile(r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[", r
 
 def link_slot(number: int) -> str:
     """The slot of a numbered link; number 0 is the link that only machines see."""
-    return "{{link:%d}}" % number
+    return f"{{{{link:{number}}}}}"
 
 
 def unknown_tags(text: str) -> list[str]:
@@ -42,10 +43,14 @@ def unknown_tags(text: str) -> list[str]:
     return list(found)
 
 
-def fill_mailing_slots(text: str, values: dict[str, str]) -> str:
+def fill_mailing_slots(text: str, values: dict[str, str], *, in_html: bool = False) -> str:
     """Replace the slots of a mailing; those of a person stay."""
 
     def value(match: re.Match[str]) -> str:
-        return values.get(match[1], match[0])
+        if match[1] not in values:
+            return match[0]
+        # A name with double braces must not become a slot of a person.
+        filled = values[match[1]].replace("{{", "{ {")
+        return escape(filled) if in_html else filled
 
     return SLOT.sub(value, text)

@@ -13,8 +13,8 @@ from broker.kernel.database import UnitOfWork
 from broker.mailings.model import Creative, CreativeLink, Mailing
 
 _CREATIVE = (
-    "SELECT id, code, org_id, name, subject, from_name, language, source_html, html, plain, report, content_hash, state,"
-    " signed_at FROM creative"
+    "SELECT id, code, org_id, name, subject, from_name, language, source_html, html, plain, report, content_hash,"
+    " state, signed_at FROM creative"
 )
 _MAILING = (
     "SELECT id, code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash, state,"
@@ -184,3 +184,18 @@ def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
     )
     assert row is not None
     return row
+
+
+def add_seed(unit: UnitOfWork, org_id: int, sealed: bytes) -> None:
+    """Store a sealed control address."""
+    unit.run("INSERT INTO seed_address (org_id, sealed) VALUES (:org, :sealed)", org=org_id, sealed=sealed)
+
+
+def seeds_of(unit: UnitOfWork, owner_id: int, advertiser_id: int) -> list[Row[Any]]:
+    """(id, org_id, sealed) of the control addresses of both parties and of the broker."""
+    return unit.all(
+        "SELECT a.id, a.org_id, a.sealed FROM seed_address a JOIN organisation o ON o.id = a.org_id"
+        " WHERE a.org_id IN (:owner, :advertiser) OR o.kind = 'broker' ORDER BY a.id",
+        owner=owner_id,
+        advertiser=advertiser_id,
+    )

@@ -82,7 +82,7 @@ def read_sunk(folder: Path, start: int = 0) -> Iterator[tuple[int, SunkMessage]]
 class _Session(asyncio.Protocol):
     """One connection. Commands may come pipelined; each is answered in order."""
 
-    def __init__(self, rules: Sequence[SinkRule], deferred: set[str], keep: Callable[[bytes], None]) -> None:
+    def __init__(self, rules: Sequence[SinkRule], deferred: set[str], keep: Callable[[bytes], object]) -> None:
         self._rules = rules
         self._deferred = deferred
         self._keep = keep

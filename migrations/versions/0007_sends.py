@@ -75,8 +75,7 @@ CREATE TABLE send (
   state text NOT NULL DEFAULT 'pending' CHECK (state IN
     ('pending', 'claimed', 'attempting', 'deferred', 'withheld', 'cancelled', 'accepted', 'refused', 'uncertain')),
   price_micros bigint NOT NULL,
-  lease uuid,
-  leased_until timestamptz,
+  lease uuid,                               -- the batch that holds it: claimed or attempting
   attempts smallint NOT NULL DEFAULT 0,
   next_attempt_at timestamptz,
   attempted_at timestamptz,
@@ -90,7 +89,19 @@ CREATE TABLE send (
   CHECK (seed = (contact_id IS NULL)),
   CHECK (NOT seed OR price_micros = 0)
 ) PARTITION BY RANGE (dispatch_id);
-CREATE INDEX send_waiting ON send (mailing_id, state) WHERE state IN ('pending', 'claimed', 'attempting', 'deferred');
+-- No index on the state: its three changes in a mail's life then stay in the row's page (HOT). Waiting rows are found by
+-- position; those put off by their hour, which only they have.
+CREATE INDEX send_put_off ON send (mailing_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+-- A worker's hold on a batch of sends: the token is the fence. Whoever finds a lease that is over takes the batch apart.
+CREATE TABLE send_batch (
+  token uuid PRIMARY KEY,
+  dispatch_id bigint NOT NULL,
+  mailing_id bigint NOT NULL REFERENCES mailing,
+  low integer NOT NULL, high integer NOT NULL,   -- positions
+  leased_until timestamptz NOT NULL              -- by the real clock
+);
+CREATE INDEX send_batch_mailing ON send_batch (mailing_id);
 
 -- The partition of a month is made by the freeze that first needs it. Partitions are never granted: a right on one
 -- would go past the parent's policy.
@@ -116,8 +127,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   RETURNING month::bigint * 1000000 + last
 $$;
 
--- Plans the mailing of a paid order, or of a send that an owner picked: dispatch and mailing in one step, once. The front
--- may ask for it (picking a send does), so the function reads every price and party from the rows itself.
+-- Plans the mailing of a paid order, or of a send that an owner picked: dispatch and mailing in one step, once. Every
+-- price and party is read from the rows.
 CREATE FUNCTION schedule_mailing(p_order bigint, p_send bigint, p_code text, p_seed bigint, p_starts timestamptz)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -189,15 +200,16 @@ def upgrade() -> None:
         using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = send.mailing_id)",
         web="SELECT (dispatch_id, mailing_id, position, seed, state, price_micros, attempts, outcome_at, bounced_at)",
     )
+    protect("send_batch", using="false")
     protect("seed_address", using="org_id = app_org()", web="SELECT (id, org_id, created_at), INSERT")
     protect("mailing_seed", using="false")
     definer("make_send_partition(integer)", to="courtier_worker")
     definer("next_dispatch(integer)", to="courtier_worker")
-    definer("schedule_mailing(bigint, bigint, text, bigint, timestamptz)", to="courtier_web, courtier_worker")
+    definer("schedule_mailing(bigint, bigint, text, bigint, timestamptz)", to="courtier_worker")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE mailing_seed, seed_address, send, mailing, dispatch, dispatch_counter CASCADE")
+    op.execute("DROP TABLE mailing_seed, seed_address, send_batch, send, mailing, dispatch, dispatch_counter CASCADE")
     op.execute("DROP FUNCTION schedule_mailing(bigint, bigint, text, bigint, timestamptz)")
     op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer), check_mailing_step()")

@@ -1,0 +1,72 @@
+"""Lease a batch of sends and open its addresses."""
+
+from __future__ import annotations
+
+import json
+import time
+from uuid import uuid4
+
+from broker.delivery import store
+from broker.delivery.model import Addressed, Batch, MailingFacts
+from broker.kernel.database import UnitOfWork
+from broker.mailings.seeds import seed_info
+from broker.vault.data_keys import data_key
+from broker.vault.keyring import WorkerKeys
+from broker.vault.open import open_message, open_rows
+
+
+def boot_seconds() -> float:
+    """A clock that goes on while a process is stopped or the machine asleep: leases are measured by it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def claim_batch(unit: UnitOfWork, facts: MailingFacts, limit: int, after: int, lease_seconds: int) -> Batch | None:
+    """Lease up to `limit` sends under a new fencing token; None when none waits."""
+    token, asked = uuid4(), boot_seconds()
+    rows = store.claim(unit, facts, token, limit, after, lease_seconds)
+    return Batch(token, tuple(rows), asked + lease_seconds) if rows else None
+
+
+class AddressBook:
+    """Opens the addresses of one base's batches, keeping its data keys for the time of a job."""
+
+    def __init__(self, worker: WorkerKeys, base_id: int) -> None:
+        self._worker = worker
+        self._base_id = base_id
+        self._keys: dict[int, bytes] = {}
+
+    def open_batch(self, unit: UnitOfWork, facts: MailingFacts, batch: Batch) -> list[Addressed]:
+        """Each send of the batch with its person, in order; None for people erased since the freeze."""
+        people = self._contacts(unit, [row.contact_id for row in batch.rows if row.contact_id is not None])
+        seeds = self._seeds(unit, facts, [row.position for row in batch.rows if row.seed])
+        return [
+            Addressed(
+                row.position,
+                row.attempts,
+                seeds.get(row.position) if row.contact_id is None else people.get(row.contact_id),
+            )
+            for row in batch.rows
+        ]
+
+    def _contacts(self, unit: UnitOfWork, contact_ids: list[int]) -> dict[int, dict[str, str]]:
+        versions: dict[int, tuple[list[int], list[bytes]]] = {}
+        for contact_id, version, sealed in store.sealed_contacts(unit, contact_ids):
+            if sealed is not None:
+                ids, rows = versions.setdefault(version, ([], []))
+                ids.append(contact_id)
+                rows.append(sealed)
+        people: dict[int, dict[str, str]] = {}
+        for version, (ids, rows) in versions.items():
+            if version not in self._keys:
+                self._keys[version] = data_key(unit, self._worker, self._base_id, version)
+            opened = open_rows(self._keys[version], self._base_id, version, ids, rows)
+            people.update(zip(ids, map(json.loads, opened), strict=True))
+        return people
+
+    def _seeds(self, unit: UnitOfWork, facts: MailingFacts, positions: list[int]) -> dict[int, dict[str, str]]:
+        if not positions:
+            return {}
+        return {
+            row.position: {"email": open_message(self._worker, bytes(row.sealed), seed_info(row.org_id)).decode()}
+            for row in store.sealed_seeds(unit, facts.id, positions)
+        }

@@ -1,0 +1,97 @@
+"""What delivery knows of a mailing, a batch and an outcome; and when a put-off send is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from broker.delivery.transport import Letter
+from broker.kernel.database import UnitOfWork
+
+# Called in the transaction that writes outcomes: (unit, mailing, [(dispatch, position)]) of accepted priced sends.
+Accrue = Callable[[UnitOfWork, int, Sequence[tuple[int, int]]], object]
+# Called in the transaction that ends a mailing: (unit, mailing).
+OnSent = Callable[[UnitOfWork, int], object]
+
+WAITS = (60, 300, 900, 3_600, 14_400)  # seconds before the next attempt, by attempts made
+
+
+@dataclass(frozen=True, slots=True)
+class MailingFacts:
+    """What all sends of a mailing share."""
+
+    id: int
+    code: str
+    kind: str
+    state: str
+    dispatch_id: int
+    order_id: int | None
+    participation_send_id: int | None
+    base_id: int
+    base_code: str
+    advertiser_id: int
+    creative_id: int
+    content_hash: bytes
+    owner_name: str
+    advertiser_name: str
+    advertiser_identity: str
+    due: bool
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One leased send."""
+
+    position: int
+    contact_id: int | None
+    seed: bool
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A leased send with its person opened; `person` is None where the seal is gone (erased)."""
+
+    position: int
+    attempts: int
+    person: dict[str, str] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A lease: the token is the fence, `until` the boot clock's seconds when it is over."""
+
+    token: UUID
+    rows: tuple[Claimed, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A send ready to leave; without a letter its address cannot be written to."""
+
+    position: int
+    attempts: int
+    address: str = field(repr=False)
+    letter: Letter | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is written of one attempt; `wait` (seconds) only for `deferred`."""
+
+    position: int
+    state: str
+    reply: str
+    wait: int | None = None
+
+
+def after_attempt(position: int, state: str, reply: str, attempts: int, most: int) -> Outcome:
+    """The outcome of attempt number `attempts`: what may work later waits, but not for ever."""
+    if state != "deferred":
+        return Outcome(position, state, reply)
+    if attempts >= most:
+        return Outcome(position, "refused", f"given up after {attempts} attempts: {reply}"[:200])
+    return Outcome(position, "deferred", reply, WAITS[min(attempts, len(WAITS)) - 1])

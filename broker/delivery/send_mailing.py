@@ -1,0 +1,272 @@
+"""The job that sends a mailing, alone or together with other workers (ARCHITECTURE, section 4).
+
+Rows are the truth: the job may be killed at any moment, be lost or run twice. What it leaves behind is put right by
+`reconcile` when its lease is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from broker.affiliation.store import set_send_state
+from broker.audit.record import record
+from broker.delivery import store
+from broker.delivery.claim import AddressBook, claim_batch
+from broker.delivery.compose import Composer, Envelope
+from broker.delivery.model import Accrue, MailingFacts, OnSent, Outcome
+from broker.delivery.pool import ConnectionPool, relays_of
+from broker.delivery.reconcile import reconcile
+from broker.delivery.sign import dkim_signer
+from broker.delivery.steady import SteadyUnits
+from broker.delivery.template import compile_template
+from broker.delivery.window import BatchRun, LeaseLost
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import IntegrityFault, Unavailable
+from broker.kernel.settings import Settings
+from broker.mailings.sign_creative import check_content
+from broker.mailings.slots import fill_mailing_slots
+from broker.mailings.store import creative_by_id, links_of
+from broker.rentals.advance import advance_order
+from broker.vault.keyring import WorkerKeys
+
+SLICE_SECONDS = 30.0  # then a large mailing makes way for others that wait
+
+
+@dataclass
+class SendResult:
+    """What one run did. `unfinished`: it stopped early and wants another run."""
+
+    handled: int = 0
+    unfinished: bool = False
+
+
+def send_mailing(
+    database: Database,
+    worker_keys: WorkerKeys,
+    settings: Settings,
+    mailing_id: int,
+    accrue: Accrue,
+    *,
+    on_sent: OnSent = lambda unit, mailing: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    slice_seconds: float = SLICE_SECONDS,
+) -> SendResult:
+    """Send what waits of a mailing until nothing is left, it is paused, or the slice of time is over.
+
+    `accrue` runs in the transaction of the outcomes, `on_sent` in the one that ends the mailing. Raises `Unavailable`
+    when no relay answers; nothing was attempted then.
+    """
+    with database.begin() as unit:
+        facts = _open(unit, mailing_id)
+    if facts is None or facts.state != "sending":
+        return SendResult()
+    sender = _Sender(database, worker_keys, settings, facts, accrue, should_stop, slice_seconds)
+    result = asyncio.run(sender.run())
+    with database.begin() as unit:
+        _finish(unit, facts, result, on_sent)
+    return result
+
+
+def _open(unit: UnitOfWork, mailing_id: int) -> MailingFacts | None:
+    """Put right what dead workers left; start the mailing when it is due; clean up after a cancellation."""
+    facts = store.facts_of(unit, mailing_id, lock=True)
+    if facts is None:
+        return None
+    reconcile(unit, facts.id, facts.code)
+    if facts.state == "cancelled":
+        store.cancel_waiting(unit, facts)
+    elif facts.state == "frozen" and facts.due:
+        store.mark_started(unit, facts.id)
+        _advance(unit, facts, "sending")
+        return store.facts_of(unit, mailing_id)
+    return facts
+
+
+def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: OnSent) -> None:
+    """End the mailing when nothing is left of it; else ask for the next run."""
+    now = store.facts_of(unit, facts.id, lock=True)
+    if now is None or now.state == "cancelled":
+        if now is not None:
+            store.cancel_waiting(unit, now)
+        return
+    if result.unfinished:
+        unit.enqueue("send_mailing", facts.id)
+    elif store.mark_sent(unit, facts):
+        _advance(unit, facts, "sent")
+        on_sent(unit, facts.id)
+        record(unit, "mailing.sent", "mailing", facts.code)
+    else:
+        wait = store.next_due(unit, facts.id)
+        if wait is not None:
+            unit.enqueue("send_mailing", facts.id, after_seconds=max(1, wait))
+
+
+def _advance(unit: UnitOfWork, facts: MailingFacts, state: Literal["sending", "sent"]) -> None:
+    """The order, or the picked send, goes along with its mailing."""
+    if facts.order_id is not None:
+        advance_order(unit, facts.order_id, state)
+    if facts.participation_send_id is not None:
+        set_send_state(unit, facts.participation_send_id, state)
+
+
+class _Sender:
+    """One run of the job: claims batches and sends their windows."""
+
+    def __init__(
+        self,
+        database: Database,
+        worker_keys: WorkerKeys,
+        settings: Settings,
+        facts: MailingFacts,
+        accrue: Accrue,
+        should_stop: Callable[[], bool],
+        slice_seconds: float,
+    ) -> None:
+        self._units = SteadyUnits(database)
+        self._settings = settings
+        self._facts = facts
+        self._accrue = accrue
+        self._should_stop = should_stop
+        self._until = time.monotonic() + slice_seconds
+        self._book = AddressBook(worker_keys, facts.base_id)
+        with self._units.begin() as unit:
+            self._composer = _composer(unit, worker_keys, settings, facts)
+        self._after = -1
+        self._asked_for_help = False
+        self._result = SendResult()
+
+    async def run(self) -> SendResult:
+        """Send batch after batch."""
+        mail = self._settings.mail
+        pool = ConnectionPool(relays_of(mail), float(mail.timeout_seconds))
+        try:
+            while True:
+                if self._should_stop() or time.monotonic() > self._until:
+                    self._result.unfinished = True
+                    break
+                if not await pool.live():
+                    raise Unavailable(
+                        "No mail relay answers; nothing was attempted. Check mail.relays (courtier doctor).",
+                        code="no_relay",
+                    )
+                run = self._next_batch()
+                if run is None:
+                    break
+                await self._send_batch(run, pool)
+        finally:
+            pool.close()
+            self._units.close()
+        return self._result
+
+    def _next_batch(self) -> _Held | None:
+        """Lease and open the next batch; sees to helpers."""
+        worker, mail = self._settings.worker, self._settings.mail
+        with self._units.begin() as unit:
+            batch = claim_batch(unit, self._facts, mail.batch, self._after, worker.lease_seconds)
+            if batch is None and self._after >= 0:
+                # Batches of dead workers wait behind us.
+                batch = claim_batch(unit, self._facts, mail.batch, -1, worker.lease_seconds)
+            if batch is None:
+                return None
+            positions = [row.position for row in batch.rows]
+            self._after = max(self._after, max(positions))
+            people = self._book.open_batch(unit, self._facts, batch)
+            erased = [row.position for row in people if row.person is None]
+            if erased:
+                store.withhold_erased(unit, self._facts, batch.token, erased)
+            if not self._asked_for_help and worker.processes > 1:
+                self._asked_for_help = True
+                if store.waiting_beyond(unit, self._facts, self._after):
+                    unit.enqueue("send_mailing", self._facts.id)
+            date = unit.now
+        run = BatchRun(
+            self._units,
+            self._facts,
+            batch,
+            [row for row in people if row.person is not None],
+            composer=self._composer,
+            date=date,
+            accrue=self._accrue,
+            lease_seconds=worker.lease_seconds,
+            timeout_seconds=float(mail.timeout_seconds),
+            max_attempts=mail.max_attempts,
+        )
+        return _Held(run, batch.token, min(positions), max(positions))
+
+    async def _send_batch(self, held: _Held, pool: ConnectionPool) -> None:
+        """Window after window; whatever happens, what is known is written and the rest given back."""
+        run, outcomes = held.run, list[Outcome]()
+        try:
+            while run.left and not self._should_stop():
+                connections = await pool.live()
+                if not connections:
+                    break
+                window = run.turn(outcomes, len(connections))
+                outcomes = []
+                if not window:
+                    # Paused, cancelled, or all of them suppressed: only the first two end the batch.
+                    if not self._still_sending():
+                        break
+                    continue
+                outcomes = await run.send(window, connections)
+                self._result.handled += len(outcomes)
+            if outcomes:
+                run.turn(outcomes, 0)
+        except LeaseLost:
+            return
+        with self._units.begin() as unit:
+            store.release(unit, self._facts, held.token, held.low, held.high)
+
+    def _still_sending(self) -> bool:
+        with self._units.begin() as unit:
+            facts = store.facts_of(unit, self._facts.id)
+        return facts is not None and facts.state == "sending"
+
+
+@dataclass
+class _Held:
+    """A batch under way and the span of its rows."""
+
+    run: BatchRun
+    token: UUID
+    low: int
+    high: int
+
+
+def _composer(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, facts: MailingFacts) -> Composer:
+    """Prove that the creative is what was signed, then compile it once."""
+    creative = creative_by_id(unit, facts.creative_id)
+    if creative is None or not creative.signed or creative.content_hash != facts.content_hash:
+        raise IntegrityFault("The creative is not the one that was signed for this mailing.", code="creative_altered")
+    check_content(creative, links_of(unit, creative.id))
+    public_url, mail = settings.web.public_url, settings.mail
+    values = {
+        "owner_name": facts.owner_name,
+        "advertiser_name": facts.advertiser_name,
+        "advertiser_identity": facts.advertiser_identity,
+        "partners_url": f"{public_url}/partners/{facts.base_code}",
+    }
+    template = compile_template(
+        fill_mailing_slots(creative.html, values, in_html=True),
+        fill_mailing_slots(creative.plain, values),
+        public_url,
+    )
+    envelope = Envelope(
+        dispatch_id=facts.dispatch_id,
+        mailing_id=facts.id,
+        mailing_code=facts.code,
+        base_code=facts.base_code,
+        kind=facts.kind,
+        subject=fill_mailing_slots(creative.subject, values),
+        from_name=creative.from_name,
+        sending_domain=mail.sending_domain,
+        bounce_domain=mail.bounce_domain,
+        public_url=public_url,
+    )
+    signer = dkim_signer(worker_keys, mail.sending_domain, mail.dkim_selector)
+    return Composer(worker_keys.front, signer, envelope, template)

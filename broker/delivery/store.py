@@ -1,0 +1,266 @@
+"""The queries of delivery. The hot ones run on the driver, prepared, with arrays instead of rows."""
+
+# ruff: noqa: S608 (statements are put together from constants of this file only)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.engine import Row
+
+from broker.delivery.model import Claimed, MailingFacts, Outcome
+from broker.kernel.database import UnitOfWork
+
+_FACTS = """
+SELECT m.id, m.code, m.kind, m.state, m.dispatch_id, d.order_id, d.participation_send_id, m.base_id,
+  b.code AS base_code,
+  m.advertiser_id, m.creative_id, m.content_hash, o.name AS owner_name, a.name AS advertiser_name,
+  concat_ws(', ', a.name, a.street, nullif(concat_ws(' ', a.postcode, a.city), ''),
+            CASE WHEN a.siren IS NOT NULL THEN 'SIREN ' || a.siren END) AS advertiser_identity,
+  coalesce(m.starts_at, app_now()) <= app_now() AS due, m.started_at IS NOT NULL AS started
+FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN base b ON b.id = m.base_id
+JOIN organisation o ON o.id = m.owner_id JOIN organisation a ON a.id = m.advertiser_id
+WHERE m.id = :id
+"""
+_SUPPRESSED = """
+EXISTS (SELECT 1 FROM suppression x WHERE x.contact_key = s.contact_key AND (x.scope = 'everywhere'
+        OR (x.scope = 'base' AND x.base_id = %(base)s)
+        OR (x.scope = 'advertiser' AND x.advertiser_id = %(advertiser)s)))
+"""
+_MINE = "s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s"
+_SENDING = "EXISTS (SELECT 1 FROM mailing m WHERE m.id = %(mailing)s AND m.state = 'sending')"
+_CLAIM = """
+WITH due AS (SELECT position FROM send s WHERE {mine} AND {sending} AND {which} LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+UPDATE send s SET state = 'claimed', lease = %(token)s FROM due
+WHERE {mine} AND s.position = due.position
+RETURNING s.position, s.contact_id, s.seed, s.attempts
+"""
+_CLAIM_PENDING = _CLAIM.format(
+    mine=_MINE, sending=_SENDING, which="s.state = 'pending' AND s.position > %(after)s ORDER BY s.position"
+)
+_CLAIM_PUT_OFF = _CLAIM.format(
+    mine=_MINE,
+    sending=_SENDING,
+    which="s.state = 'deferred' AND s.next_attempt_at <= app_now() ORDER BY s.next_attempt_at",
+)
+_TAKE = f"""
+UPDATE send s SET state = 'attempting', attempts = attempts + 1, attempted_at = app_now()
+WHERE {_MINE} AND s.position = ANY(%(positions)s) AND s.state = 'claimed' AND s.lease = %(token)s
+  AND {_SENDING} AND NOT {_SUPPRESSED}
+RETURNING s.position
+"""
+_WITHHOLD = f"""
+UPDATE send s SET state = 'withheld', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,
+  reply = 'suppressed since the freeze'
+WHERE {_MINE} AND s.position = ANY(%(positions)s) AND s.state = 'claimed' AND s.lease = %(token)s AND {_SUPPRESSED}
+"""
+_OUTCOMES = f"""
+UPDATE send s SET state = o.state, reply = o.reply, outcome_at = app_now(), lease = NULL,
+  next_attempt_at = app_now() + make_interval(secs => o.wait)
+FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[])
+  AS o(position, state, reply, wait)
+WHERE {_MINE} AND s.position = o.position AND s.state = 'attempting' AND s.lease = %(token)s
+RETURNING s.position, s.state = 'accepted' AND NOT s.seed
+"""
+_RENEW = """
+UPDATE send_batch SET leased_until = now() + make_interval(secs => %(seconds)s)
+WHERE token = %(token)s AND leased_until > now()
+"""
+# A row given back waits as it waited before: deferred ones have been tried.
+_GIVE_BACK = "CASE WHEN s.attempts = 0 THEN 'pending' ELSE 'deferred' END"
+
+
+def facts_of(unit: UnitOfWork, mailing_id: int, *, lock: bool = False) -> MailingFacts | None:
+    """What all sends of a mailing share."""
+    row = unit.one(_FACTS + (" FOR UPDATE OF m" if lock else ""), id=mailing_id)
+    return None if row is None else MailingFacts(**row._asdict() | {"content_hash": bytes(row.content_hash)})
+
+
+def mark_started(unit: UnitOfWork, mailing_id: int) -> None:
+    """The first mail may leave."""
+    unit.run(
+        "UPDATE mailing SET state = 'sending', started_at = coalesce(started_at, app_now())"
+        " WHERE id = :id AND state = 'frozen'",
+        id=mailing_id,
+    )
+
+
+def mark_sent(unit: UnitOfWork, facts: MailingFacts) -> bool:
+    """End a mailing of which nothing waits or is under way; False while something does."""
+    done = unit.run(
+        "UPDATE mailing m SET state = 'sent', ended_at = app_now() WHERE m.id = :id AND m.state = 'sending'"
+        " AND NOT EXISTS (SELECT 1 FROM send_batch b WHERE b.mailing_id = m.id)"
+        " AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = :dispatch AND s.mailing_id = :id"
+        "   AND s.state IN ('pending', 'claimed', 'attempting', 'deferred'))",
+        id=facts.id,
+        dispatch=facts.dispatch_id,
+    )
+    return done.rowcount == 1
+
+
+def cancel_waiting(unit: UnitOfWork, facts: MailingFacts) -> None:
+    """Mark what waits as cancelled; what is under way ends by itself."""
+    unit.run(
+        "UPDATE send SET state = 'cancelled', outcome_at = app_now(), next_attempt_at = NULL"
+        " WHERE dispatch_id = :dispatch AND mailing_id = :id AND state IN ('pending', 'deferred')",
+        dispatch=facts.dispatch_id,
+        id=facts.id,
+    )
+    unit.run("UPDATE mailing SET ended_at = coalesce(ended_at, app_now()) WHERE id = :id", id=facts.id)
+
+
+def next_due(unit: UnitOfWork, mailing_id: int) -> int | None:
+    """Seconds until the first put-off send may be tried again, or None without any."""
+    seconds = unit.scalar(
+        "SELECT extract(epoch FROM min(next_attempt_at) - app_now()) FROM send"
+        " WHERE mailing_id = :id AND next_attempt_at IS NOT NULL AND state = 'deferred'",
+        id=mailing_id,
+    )
+    return None if seconds is None else max(0, int(seconds) + 1)
+
+
+def waiting_beyond(unit: UnitOfWork, facts: MailingFacts, after: int) -> bool:
+    """Whether sends wait behind a position: then another worker can help."""
+    row = unit.one(
+        "SELECT 1 FROM send WHERE dispatch_id = :dispatch AND mailing_id = :id AND position > :after"
+        " AND state = 'pending' ORDER BY position LIMIT 1",
+        dispatch=facts.dispatch_id,
+        id=facts.id,
+        after=after,
+    )
+    return row is not None
+
+
+def _values(facts: MailingFacts, token: UUID, **more: Any) -> dict[str, Any]:
+    return {"dispatch": facts.dispatch_id, "mailing": facts.id, "token": token, **more}
+
+
+def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after: int, seconds: int) -> list[Claimed]:
+    """Lease up to `limit` sends: pending ones behind position `after`, else put-off ones whose hour has come."""
+    values = _values(facts, token, limit=limit, after=after)
+    rows = unit.driver.execute(_CLAIM_PENDING, values, prepare=True).fetchall()
+    if not rows:
+        rows = unit.driver.execute(_CLAIM_PUT_OFF, values, prepare=True).fetchall()
+    if rows:
+        positions = [row[0] for row in rows]
+        unit.run(
+            "INSERT INTO send_batch (token, dispatch_id, mailing_id, low, high, leased_until)"
+            " VALUES (:token, :dispatch, :mailing, :low, :high, now() + make_interval(secs => :seconds))",
+            token=token,
+            dispatch=facts.dispatch_id,
+            mailing=facts.id,
+            low=min(positions),
+            high=max(positions),
+            seconds=seconds,
+        )
+    return sorted((Claimed(*row) for row in rows), key=lambda row: row.position)
+
+
+def sealed_contacts(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[tuple[int, int, bytes | None]]:
+    """(contact, key version, sealed identifiers or None where erased)."""
+    rows = unit.driver.execute(
+        "SELECT id, key_version, sealed FROM contact WHERE id = ANY(%s)", (list(contact_ids),), prepare=True
+    ).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def sealed_seeds(unit: UnitOfWork, mailing_id: int, positions: Sequence[int]) -> list[Row[Any]]:
+    """(position, org_id, sealed) of seeds in a mailing."""
+    return unit.all(
+        "SELECT s.position, a.org_id, a.sealed FROM mailing_seed s JOIN seed_address a ON a.id = s.seed_id"
+        " WHERE s.mailing_id = :mailing AND s.position = ANY(:positions)",
+        mailing=mailing_id,
+        positions=list(positions),
+    )
+
+
+def renew(unit: UnitOfWork, token: UUID, seconds: int) -> bool:
+    """Prolong a lease that still holds; False when it is over."""
+    done = unit.driver.execute(_RENEW, {"token": token, "seconds": seconds}, prepare=True)
+    return done.rowcount == 1
+
+
+def write_outcomes(
+    unit: UnitOfWork, facts: MailingFacts, token: UUID, outcomes: Sequence[Outcome]
+) -> list[tuple[int, int]]:
+    """Write what became of attempts that are still ours; returns (dispatch, position) of accepted priced sends."""
+    values = _values(
+        facts,
+        token,
+        positions=[outcome.position for outcome in outcomes],
+        states=[outcome.state for outcome in outcomes],
+        replies=[outcome.reply for outcome in outcomes],
+        waits=[outcome.wait for outcome in outcomes],
+    )
+    rows = unit.driver.execute(_OUTCOMES, values, prepare=True).fetchall()
+    return [(facts.dispatch_id, row[0]) for row in rows if row[1]]
+
+
+def take(unit: UnitOfWork, facts: MailingFacts, token: UUID, positions: Sequence[int]) -> set[int]:
+    """Move claimed sends to `attempting`, with the last look at the suppressions; only those returned may leave."""
+    values = _values(facts, token, positions=list(positions), base=facts.base_id, advertiser=facts.advertiser_id)
+    taken = {row[0] for row in unit.driver.execute(_TAKE, values, prepare=True).fetchall()}
+    if len(taken) < len(positions):
+        unit.driver.execute(_WITHHOLD, values, prepare=True)
+    return taken
+
+
+def withhold_erased(unit: UnitOfWork, facts: MailingFacts, token: UUID, positions: Sequence[int]) -> None:
+    """People erased since the freeze have no address any more."""
+    unit.driver.execute(
+        "UPDATE send s SET state = 'withheld', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,"
+        f" reply = 'erased since the freeze' WHERE {_MINE} AND s.position = ANY(%(positions)s)"
+        " AND s.state = 'claimed' AND s.lease = %(token)s",
+        _values(facts, token, positions=list(positions)),
+    )
+
+
+def release(unit: UnitOfWork, facts: MailingFacts, token: UUID, low: int, high: int) -> None:
+    """Give back what a batch did not use, and end its lease; refuses nothing when the lease is over already."""
+    unit.driver.execute(
+        f"UPDATE send s SET state = {_GIVE_BACK}, lease = NULL WHERE {_MINE}"
+        " AND s.position BETWEEN %(low)s AND %(high)s AND s.state = 'claimed' AND s.lease = %(token)s",
+        _values(facts, token, low=low, high=high),
+    )
+    unit.run("DELETE FROM send_batch WHERE token = :token", token=token)
+
+
+def close_batch(unit: UnitOfWork, token: UUID) -> None:
+    """End the lease of a batch of which nothing is left."""
+    unit.run("DELETE FROM send_batch WHERE token = :token", token=token)
+
+
+def expired_batches(unit: UnitOfWork, mailing_id: int) -> list[Row[Any]]:
+    """(token, dispatch_id, low, high) of leases that are over, held until the transaction ends."""
+    return unit.all(
+        "SELECT token, dispatch_id, low, high FROM send_batch WHERE mailing_id = :mailing AND leased_until <= now()"
+        " FOR UPDATE SKIP LOCKED",
+        mailing=mailing_id,
+    )
+
+
+def take_apart(unit: UnitOfWork, mailing_id: int, batch: Row[Any]) -> tuple[int, int]:
+    """End a dead worker's batch: what it was attempting is uncertain, what it only held waits again.
+
+    Returns (uncertain, given back).
+    """
+    where = (
+        " WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position BETWEEN :low AND :high"
+        " AND s.lease = :token"
+    )
+    values = {"mailing": mailing_id, "dispatch": batch.dispatch_id, "low": batch.low, "high": batch.high}
+    lost = unit.run(
+        "UPDATE send s SET state = 'uncertain', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,"
+        " reply = 'the worker died while this mail was on its way'" + where + " AND s.state = 'attempting'",
+        token=batch.token,
+        **values,
+    ).rowcount
+    back = unit.run(
+        f"UPDATE send s SET state = {_GIVE_BACK}, lease = NULL" + where + " AND s.state = 'claimed'",
+        token=batch.token,
+        **values,
+    ).rowcount
+    unit.run("DELETE FROM send_batch WHERE token = :token", token=batch.token)
+    return lost, back

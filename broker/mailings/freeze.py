@@ -1,0 +1,111 @@
+"""Freeze a mailing's recipients: from then on the list is rows, each with its price, and nobody is added.
+
+One transaction does it all, so a worker that dies in the middle leaves nothing; run again, it draws the same people.
+"""
+
+from __future__ import annotations
+
+from broker.audience.select import select_recipients
+from broker.audit.record import record
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict, CourtierError, InvalidInput
+from broker.kernel.settings import Settings
+from broker.mailings import freeze_store as store
+from broker.mailings.freeze_store import FrozenSeed, Plan
+from broker.mailings.seeds import seed_info
+from broker.mailings.sign_creative import check_content
+from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move, seeds_of
+from broker.vault.blind_index import contact_keys
+from broker.vault.keyring import WorkerKeys
+from broker.vault.open import open_message
+
+
+def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
+    """Select, draw and write the recipients of a mailing that is `freezing`; anything else is left alone.
+
+    A mailing that cannot be sent as it was sold (card under its floor, volume under the minimum, nobody left, creative
+    changed) becomes `failed` with a sentence.
+    """
+    try:
+        with database.begin() as unit:
+            _freeze(unit, worker_keys, settings, mailing_id)
+    except (Conflict, InvalidInput) as refusal:
+        with database.begin() as unit:
+            _fail(unit, mailing_id, refusal)
+
+
+def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
+    mailing = mailing_by_id(unit, mailing_id, lock=True)
+    if mailing is None or mailing.state != "freezing":
+        return
+    creative = creative_by_id(unit, mailing.creative_id)
+    if creative is None or not creative.signed or creative.content_hash != mailing.content_hash:
+        raise Conflict("The creative is not the one that was signed.", code="creative_altered")
+    check_content(creative, links_of(unit, creative.id))
+    plan = store.plan_of(unit, mailing)
+    _check_floor(unit, settings, mailing.draw_seed, plan)
+    chosen = select_recipients(
+        unit,
+        settings,
+        base_id=mailing.base_id,
+        advertiser_id=mailing.advertiser_id,
+        rule=plan.rule,
+        select_rule=plan.select_rule,
+        volume=plan.volume,
+        draw_seed=mailing.draw_seed,
+        dispatch_id=mailing.dispatch_id,
+    )
+    keys: list[bytes] = chosen.contact_keys.tolist()
+    if not keys:
+        raise Conflict(
+            "Nobody is left to write to after all exclusions.", code="nobody_left", details=dict(chosen.exclusions)
+        )
+    store.make_partition(unit, mailing)
+    store.write_recipients(unit, mailing, chosen.contact_ids.tolist(), keys)
+    seeds = _seeds(unit, worker_keys, mailing.owner_id, mailing.advertiser_id, set(keys), len(keys))
+    store.write_seeds(unit, mailing, seeds)
+    store.mark_frozen(unit, mailing, chosen.exclusions)
+    if store.is_due(unit, mailing.id):
+        unit.enqueue("send_mailing", mailing.id)
+    record(unit, "mailing.frozen", "mailing", mailing.code, recipients=len(keys), seeds=len(seeds))
+
+
+def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Plan) -> None:
+    """The card must still hold its floor after every exclusion, and the volume its minimum (rental only)."""
+    if plan.minimum_order is None:
+        return
+    if plan.volume < plan.minimum_order:
+        raise Conflict(
+            f"The order is for {plan.volume} names; the card's minimum is {plan.minimum_order}.", code="under_minimum"
+        )
+    disclosure = settings.disclosure
+    floor = disclosure.publication_floor_b2b if plan.contact_kind == "b2b" else disclosure.publication_floor_b2c
+    card = select_recipients(
+        unit, settings, base_id=plan.base_id, advertiser_id=None, rule=plan.rule, draw_seed=draw_seed, volume=0
+    )
+    if card.exclusions["volume"] < floor:
+        raise Conflict(
+            f"The card's audience has fallen under the floor of {floor:,} since the order.", code="under_floor"
+        )
+
+
+def _seeds(
+    unit: UnitOfWork, worker_keys: WorkerKeys, owner_id: int, advertiser_id: int, taken: set[bytes], start: int
+) -> list[FrozenSeed]:
+    """The control addresses behind the recipients; one that is a recipient anyway is not written to twice."""
+    rows = seeds_of(unit, owner_id, advertiser_id)
+    addresses = [open_message(worker_keys, bytes(row.sealed), seed_info(row.org_id)).decode() for row in rows]
+    seeds: list[FrozenSeed] = []
+    for row, key in zip(rows, contact_keys(worker_keys, addresses), strict=True):
+        if key not in taken:
+            taken.add(key)
+            seeds.append(FrozenSeed(start + len(seeds), row.id, key))
+    return seeds
+
+
+def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:
+    """Say why a mailing cannot be sent; people decide what becomes of its order."""
+    mailing = mailing_by_id(unit, mailing_id, lock=True)
+    if mailing is not None and move(unit, mailing_id, ["freezing"], "failed"):
+        store.note_problem(unit, mailing_id, refusal.sentence)
+        record(unit, "mailing.failed", "mailing", mailing.code, reason=refusal.code)

@@ -1,0 +1,110 @@
+"""The queries of the freeze."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from broker.audience.rule import Rule
+from broker.kernel.database import UnitOfWork
+from broker.mailings.model import Mailing
+
+_ORDER = """
+SELECT g.rule, o.select_rule, o.volume, k.minimum_order, o.base_id, b.contact_kind
+FROM rental_order o JOIN segment g ON g.id = o.segment_id JOIN data_card k ON k.id = o.card_id
+JOIN base b ON b.id = o.base_id JOIN dispatch d ON d.order_id = o.id WHERE d.id = :dispatch
+"""
+_PICKED = """
+SELECT g.rule, NULL AS select_rule, s.volume, NULL AS minimum_order, g.base_id, b.contact_kind
+FROM participation_send s JOIN segment g ON g.id = s.segment_id JOIN base b ON b.id = g.base_id
+JOIN dispatch d ON d.participation_send_id = s.id WHERE d.id = :dispatch
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom a mailing was sold for: `minimum_order` is None outside rental, where no floor applies."""
+
+    rule: Rule
+    select_rule: Rule | None
+    volume: int
+    minimum_order: int | None
+    base_id: int
+    contact_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSeed:
+    """A control address in a mailing."""
+
+    position: int
+    seed_id: int
+    key: bytes
+
+
+def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
+    """The plan of a mailing, from its order or its picked send."""
+    row = unit.one(_ORDER if mailing.kind == "rental" else _PICKED, dispatch=mailing.dispatch_id)
+    assert row is not None
+    return Plan(**row._mapping)
+
+
+def make_partition(unit: UnitOfWork, mailing: Mailing) -> None:
+    """The month's partition of the sends."""
+    unit.run("SELECT make_send_partition(:month)", month=mailing.dispatch_id // 1_000_000)
+
+
+def write_recipients(unit: UnitOfWork, mailing: Mailing, contact_ids: Sequence[int], keys: Sequence[bytes]) -> None:
+    """All recipients, by COPY; positions count from 0 in the order of the draw."""
+    with (
+        unit.driver.cursor() as cursor,
+        cursor.copy(
+            "COPY send (dispatch_id, mailing_id, position, contact_id, contact_key, price_micros) FROM STDIN"
+        ) as copy,
+    ):
+        head, price = f"{mailing.dispatch_id}\t{mailing.id}\t", mailing.price_micros
+        for start in range(0, len(keys), 10_000):
+            block = zip(contact_ids[start : start + 10_000], keys[start : start + 10_000], strict=True)
+            copy.write(
+                "".join(
+                    f"{head}{start + at}\t{contact}\t\\\\x{key.hex()}\t{price}\n"
+                    for at, (contact, key) in enumerate(block)
+                )
+            )
+
+
+def write_seeds(unit: UnitOfWork, mailing: Mailing, seeds: Sequence[FrozenSeed]) -> None:
+    """The control addresses: no contact, no price."""
+    common = {"dispatch": mailing.dispatch_id, "mailing": mailing.id}
+    unit.run_many(
+        "INSERT INTO send (dispatch_id, mailing_id, position, contact_key, seed, price_micros)"
+        " VALUES (:dispatch, :mailing, :position, :key, true, 0)",
+        [{**common, "position": seed.position, "key": seed.key} for seed in seeds],
+    )
+    unit.run_many(
+        "INSERT INTO mailing_seed (mailing_id, position, seed_id) VALUES (:mailing, :position, :seed)",
+        [{"mailing": mailing.id, "position": seed.position, "seed": seed.seed_id} for seed in seeds],
+    )
+
+
+def mark_frozen(unit: UnitOfWork, mailing: Mailing, exclusions: Mapping[str, int]) -> None:
+    """The list stands."""
+    unit.run(
+        "UPDATE mailing SET state = 'frozen', frozen_at = app_now(), exclusions = CAST(:exclusions AS jsonb)"
+        " WHERE id = :id",
+        id=mailing.id,
+        exclusions=json.dumps(dict(exclusions)),
+    )
+
+
+def is_due(unit: UnitOfWork, mailing_id: int) -> bool:
+    """Whether a mailing's hour has come."""
+    return bool(
+        unit.scalar("SELECT coalesce(starts_at, app_now()) <= app_now() FROM mailing WHERE id = :id", id=mailing_id)
+    )
+
+
+def note_problem(unit: UnitOfWork, mailing_id: int, sentence: str) -> None:
+    """Why a mailing failed, for people."""
+    unit.run("UPDATE mailing SET problem = :sentence WHERE id = :id", id=mailing_id, sentence=sentence)

@@ -1,0 +1,39 @@
+"""A stored creative as its reader will see it, with example values, for whoever signs or approves it."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from broker.mailings.model import Creative
+from broker.mailings.slots import MERGE_TAGS, SLOT
+
+EXAMPLES = {  # one French reader for both languages: bases are French
+    "fr": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon"},
+    "en": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon"},
+}
+NAMES = {
+    "fr": {"owner_name": "[propriétaire de la base]", "advertiser_identity": "[identité de l'annonceur]"},
+    "en": {"owner_name": "[owner of the base]", "advertiser_identity": "[identity of the advertiser]"},
+}
+
+
+def preview_html(creative: Creative, *, owner_name: str = "", advertiser_name: str = "") -> str:
+    """The HTML with slots filled by examples; links lead nowhere, since a preview must not count as a visit."""
+    names = {
+        **NAMES[creative.language],
+        **({"owner_name": owner_name} if owner_name else {}),
+        "advertiser_name": advertiser_name or creative.from_name,
+        "partners_url": "#",
+        "unsubscribe_url": "#",
+    }
+
+    def value(match: re.Match[str]) -> str:
+        tag, default = match[1], match[2] or ""
+        if tag.startswith("link:"):
+            return "#"
+        if tag in MERGE_TAGS:
+            return escape(EXAMPLES[creative.language].get(tag) or default)
+        return escape(names.get(tag, ""))
+
+    return SLOT.sub(value, creative.html)
