@@ -36,8 +36,8 @@ def number_or_text(text: str) -> int | float | str:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.words = split_words(text)
+        self.text = unicodedata.normalize("NFC", text)
+        self.words = split_words(self.text)
         self.next = 0
         self.depth = 0
         self.places: list[int] = []
@@ -142,7 +142,7 @@ class _Parser:
         if self.word.says("and", "or", "in", "is", "between"):
             raise self.fault("expected a field before it; put a field of that name in quotes")
         place = self.take()
-        field = unicodedata.normalize("NFC", place.text)
+        field = place.text
         self.places.append(place.at)
         if self.took("is"):
             turned = self.took("not")
@@ -189,13 +189,13 @@ class _Parser:
             if self.word.kind != "word" or isinstance(number_or_text(self.word.text), str):
                 raise self.fault("expected a number after the sign")
         if self.word.kind == "quoted" and not sign:
-            return unicodedata.normalize("NFC", self.take().text)
+            return self.take().text
         if self.word.kind != "word" or self.word.says("and", "or", "not"):
             raise self.fault("expected a value")
         text = self.take().text
         if text.lower() in ("true", "false"):
             return text.lower() == "true"
-        value = number_or_text(unicodedata.normalize("NFC", text))
+        value = number_or_text(text)
         return -value if sign == "-" and not isinstance(value, str) else value
 
     def relative_day(self) -> Value:

@@ -186,7 +186,7 @@ def clean_value(raw: object) -> Value:
     if isinstance(raw, dict) and set(raw) == {"today", "unit"}:
         days, unit = raw["today"], raw["unit"]
         if isinstance(days, int) and not isinstance(days, bool) and abs(days) <= 100_000 and unit in UNITS:
-            return {"today": days, "unit": unit}
+            return {"today": days, "unit": unit if days else "days"}
     raise _fault("A value of a rule is text, a number, true, false or a day relative to today.")
 
 
