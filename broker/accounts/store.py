@@ -125,3 +125,8 @@ def revoke_api_key(unit: UnitOfWork, org_id: int, prefix: str) -> bool:
         prefix=prefix,
     )
     return done.rowcount == 1
+
+
+def organisations(unit: UnitOfWork) -> list[Organisation]:
+    """All organisations that the actor's policies show, by kind and name."""
+    return [_organisation(row) for row in unit.all("SELECT * FROM organisation ORDER BY kind, name")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,17 @@ class VerifyResult:
     entries: int
     broken_at: int | None
     head: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry as shown: who did what, when, to which object."""
+
+    id: int
+    at: datetime
+    actor_role: str
+    user_name: str | None
+    org_name: str | None
+    action: str
+    object_kind: str
+    object_id: str

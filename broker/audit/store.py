@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.audit.model import AuditEntry
 from broker.kernel.database import UnitOfWork
 
 # Each entry must follow its predecessor (number and hash) and carry the hash of its own content. One pass in the
@@ -42,3 +43,20 @@ def hash_of(unit: UnitOfWork, entry: int) -> str | None:
     """The hash of one entry in hexadecimal."""
     found: str | None = unit.scalar("SELECT encode(hash, 'hex') FROM audit_entry WHERE id = :entry", entry=entry)
     return found
+
+
+def entries_page(unit: UnitOfWork, size: int, offset: int) -> list[AuditEntry]:
+    """Entries that the actor's policies show, the newest first, with names."""
+    rows = unit.all(
+        "SELECT a.id, a.at, a.actor_role, u.name AS user_name, o.name AS org_name, a.action, a.object_kind,"
+        " a.object_id FROM audit_entry a LEFT JOIN app_user u ON u.id = a.user_id"
+        " LEFT JOIN organisation o ON o.id = a.org_id ORDER BY a.id DESC LIMIT :size OFFSET :offset",
+        size=size,
+        offset=offset,
+    )
+    return [AuditEntry(**row._asdict()) for row in rows]
+
+
+def count_entries(unit: UnitOfWork) -> int:
+    """How many there are of them."""
+    return int(unit.scalar("SELECT count(*) FROM audit_entry"))
