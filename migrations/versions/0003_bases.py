@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.protect import protect
+from migrations.protect import definer, protect
 
 revision = "0003"
 down_revision = "0002"
@@ -165,6 +165,14 @@ ALTER TABLE base ADD FOREIGN KEY (id, current_snapshot_id) REFERENCES snapshot (
 ALTER TABLE import_run ADD FOREIGN KEY (base_id, snapshot_id) REFERENCES snapshot (base_id, id);
 """
 
+# An owner names advertisers on its partner list by code; their rows are not its to see.
+FUNCTIONS = """
+CREATE FUNCTION advertisers_named(p_codes text[]) RETURNS TABLE (code text, id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT code, id FROM organisation WHERE kind = 'advertiser' AND code = ANY (p_codes)
+$$;
+"""
+
 OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_id = app_org())"
 
 
@@ -212,6 +220,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION advertisers_named(text[])")
     op.execute("ALTER TABLE base DROP COLUMN current_snapshot_id")
     op.execute("ALTER TABLE import_run DROP COLUMN snapshot_id")
     op.execute(

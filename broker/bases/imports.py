@@ -1,0 +1,42 @@
+"""Follow imports, read their rejects, stop them."""
+
+from __future__ import annotations
+
+from broker.audit.record import record
+from broker.bases import store
+from broker.bases.find_base import find_base
+from broker.bases.model import ImportRun, Reject
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.paging import Page, offset
+
+REJECTS_A_PAGE = 100
+
+
+def find_import(unit: UnitOfWork, code: str) -> ImportRun:
+    """The import of this code, if the actor may see it."""
+    run = store.run_by_code(unit, code)
+    if run is None:
+        raise NotFound(f"There is no import '{code}'.", code="no_import", field="import")
+    return run
+
+
+def list_imports(unit: UnitOfWork, base_code: str) -> list[ImportRun]:
+    """The imports of a base, newest first."""
+    return store.runs_of_base(unit, find_base(unit, base_code).id)
+
+
+def list_rejects(unit: UnitOfWork, import_code: str, page: int = 1) -> Page[Reject]:
+    """A page of rejected rows, masked, in the order of lines."""
+    run = find_import(unit, import_code)
+    items, total = store.rejects(unit, run.id, offset(page, REJECTS_A_PAGE), REJECTS_A_PAGE)
+    return Page(items, total, page, REJECTS_A_PAGE)
+
+
+def cancel_import(unit: UnitOfWork, code: str) -> None:
+    """Stop an import that is waiting or reading; its worker ends at the next block. Nothing of it becomes countable."""
+    unit.actor.require("owner")
+    run = find_import(unit, code)
+    if not store.cancel_run(unit, run.id):
+        raise Conflict(f"This import is {run.state}: it cannot be stopped any more.", code="import_ended")
+    record(unit, "import.cancelled", "import", code)

@@ -1,0 +1,103 @@
+"""Rows of bases, uploads, imports and rejects."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+FileKind = Literal["contacts", "purchases"]
+ENDED = frozenset({"done", "failed", "cancelled"})
+CODE_FORM = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
+
+# The life of an import: who may follow on whom. `building` is the snapshot build's, which ends it as done or failed.
+IMPORT_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "waiting": ("reading", "cancelled", "failed"),
+    "reading": ("reading", "building", "cancelled", "failed"),
+    "building": ("done", "failed"),
+    "done": (),
+    "failed": (),
+    "cancelled": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An owner's base."""
+
+    id: int
+    org_id: int
+    code: str
+    name: str
+    sector: str | None
+    contact_kind: str
+    partner_policy: str
+    current_snapshot_id: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerName:
+    """A partner as the list names it; `advertiser` is an organisation's code where the partner is one here."""
+
+    name: str
+    advertiser: str | None = None
+    sector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file received and sealed. `sealed_path` is a name inside the uploads folder, None once destroyed."""
+
+    id: int
+    code: str
+    base_id: int
+    base_code: str
+    kind: FileKind
+    file_name: str
+    sealed_path: str | None
+    size_bytes: int
+    state: str
+    created_at: datetime
+
+    @property
+    def info(self) -> str:
+        """What the seal binds the file to."""
+        return f"upload|{self.base_id}|{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRun:
+    """One import, at any moment of its life."""
+
+    id: int
+    code: str
+    base_id: int
+    base_code: str
+    upload_id: int
+    kind: FileKind
+    state: str
+    mapping: dict[str, str]
+    total_bytes: int
+    done_bytes: int
+    rows_read: int
+    accepted: int
+    rejected: int
+    duplicates: int
+    rentable: int
+    summary: dict[str, Any]
+    problem: str | None
+    snapshot_id: int | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A rejected row: its line in the file, all reasons, its values masked."""
+
+    line: int
+    reasons: list[str]
+    masked: dict[str, str]

@@ -1,0 +1,95 @@
+"""Receive an owner's file: sealed while it streams in, so that no process facing the network can read it again."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from broker.audit.record import record
+from broker.bases import store
+from broker.bases.find_base import find_base
+from broker.bases.model import Upload
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import InvalidInput, Unavailable
+from broker.kernel.ids import new_code
+from broker.kernel.settings import Settings
+from broker.vault.keyring import FrontKeys
+from broker.vault.seal import SealingWriter
+
+
+def uploads_folder(settings: Settings) -> Path:
+    """Where sealed uploads lie: written by the front, read and destroyed by workers."""
+    return settings.state_dir / "uploads"
+
+
+def receive_upload(
+    unit: UnitOfWork,
+    front: FrontKeys,
+    settings: Settings,
+    base_code: str,
+    kind: str,
+    file_name: str,
+    chunks: Iterable[bytes],
+) -> Upload:
+    """Seal `chunks` into the uploads folder; kind is contacts or purchases.
+
+    Nothing stays behind where it fails: not the row (the unit rolls back), not the file.
+    """
+    unit.actor.require("owner")
+    if kind not in ("contacts", "purchases"):
+        raise InvalidInput(f"A file holds contacts or purchases, not '{kind}'.", code="bad_kind", field="kind")
+    base = find_base(unit, base_code)
+    code = new_code("up")
+    store.add_upload(unit, code, base.id, kind, _shown_name(file_name))
+    upload = store.upload_by_code(unit, code)
+    assert upload is not None
+    folder = uploads_folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{code}.sealed"
+    most = settings.web.max_upload_mb << 20
+    try:
+        # Workers may be another user: they share the folder's group.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o640)
+            with SealingWriter(front, file, upload.info) as writer:
+                for chunk in chunks:
+                    writer.write(chunk)
+                    if writer.size > most:
+                        raise InvalidInput(
+                            f"The file is larger than {settings.web.max_upload_mb} MB (web.max_upload_mb).",
+                            code="too_large",
+                        )
+            file.flush()
+            os.fsync(handle)
+        if not writer.size:
+            raise InvalidInput("The file is empty.", code="empty_file", field="file")
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise Unavailable(f"The file cannot be stored: {error.strerror}.", code="no_room") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    store.receive_upload(unit, code, path.name, writer.size)
+    record(unit, "upload.received", "upload", code, base=base.code, kind=kind, bytes=writer.size)
+    received = store.upload_by_code(unit, code)
+    assert received is not None
+    return received
+
+
+def _shown_name(file_name: str) -> str:
+    """The last part of a path, without control characters."""
+    name = re.sub(r"[\x00-\x1f\x7f]", "", file_name.replace("\\", "/").rpartition("/")[2]).strip()
+    return name[:200] or "file.csv"
+
+
+def destroy_ended_uploads(unit: UnitOfWork, settings: Settings) -> int:
+    """Destroy the sealed files of imports that ended longer ago than the settings keep them; how many."""
+    uploads = store.uploads_to_destroy(unit, settings.trade.upload_retention_hours)
+    for upload in uploads:
+        if upload.sealed_path:
+            (uploads_folder(settings) / upload.sealed_path).unlink(missing_ok=True)
+        store.mark_destroyed(unit, upload.id)
+    return len(uploads)

@@ -1,0 +1,45 @@
+"""Start the import of a received file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from broker.audit.record import record
+from broker.bases import store
+from broker.bases.fields import IGNORE, TRAIT, known_fields
+from broker.bases.model import ImportRun
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.ids import new_code
+
+JOBS = {"contacts": "import_base", "purchases": "import_purchases"}
+
+
+def start_import(
+    unit: UnitOfWork, upload_code: str, mapping: Mapping[str, str] | None = None, *, by_job: bool = True
+) -> ImportRun:
+    """An import of this upload, waiting for a worker (`by_job`) or for the caller.
+
+    `mapping` (header → field) corrects what the headers propose; headers are checked when the file is opened.
+    """
+    unit.actor.require("owner")
+    upload = store.upload_by_code(unit, upload_code)
+    if upload is None:
+        raise NotFound(f"There is no upload '{upload_code}'.", code="no_upload", field="upload")
+    if upload.state != "received":
+        raise Conflict("This file was imported and destroyed already: upload it again.", code="upload_gone")
+    for header, field in (mapping or {}).items():
+        fields = known_fields(upload.kind)
+        if field not in (*fields, IGNORE, "ignore", "trait", "", "-") and not field.startswith(TRAIT):
+            near = difflib.get_close_matches(field, fields, n=1, cutoff=0.5)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise InvalidInput(f"There is no field '{field}'.{hint}", code="unknown_field", field=header)
+    code = new_code("imp")
+    run_id = store.add_run(unit, code, upload, dict(mapping or {}))
+    if by_job:
+        unit.enqueue(JOBS[upload.kind], run_id)
+    record(unit, "import.started", "import", code, base=upload.base_code, kind=upload.kind)
+    run = store.run_by_code(unit, code)
+    assert run is not None
+    return run
