@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.kernel.errors import CourtierError, SettingsError
-from broker.operate.postgres_server import open_log
 from broker.operate.service_users import Account
+from broker.operate.state import open_log
 
 PARENT = "COURTIER_SUPERVISOR"
 REPORT = "COURTIER_REPORT"

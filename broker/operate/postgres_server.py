@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -22,13 +21,12 @@ from broker.kernel.errors import Unavailable
 from broker.operate.parent_death import die_with_parent
 from broker.operate.postgres_binaries import usable_binaries
 from broker.operate.postgres_conf import write_conf
+from broker.operate.postgres_initdb import ADMIN, SERVER_ENVIRONMENT, make_data_folder
 from broker.operate.service_users import GROUP, Account, can_enter, system_account
-from broker.operate.state import State, make_folder, remove_folder
+from broker.operate.state import State, make_folder, open_log, remove_folder
 
-ADMIN = "courtier_admin"
 DATABASE = "courtier"
 START_SECONDS = 60.0
-_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 @dataclass
@@ -77,7 +75,7 @@ class PostgresServer:
         shared = account.shared_gid if account.changes_user else None
         make_folder(self.state.socket_dir, account, 0o700 if shared is None else 0o710, group=shared)
         if not (self.data / "PG_VERSION").exists():
-            self._initialise(binaries, account)
+            make_data_folder(self.state, binaries, account, durable=self.durable)
         group = GROUP if shared is not None else None
         arguments = write_conf(self.state, socket_group=group, durable=self.durable)
         log = open_log(self.state.log / "postgres.log")
@@ -85,7 +83,7 @@ class PostgresServer:
             self.process = subprocess.Popen(
                 [str(binaries / "bin" / "postgres"), *arguments],
                 cwd="/",
-                env=_ENVIRONMENT,
+                env=SERVER_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -129,47 +127,6 @@ class PostgresServer:
             code="database_start",
         )
 
-    def _initialise(self, binaries: Path, account: Account) -> None:
-        """Run initdb beside the final place: a half-made folder is never taken for a whole one."""
-        fresh = self.state.postgres / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        password = self.state.root / "initdb-password"
-        password.unlink(missing_ok=True)
-        handle = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, self.state.secret("postgres-admin").encode())
-            os.fchown(handle, account.uid, account.gid)
-            command = [
-                str(binaries / "bin" / "initdb"),
-                f"--pgdata={fresh}",
-                f"--username={ADMIN}",
-                f"--pwfile={password}",
-            ]
-            command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-            command += [
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                *([] if self.durable else ["--no-sync"]),
-            ]
-            done = subprocess.run(
-                command,
-                cwd="/",
-                env=_ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                preexec_fn=die_with_parent(signal.SIGKILL),
-                **account.popen_arguments(),
-            )
-        finally:
-            os.close(handle)
-            password.unlink(missing_ok=True)
-        if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise Unavailable(f"The embedded database could not be made: {why}", code="database_start")
-        fresh.rename(self.data)
-
     def _stop_stale(self, account: Account) -> None:
         """End a server of ours whose supervisor is gone. We hold the instance's lock, so nobody needs it."""
         try:
@@ -193,11 +150,3 @@ class PostgresServer:
             return process.stat().st_uid == account.uid and os.fsencode(self.state.root / "postgresql.conf") in command
         except OSError:
             return False
-
-
-def open_log(path: Path) -> int:
-    """A log file for a child's output, appended to; what is beyond 10 MB is kept as one older file."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > 10_000_000:
-            path.replace(path.with_suffix(".log.1"))
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -5,6 +5,7 @@ Nothing that exists has its permissions widened; folders made here are private u
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -132,3 +133,11 @@ def hand_over(path: Path, owner: Account, group: int, mode: int) -> None:
 def remove_folder(path: Path) -> None:
     """Remove a folder of ours that holds nothing worth keeping (a socket's)."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def open_log(path: Path) -> int:
+    """A log file for a child's output, appended to; what is beyond 10 MB is kept as one older file."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > 10_000_000:
+            path.replace(path.with_suffix(".log.1"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
