@@ -102,7 +102,7 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
         record(unit, "mailing.sent", "mailing", facts.code)
     else:
         wait = store.next_due(unit, facts.id)
-        if wait is not None:
+        if wait is not None and not store.run_is_planned(unit, facts.id):
             unit.enqueue("send_mailing", facts.id, after_seconds=max(1, wait))
 
 

@@ -121,6 +121,16 @@ def next_due(unit: UnitOfWork, mailing_id: int) -> int | None:
     return None if seconds is None else max(0, int(seconds) + 1)
 
 
+def run_is_planned(unit: UnitOfWork, mailing_id: int) -> bool:
+    """Whether a job of this mailing waits for its hour."""
+    row = unit.one(
+        "SELECT 1 FROM jobs.procrastinate_jobs WHERE task_name = 'send_mailing' AND status = 'todo'"
+        " AND (args ->> 'row_id')::bigint = :id LIMIT 1",
+        id=mailing_id,
+    )
+    return row is not None
+
+
 def waiting_beyond(unit: UnitOfWork, facts: MailingFacts, after: int) -> bool:
     """Whether sends wait behind a position: then another worker can help."""
     row = unit.one(

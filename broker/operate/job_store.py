@@ -1,0 +1,59 @@
+"""What the rows say is due, and the job that is missing for it."""
+
+from __future__ import annotations
+
+from broker.kernel.database import UnitOfWork
+
+REST_SECONDS = 30  # after a failure, before the same work is asked for again
+
+# Each arm names work that its rows say is due. `mailing` stands in it more than once: a mailing that is being sent
+# wants a job when it has none, when something put off has come due, and when a lease ran out.
+_DUE = """
+WITH due(kind, row_id, even_if_running) AS (
+  SELECT CASE kind WHEN 'contacts' THEN 'import_base' ELSE 'import_purchases' END, id, false
+  FROM import_run WHERE state IN ('waiting', 'reading')
+  UNION ALL SELECT 'build_snapshot', id, false FROM import_run WHERE state = 'building'
+  UNION ALL SELECT 'schedule_participation_send', id, false FROM participation_send WHERE state = 'picked'
+  UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
+  UNION ALL SELECT 'send_mailing', id, false FROM mailing
+    WHERE state = 'sending' OR (state = 'frozen' AND coalesce(starts_at, app_now()) <= app_now())
+       OR (state = 'cancelled' AND ended_at IS NULL)
+  UNION ALL SELECT 'send_mailing', m.id, true FROM mailing m WHERE m.state = 'sending' AND EXISTS (
+    SELECT 1 FROM send s WHERE s.mailing_id = m.id AND s.next_attempt_at <= app_now() AND s.state = 'deferred')
+  UNION ALL SELECT 'send_mailing', mailing_id, true FROM send_batch WHERE leased_until <= now()
+  UNION ALL SELECT 'read_inbound', id, false FROM inbound WHERE read_at IS NULL AND sealed IS NOT NULL
+  UNION ALL SELECT 'match_request', id, false FROM typed_request WHERE done_at IS NULL
+  UNION ALL SELECT 'book_payment', id, false FROM payment
+    WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
+)
+SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (
+  SELECT 1 FROM jobs.procrastinate_jobs j
+  WHERE j.task_name = d.kind AND (j.args ->> 'row_id')::bigint = d.row_id
+    AND ((j.status = 'todo' AND (NOT d.even_if_running OR j.scheduled_at IS NULL OR j.scheduled_at <= now()))
+      OR (j.status = 'doing' AND NOT d.even_if_running)
+      OR (j.status = 'failed' AND EXISTS (
+            SELECT 1 FROM jobs.procrastinate_events e
+            WHERE e.job_id = j.id AND e.type = 'failed' AND e.at > now() - make_interval(secs => :rest)))))
+LIMIT 1000
+"""
+
+
+def enqueue_what_is_due(unit: UnitOfWork) -> int:
+    """Ask for every job that the rows want and that is not there; how many.
+
+    A job may be lost with its worker, or fail while a relay is away: the row still says what is to be done.
+    """
+    rows = unit.all(_DUE, rest=REST_SECONDS)
+    for row in rows:
+        unit.enqueue(row.kind, row.row_id)
+    return len(rows)
+
+
+def forget_old_jobs(unit: UnitOfWork, hours: int) -> int:
+    """Delete failed jobs of some hours ago; successful ones are not kept at all."""
+    return unit.run(
+        "DELETE FROM jobs.procrastinate_jobs j WHERE j.status IN ('failed', 'cancelled', 'aborted')"
+        " AND NOT EXISTS (SELECT 1 FROM jobs.procrastinate_events e"
+        "  WHERE e.job_id = j.id AND e.at > now() - make_interval(hours => :hours))",
+        hours=hours,
+    ).rowcount

@@ -1,0 +1,147 @@
+"""The job engine: which kind of job runs which function, and what keeps jobs from being lost.
+
+Rows are the truth; a job is a nudge that carries a row's id. It may be lost or run twice and nothing breaks: periodic
+tasks give back the jobs of workers that went silent, and ask again for work that rows say is due.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
+
+from broker.audience.build_snapshot import build_snapshot
+from broker.billing.accrue import accrue_sends, reverse_bounces
+from broker.billing.choose_gateway import choose_gateway
+from broker.billing.collect import book_payment
+from broker.billing.settle import due_settlements, settle_mailing
+from broker.delivery.send_mailing import send_mailing
+from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
+from broker.feedback.match_request import match_request
+from broker.feedback.read_inbound import read_inbound
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict
+from broker.kernel.settings import Settings
+from broker.mailings.freeze import freeze_mailing
+from broker.mailings.schedule import schedule_participation_send
+from broker.operate.faults import print_fault
+from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
+from broker.vault.keyring import WorkerKeys
+
+DELIVERY_QUEUES = ("delivery",)
+OTHER_QUEUES = ("import", "mailing", "feedback", "billing", "house")
+KEEP_FAILED_HOURS = 72
+
+log = structlog.get_logger(__name__)
+
+
+class JobFailed(Exception):
+    """A job ended with an error; its text, which may quote rows, is left out on purpose."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What jobs work with. `stopping` is set when the worker was asked to end."""
+
+    database: Database
+    keys: WorkerKeys
+    settings: Settings
+    stopping: threading.Event
+
+
+def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
+    """Kind → function of a row's id. Later rooms reach earlier ones here, as arguments."""
+    database, keys, settings = means.database, means.keys, means.settings
+
+    def schedule(row_id: int) -> None:
+        with database.begin() as unit:
+            try:
+                schedule_participation_send(unit, row_id)
+            except Conflict as error:
+                if error.code != "not_schedulable":  # withdrawn, or scheduled by an earlier run
+                    raise
+
+    def take_back(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> None:
+        reverse_bounces(unit, mailing_id, keys)
+
+    return {
+        "build_snapshot": lambda row_id: build_snapshot(database, keys, settings, row_id),
+        "schedule_participation_send": schedule,
+        "freeze_mailing": lambda row_id: freeze_mailing(database, keys, settings, row_id),
+        "send_mailing": lambda row_id: send_mailing(
+            database, keys, settings, row_id, accrue_sends, should_stop=means.stopping.is_set
+        ),
+        "read_inbound": lambda row_id: read_inbound(database, keys, row_id, take_back),
+        "classify_hits": lambda row_id: classify_hits(database, row_id),
+        "match_request": lambda row_id: match_request(database, keys, row_id),
+        "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
+        "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
+    }
+
+
+def make_app(means: Means, worker_url: str) -> App:
+    """The Procrastinate application with all tasks, on the schema `jobs`."""
+    app = App(connector=PsycopgConnector(conninfo=worker_url, kwargs={"options": "-c search_path=jobs"}, max_size=8))
+    for kind, work in registry(means).items():
+        app.task(name=kind)(_guarded(kind, work))
+    _add_house_tasks(app, means)
+    return app
+
+
+def _guarded(kind: str, work: Callable[[int], object]) -> Callable[..., None]:
+    """The function as a task: runs in a thread, off the event loop, so that heartbeats go on."""
+
+    def task(row_id: int) -> None:
+        try:
+            work(row_id)
+        except Exception as error:
+            print_fault(error, sys.stderr)
+            code = getattr(error, "code", type(error).__name__)
+            raise JobFailed(f"{kind} {row_id}: {code}") from None
+
+    return task
+
+
+def _add_house_tasks(app: App, means: Means) -> None:
+    """Periodic tasks; each waits in the queue at most once."""
+    database, settings = means.database, means.settings
+
+    async def retry_stalled(timestamp: int) -> None:
+        """Give back the jobs of workers that have been silent for too long."""
+        manager = app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.worker.stalled_after_seconds):
+            try:
+                await manager.retry_job(job)
+            except (UniqueViolation, ConnectorException):
+                # The same work waits already: this one has nothing left to say.
+                await manager.finish_job(job, Status.FAILED, delete_job=True)
+            else:
+                log.warning("job.given_back", kind=job.task_name, job=job.id)
+
+    def sweep(timestamp: int) -> None:
+        """Ask for what the rows say is due and no job is there for."""
+        with database.begin() as unit:
+            asked = enqueue_what_is_due(unit)
+            asked += ask_for_classification(unit)
+            for mailing_id in due_settlements(unit, settings):
+                unit.enqueue("settle_mailing", mailing_id)
+        if asked:
+            log.info("jobs.asked_again", count=asked)
+
+    def clean(timestamp: int) -> None:
+        """Forget what need not be kept."""
+        with database.begin() as unit:
+            forget_old_jobs(unit, KEEP_FAILED_HOURS)
+            forget_hit_sources(unit)
+
+    app.periodic(cron="*/5 * * * * *")(
+        app.task(name="retry_stalled", queue="house", queueing_lock="retry_stalled")(retry_stalled)
+    )
+    app.periodic(cron="*/5 * * * * *")(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
+    app.periodic(cron="17 3 * * *")(app.task(name="clean", queue="house", queueing_lock="clean")(clean))
