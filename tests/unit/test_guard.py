@@ -119,9 +119,9 @@ def test_with_fresh_noise_instead_of_cell_keys_averaging_finds_the_count() -> No
 
 
 def advantage(answers: Callable[[bool, int], object], rounds: int) -> float:
-    """How much better than chance an attacker tells whether the target is in, from the answers' distributions.
+    """Total variation distance between what is seen when the target is in and when it is not.
 
-    Half the total variation distance between what is seen when the target is in and when it is not.
+    0: nothing can be told; 1: membership is told for sure. A guess from even odds is right in (1 + it) / 2.
     """
     seen_in: dict[object, int] = {}
     seen_out: dict[object, int] = {}
@@ -180,7 +180,7 @@ def test_without_repetition_of_near_sets_a_pair_tells_membership() -> None:
 
 
 def test_the_edge_of_the_threshold_does_not_answer_either() -> None:
-    """The attacker builds two sets that differ by exactly threshold - 1 known people, or one more if the target is in."""
+    """The attacker builds two sets that differ by threshold - 1 known people, or one more with the target."""
     edge = SMALL.difference_threshold - 1
 
     def answers(target: bool, seed: int) -> bool:
