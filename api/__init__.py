@@ -1,1 +1,1 @@
-"""The REST API: one file per noun, on the verbs of `broker`."""
+"""The API for programs: JSON under /api/v1, one file per noun, all of them over the verbs of `broker/`."""

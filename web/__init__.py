@@ -1,1 +1,1 @@
-"""The pages, in French and English: one file per noun, on the verbs of `broker`."""
+"""The pages: French and English, one file per noun, all of them over the verbs of `broker/`."""

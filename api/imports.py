@@ -1,0 +1,96 @@
+"""Imports: their progress, result and rejected rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+
+from api.fields import PageQuery, page_of
+from api.work import unit
+from broker.bases.imports import cancel_import, find_import, list_rejects
+
+calls = Blueprint("imports", __name__, description="Files being read")
+
+
+class ImportSchema(Schema):
+    """An import, at any moment of its life."""
+
+    code = fields.String(required=True)
+    kind = fields.String(required=True)
+    state = fields.String(
+        required=True, metadata={"description": "waiting, reading, building, done, failed, cancelled"}
+    )
+    mapping = fields.Dict(keys=fields.String(), values=fields.String())
+    total_bytes = fields.Integer(required=True)
+    done_bytes = fields.Integer(required=True)
+    rows_read = fields.Integer(required=True)
+    accepted = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    duplicates = fields.Integer(required=True)
+    rentable = fields.Integer(required=True)
+    summary = fields.Dict(metadata={"description": "encoding, delimiter, columns, refused_columns, reasons"})
+    problem = fields.String(allow_none=True)
+    started_at = fields.DateTime(allow_none=True)
+    ended_at = fields.DateTime(allow_none=True)
+
+
+class RejectSchema(Schema):
+    """A rejected row: where, why, and its values masked."""
+
+    line = fields.Integer(required=True)
+    reasons = fields.List(fields.String(), required=True)
+    masked = fields.Dict(keys=fields.String())
+
+
+@calls.route("/imports/<code:code>", methods=["GET"])
+@calls.response(200, ImportSchema)
+def show(code: str) -> Any:
+    """One import; ask again to follow it."""
+    with unit() as work:
+        return find_import(work, code)
+
+
+@calls.route("/imports/<code:code>/cancel", methods=["POST"])
+@calls.response(200, ImportSchema)
+def cancel(code: str) -> Any:
+    """Stop an import."""
+    with unit() as work:
+        cancel_import(work, code)
+        return find_import(work, code)
+
+
+@calls.route("/imports/<code:code>/rejects", methods=["GET"])
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(RejectSchema))
+def rejects(query: dict[str, Any], code: str) -> Any:
+    """Rejected rows."""
+    with unit() as work:
+        return list_rejects(work, code, query["page"])
+
+
+@calls.route("/imports/<code:code>/rejects.csv", methods=["GET"])
+@calls.response(200, {"type": "string"}, content_type="text/csv")
+def rejects_csv(code: str) -> Response:
+    """All rejected rows as CSV (semicolons, values masked)."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=";")
+    with unit() as work:
+        first = list_rejects(work, code, 1)
+        columns = list(first.items[0].masked) if first.items else []
+        writer.writerow(["line", "reasons", *columns])
+        for number in range(1, first.pages + 1):
+            for reject in list_rejects(work, code, number).items:
+                cells = (harmless(reject.masked.get(column)) for column in columns)
+                writer.writerow([reject.line, " ".join(reject.reasons), *cells])
+    return Response(buffer.getvalue(), mimetype="text/csv")
+
+
+def harmless(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    written = "" if value is None else str(value)
+    return f"'{written}" if written[:1] in ("=", "+", "-", "@", "\t", "\r") else written

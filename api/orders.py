@@ -1,0 +1,148 @@
+"""Rental orders: quote, order, approve, pay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+
+from api.fields import PageQuery, code_field, page_of, text, whole
+from api.work import front, unit
+from broker.billing.collect import start_payment
+from broker.rentals.approve import approve_order, refuse_order
+from broker.rentals.cancel import cancel_order
+from broker.rentals.find import find_order, list_orders
+from broker.rentals.place import place_order
+from broker.rentals.quote import quote
+
+calls = Blueprint("orders", __name__, description="Bookings of data cards")
+
+
+class OrderSchema(Schema):
+    """A booking. Terms never change once quoted."""
+
+    code = fields.String(required=True)
+    state = fields.String(required=True)
+    advertiser = fields.String(attribute="advertiser_name", required=True)
+    card = fields.String(attribute="card_code", required=True)
+    card_title = fields.String(required=True)
+    creative = fields.String(attribute="creative_code", allow_none=True)
+    volume = fields.Integer(required=True)
+    select_rule = fields.String(attribute="select_rule_text", required=True)
+    size_shown = fields.Integer(required=True)
+    price_micros = fields.Integer(required=True)
+    net_cents = fields.Integer(required=True)
+    vat_cents = fields.Integer(required=True)
+    total_cents = fields.Integer(required=True)
+    send_on = fields.Date(allow_none=True)
+    valid_until = fields.DateTime(required=True)
+    refusal = fields.String(allow_none=True)
+
+
+class NewQuote(Schema):
+    """What to quote: a round volume of a card, narrowed by its selects."""
+
+    card = code_field()
+    volume = whole(1)
+    select_rule = text(5000, least=0, required=False, load_default="", allow_none=True)
+    send_on = fields.Date(load_default=None, allow_none=True)
+
+
+class Placing(Schema):
+    """The signed creative of an order."""
+
+    creative = code_field()
+
+
+class Refusal(Schema):
+    """Why the owner refuses; the advertiser reads it."""
+
+    reason = text(500)
+
+
+class PaymentSchema(Schema):
+    """A payment that was started. `checkout` is what the gateway's page needs; empty when the money is there."""
+
+    code = fields.String(required=True)
+    gateway = fields.String(required=True)
+    state = fields.String(required=True)
+    amount_cents = fields.Integer(required=True)
+    checkout = fields.String(required=True)
+
+
+@calls.route("/quotes", methods=["POST"])
+@calls.arguments(NewQuote)
+@calls.response(201, OrderSchema)
+def ask_quote(body: dict[str, Any]) -> Any:
+    """Price a volume of a card."""
+    means = front()
+    with unit() as work:
+        return quote(
+            work,
+            means.audience,
+            means.settings,
+            body["card"],
+            body["volume"],
+            body["select_rule"] or "",
+            body["send_on"],
+        )
+
+
+@calls.route("/orders", methods=["GET"])
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(OrderSchema))
+def index(query: dict[str, Any]) -> Any:
+    """The organisation's orders, newest first."""
+    with unit() as work:
+        return list_orders(work, page=query["page"])
+
+
+@calls.route("/orders/<code:code>", methods=["GET"])
+@calls.response(200, OrderSchema)
+def show(code: str) -> Any:
+    """One order."""
+    with unit() as work:
+        return find_order(work, code)
+
+
+@calls.route("/orders/<code:code>/order", methods=["POST"])
+@calls.arguments(Placing)
+@calls.response(200, OrderSchema)
+def place(body: dict[str, Any], code: str) -> Any:
+    """Place a quote with a signed creative."""
+    with unit() as work:
+        return place_order(work, code, body["creative"])
+
+
+@calls.route("/orders/<code:code>/approve", methods=["POST"])
+@calls.response(200, OrderSchema)
+def approve(code: str) -> Any:
+    """The owner accepts advertiser and creative."""
+    with unit() as work:
+        return approve_order(work, code)
+
+
+@calls.route("/orders/<code:code>/refuse", methods=["POST"])
+@calls.arguments(Refusal)
+@calls.response(200, OrderSchema)
+def refuse(body: dict[str, Any], code: str) -> Any:
+    """The owner refuses, with a reason."""
+    with unit() as work:
+        return refuse_order(work, code, body["reason"])
+
+
+@calls.route("/orders/<code:code>/cancel", methods=["POST"])
+@calls.response(200, OrderSchema)
+def cancel(code: str) -> Any:
+    """Withdraw before the payment."""
+    with unit() as work:
+        return cancel_order(work, code)
+
+
+@calls.route("/orders/<code:code>/pay", methods=["POST"])
+@calls.response(201, PaymentSchema)
+def pay(code: str) -> Any:
+    """Start the prepayment at the gateway."""
+    with unit() as work:
+        return start_payment(work, front().gateway(), code)

@@ -1,0 +1,72 @@
+"""The revenue report: three sums that must be one."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+
+from api.work import unit
+from broker.billing.report import revenue_report
+
+calls = Blueprint("reports", __name__, description="Revenue")
+
+
+class ReportQuery(Schema):
+    """The days, both included; without them everything."""
+
+    from_ = fields.Date(data_key="from", load_default=None)
+    to = fields.Date(load_default=None)
+
+
+class RevenueRowSchema(Schema):
+    """One mailing. Cents of a mailing that is not settled are those its accruals would round to today."""
+
+    mailing = fields.String(required=True)
+    kind = fields.String(required=True)
+    day = fields.Date(required=True)
+    title = fields.String(required=True)
+    owner = fields.String(required=True)
+    advertiser = fields.String(required=True)
+    settled = fields.Boolean(required=True)
+    sends = fields.Integer(required=True)
+    bounced = fields.Integer(required=True)
+    uncertain = fields.Integer(required=True)
+    billable = fields.Integer(required=True)
+    sends_micros = fields.Integer(required=True)
+    gross_cents = fields.Integer(required=True)
+    owner_cents = fields.Integer(required=True)
+    commission_cents = fields.Integer(required=True)
+    ecpm_cents = fields.Integer(required=True)
+    ledger_cents = fields.Integer(required=True)
+    invoice_cents = fields.Integer(required=True)
+    invoice = fields.String(allow_none=True)
+    self_bill = fields.String(allow_none=True)
+
+
+class RevenueSchema(Schema):
+    """The report. Sums are over settled mailings; `balanced`: sends, ledger and invoices say the same."""
+
+    first = fields.Date(required=True)
+    last = fields.Date(required=True)
+    rows = fields.List(fields.Nested(RevenueRowSchema), required=True)
+    sends_micros = fields.Integer(required=True)
+    ledger_cents = fields.Integer(required=True)
+    invoice_cents = fields.Integer(required=True)
+    owner_cents = fields.Integer(required=True)
+    commission_cents = fields.Integer(required=True)
+    waiting_micros = fields.Integer(required=True)
+    balanced = fields.Boolean(required=True)
+    complete = fields.Boolean(required=True, metadata={"description": "False for an owner: own documents only."})
+
+
+@calls.route("/reports/revenue", methods=["GET"])
+@calls.arguments(ReportQuery, location="query")
+@calls.response(200, RevenueSchema)
+def revenue(query: dict[str, Any]) -> Any:
+    """Revenue by mailing, with the sums of sends, ledger and invoices."""
+    start, end = query["from_"] or date(2000, 1, 1), query["to"] or date(9999, 12, 31)
+    with unit() as work:
+        return revenue_report(work, start, end)

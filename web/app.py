@@ -1,0 +1,36 @@
+"""The front as one WSGI application: pages at `/`, the API under `/api/v1`, the doors of persons without a log-in.
+
+This file is the only place where `web/` and `api/` meet; it puts two applications side by side and shares the front's
+means between them. Neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api.app import create_api
+from broker.kernel.settings import Settings, load_settings
+from broker.operate.front import Front, open_front
+from web.pages import create_pages
+
+API = "/api/v1"
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def create_app(settings: Settings | None = None) -> Wsgi:
+    """The application that a server runs; without settings those of `COURTIER_CONFIG`, else the defaults."""
+    return compose(open_front(settings or load_settings()))
+
+
+def compose(front: Front) -> Wsgi:
+    """Pages and API on the same means."""
+    whole: Any = DispatcherMiddleware(create_pages(front), {API: create_api(front)})
+    proxies = front.settings.web.trusted_proxies
+    if proxies:
+        whole = ProxyFix(whole, x_for=proxies, x_proto=proxies, x_host=proxies)
+    application: Wsgi = whole
+    return application

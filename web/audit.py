@@ -1,0 +1,21 @@
+"""Who did what, when: the hash-chained record, for the broker."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from broker.audit.list_entries import list_audit
+from web.http.session import for_roles
+from web.http.work import unit
+
+pages = Blueprint("audit", __name__)
+
+
+@pages.get("/audit")
+@for_roles("broker")
+def index() -> str:
+    """Entries, newest first."""
+    number = request.args.get("page", 1, type=int)
+    with unit() as work:
+        entries = list_audit(work, number)
+    return render_template("staff/audit.html", entries=entries)

@@ -1,0 +1,24 @@
+"""Whether this process lives, and whether it can work."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from broker.kernel.actor import PUBLIC
+from web.http.work import front
+
+pages = Blueprint("health", __name__)
+
+
+@pages.get("/health/live")
+def live() -> tuple[str, dict[str, str]]:
+    """The process answers."""
+    return "ok\n", {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@pages.get("/health/ready")
+def ready() -> tuple[str, dict[str, str]]:
+    """The database answers too; a refusal becomes a 503."""
+    with front().database.begin(PUBLIC) as unit:
+        unit.scalar("SELECT 1")
+    return "ready\n", {"Content-Type": "text/plain; charset=utf-8"}

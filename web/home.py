@@ -1,0 +1,147 @@
+"""The first page of each role: what to do next, then how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from broker.affiliation.join import list_participations
+from broker.bases.find_base import list_bases
+from broker.billing.find_invoice import list_invoices
+from broker.billing.report import revenue_report
+from broker.catalogue.find_card import list_cards
+from broker.catalogue.programmes import browse_programmes
+from broker.catalogue.search_cards import search_cards
+from broker.kernel.database import UnitOfWork
+from broker.mailings.create_creative import list_creatives
+from broker.mailings.find_mailing import list_mailings
+from broker.rentals.find import list_orders
+from web.http.work import actor, unit
+
+pages = Blueprint("home", __name__)
+RUNNING = frozenset({"freezing", "frozen", "sending", "paused"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do next; `waits` marks what somebody waits for."""
+
+    address: str
+    icon: str
+    text: str
+    why: str
+    waits: bool = False
+
+
+@pages.get("/")
+def show() -> str:
+    """The viewer's home."""
+    role = actor().role
+    with unit() as work:
+        values = HOMES[role](work)
+    return render_template(f"home/{role}.html", **values)
+
+
+def owner(work: UnitOfWork) -> dict[str, Any]:
+    """Orders to answer come first, then what brings the next revenue."""
+    bases, cards, mailings = list_bases(work), list_cards(work), list_mailings(work)
+    asked = list_orders(work, "ordered")
+    joined = list_participations(work, size=5)
+    steps: list[Step] = []
+    if asked.total:
+        text = ngettext("%(num)s order awaits your answer", "%(num)s orders await your answer", asked.total)
+        why = _("Read the message, then approve it or say why not.")
+        steps.append(Step(url_for("orders.index"), "clipboard-check", text, why, waits=True))
+    if not bases:
+        why = _("A base is one file of people who gave you their address.")
+        steps.append(Step(url_for("bases.new"), "database", _("Create your first base"), why))
+    for base in bases:
+        if base.current_snapshot_id is None:
+            text = _("Import contacts into %(base)s", base=base.name)
+            why = _("Publish its partner list, then upload a CSV file.")
+            steps.append(Step(url_for("bases.show", code=base.code), "upload", text, why))
+    ready = [base for base in bases if base.current_snapshot_id is not None]
+    if ready and not any(card.state == "published" for card in cards):
+        why = _("Save a segment and publish it: advertisers can then book it.")
+        address = url_for("bases.show", code=ready[0].code)
+        steps.append(Step(address, "id-badge-2", _("Publish a data card"), why))
+    if ready:
+        text = _("Browse programmes")
+        why = _("Open offers that a base of any size may join; you pick each send.")
+        steps.append(Step(url_for("programmes.index"), "target", text, why))
+    return {
+        "steps": steps,
+        "orders": list_orders(work, size=5),
+        "mailings": mailings[:5],
+        "cards": [card for card in cards if card.state == "published"],
+        "joined": joined,
+        "statements": list_invoices(work, size=5),
+    }
+
+
+def advertiser(work: UnitOfWork) -> dict[str, Any]:
+    """Payments that are due come first, then the next campaign."""
+    due = list_orders(work, "approved")
+    quotes = list_orders(work, "quote")
+    creatives = list_creatives(work)
+    steps: list[Step] = []
+    for order in due.items[:3]:
+        text = _("Pay for “%(card)s”", card=order.card_title)
+        why = _("The owner has approved; the mailing is prepared once it is paid.")
+        steps.append(Step(url_for("orders.show", code=order.code), "credit-card", text, why, waits=True))
+    for order in quotes.items[:3]:
+        text = _("Decide on the quote for “%(card)s”", card=order.card_title)
+        why = _("Place it with a signed creative before it expires.")
+        steps.append(Step(url_for("orders.show", code=order.code), "shopping-cart", text, why))
+    unsigned = [creative for creative in creatives if creative.state == "draft"]
+    for creative in unsigned[:2]:
+        text = _("Sign “%(name)s”", name=creative.name)
+        why = _("Only a signed proof can be ordered.")
+        steps.append(Step(url_for("creatives.show", code=creative.code), "check", text, why))
+    why = _("Search, count what you need, and ask for a quote.")
+    steps.append(Step(url_for("catalogue.index"), "search", _("Find an audience"), why))
+    if not creatives:
+        why = _("Paste its HTML: it is checked, cleaned and shown as it will be read.")
+        steps.append(Step(url_for("creatives.new"), "mail", _("Prepare a message"), why))
+    return {
+        "steps": steps,
+        "orders": list_orders(work, size=5),
+        "mailings": list_mailings(work)[:5],
+        "cards": search_cards(work, size=3),
+        "invoices": list_invoices(work, size=5),
+    }
+
+
+def broker(work: UnitOfWork) -> dict[str, Any]:
+    """What runs, what waits, what was earned."""
+    mailings = list_mailings(work)
+    return {
+        "orders": list_orders(work, size=8),
+        "waiting": list_orders(work, "ordered").total,
+        "running": [mailing for mailing in mailings if mailing.state in RUNNING],
+        "mailings": mailings[:8],
+        "programmes": browse_programmes(work, size=5),
+        "report": revenue_report(work, work.today - timedelta(days=365), work.today),
+    }
+
+
+def accountant(work: UnitOfWork) -> dict[str, Any]:
+    """The three sums at once, then the latest documents."""
+    return {
+        "report": revenue_report(work, work.today - timedelta(days=365), work.today),
+        "invoices": list_invoices(work, size=8),
+    }
+
+
+HOMES: dict[str, Callable[[UnitOfWork], dict[str, Any]]] = {
+    "owner": owner,
+    "advertiser": advertiser,
+    "broker": broker,
+    "accountant": accountant,
+}

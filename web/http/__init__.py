@@ -1,0 +1,1 @@
+"""What every page shares: session, form tokens, language, headers, replies to refusals."""

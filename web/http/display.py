@@ -1,0 +1,113 @@
+"""How figures, amounts, dates and states are written in both languages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import flask_babel
+from flask import Flask
+from markupsafe import Markup
+
+from broker.kernel.money import MICROS_PER_CENT
+from web.http.words import word
+
+
+def number(value: int | None) -> str:
+    """`123456` → `123,456` or `123 456`; a dash for nothing."""
+    return "—" if value is None else flask_babel.format_decimal(value)
+
+
+def cents(value: int | None) -> str:
+    """An amount of cents as money."""
+    return "—" if value is None else flask_babel.format_currency(Decimal(value) / 100, "EUR")
+
+
+def micros(value: int | None) -> str:
+    """An amount of micro-units with its full precision, never rounded to cents."""
+    if value is None:
+        return "—"
+    exact = Decimal(value) / (100 * MICROS_PER_CENT)
+    pattern = "¤#,##0.00####" if flask_babel.get_locale().language == "en" else "#,##0.00####\u00a0¤"
+    return flask_babel.format_currency(exact, "EUR", format=pattern, format_type="standard", currency_digits=False)
+
+
+def cpm(value_micros: int | None) -> str:
+    """A price per send in micros, shown as the trade speaks of it: per thousand."""
+    return "—" if value_micros is None else cents(value_micros * 1000 // MICROS_PER_CENT)
+
+
+def percent(part: int | float | None, whole: int | float | None = 1) -> str:
+    """A share, with one decimal under ten percent."""
+    if part is None or not whole:
+        return "—"
+    ratio = part / whole
+    return flask_babel.format_percent(ratio, "#,##0.0 %" if abs(ratio) < 0.1 else "#,##0 %")
+
+
+def basis_points(value: int) -> str:
+    """`2000` → `20 %`."""
+    return flask_babel.format_percent(value / 10_000, "#,##0.## %")
+
+
+def day(value: date | datetime | None) -> str:
+    """A day, short month in words."""
+    return "—" if value is None else flask_babel.format_date(value, "d MMM y")
+
+
+def moment(value: datetime | None) -> str:
+    """A day and time, in French time."""
+    return "—" if value is None else flask_babel.format_datetime(value, "d MMM y, HH:mm")
+
+
+def size(value: int | None) -> str:
+    """Bytes as kB or MB."""
+    if value is None:
+        return "—"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{flask_babel.format_decimal(round(value, 1))}\u00a0{unit}"
+        value = value / 1000
+    return ""
+
+
+def as_json(value: Any) -> str:
+    """Data for a script of ours, to stand in an attribute (escaped there)."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def options(rows: Iterable[Any], key: str, label: str) -> list[tuple[str, str]]:
+    """Rows as the choices of a select field."""
+    return [(str(getattr(row, key)), str(getattr(row, label))) for row in rows]
+
+
+def icon(name: str, extra: str = "") -> Markup:
+    """One icon of the sprite, hidden from screen readers."""
+    return Markup(
+        '<svg class="icon {}" aria-hidden="true"><use href="/static/vendor/icons.svg#tabler-{}"></use></svg>'
+    ).format(extra, name)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": number,
+    "cents": cents,
+    "micros": micros,
+    "cpm": cpm,
+    "percent": percent,
+    "bp": basis_points,
+    "day": day,
+    "moment": moment,
+    "size": size,
+    "as_json": as_json,
+    "word": word,
+    "options": options,
+}
+
+
+def install(app: Flask) -> None:
+    """Give the filters to the templates."""
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals["icon"] = icon

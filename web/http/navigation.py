@@ -1,0 +1,77 @@
+"""The menu of each role, and what every template knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, request, url_for
+from flask_babel import lazy_gettext as _
+
+from broker.kernel.settings import Settings
+from web.http.notices import notice
+from web.http.words import SECTORS, tone, word
+from web.http.work import session_view
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a menu."""
+
+    address: str
+    label: str
+    icon: str
+    current: bool
+
+
+HOME = ("home.show", _("Home"), "home")
+ORDERS = ("orders.index", _("Orders"), "shopping-cart")
+MAILINGS = ("mailings.index", _("Mailings"), "send")
+PROGRAMMES = ("programmes.index", _("Programmes"), "target")
+INVOICES = ("invoices.index", _("Invoices"), "file-invoice")
+REVENUE = ("revenue.show", _("Revenue report"), "scale")
+MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
+    "owner": (
+        HOME, ("bases.index", _("Bases"), "database"), ("cards.index", _("Data cards"), "id-badge-2"), ORDERS,
+        PROGRAMMES, ("participations.index", _("Participations"), "users-group"), MAILINGS,
+        ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
+    ),
+    "advertiser": (
+        HOME, ("catalogue.index", _("Find an audience"), "search"), ORDERS,
+        ("creatives.index", _("Creatives"), "mail"), PROGRAMMES, MAILINGS, INVOICES,
+    ),
+    "broker": (
+        HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
+        ("audit.index", _("Audit"), "history"),
+    ),
+    "accountant": (
+        HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,
+    ),
+}  # fmt: skip
+# Pages of a noun that has no line of its own light up the line they are reached by.
+BELONGS = {"imports": "bases", "segments": "bases", "uploads": "bases"}
+
+
+def menu() -> list[Item]:
+    """The lines of the viewer's menu, the present one marked."""
+    view = session_view()
+    if view is None:
+        return []
+    here = (request.endpoint or "").partition(".")[0]
+    here = BELONGS.get(here, here)
+    return [
+        Item(url_for(endpoint), str(label), icon, endpoint.partition(".")[0] == here)
+        for endpoint, label, icon in MENUS.get(view.actor.role, (HOME,))
+    ]
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Give templates the viewer, the menu and the words of states."""
+    app.jinja_env.globals.update(menu=menu, notice=notice, demo=settings.instance.demo, settings=settings)
+    app.jinja_env.globals["sectors"] = lambda: [(code, word(code)) for code in SECTORS]
+    app.jinja_env.filters["tone"] = tone
+
+    @app.context_processor
+    def viewer() -> dict[str, object]:
+        return {"viewer": session_view()}

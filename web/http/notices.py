@@ -1,0 +1,37 @@
+"""One-line news after a form: the next page's address names it (`?done=`), so no state is kept for it."""
+
+from __future__ import annotations
+
+from flask import request
+from flask_babel import lazy_gettext as _
+
+NOTICES = {
+    "base_created": _("The base is created. Publish its partner list, then upload a file."),
+    "partners_published": _("The new version of the partner list is public."),
+    "import_cancelled": _("The import is cancelled."),
+    "segment_created": _("The segment is saved."),
+    "card_published": _("The data card is published: advertisers see it now."),
+    "card_retired": _("The data card is retired."),
+    "creative_created": _("The creative is saved. Read its report, then sign it."),
+    "creative_signed": _("The creative is signed: its content can no longer change."),
+    "quoted": _("Here is your quote. It holds until the date shown."),
+    "ordered": _("The order is with the owner, who approves it or says why not."),
+    "approved": _("The order is approved. The advertiser can pay now."),
+    "refused": _("The order is refused; the advertiser sees your reason."),
+    "cancelled": _("The order is cancelled."),
+    "paid": _("Thank you. The payment is being checked with the gateway."),
+    "programme_created": _("The programme is open: owners can join it."),
+    "joined": _("You have joined. Nothing leaves until you pick a send."),
+    "send_picked": _("The send is planned."),
+    "send_withdrawn": _("The send is withdrawn."),
+    "paused": _("The mailing is paused."),
+    "resumed": _("The mailing goes on."),
+    "mailing_cancelled": _("The mailing is stopped: what had not left stays here."),
+    "logged_out": _("You are logged out."),
+}
+
+
+def notice() -> str | None:
+    """The sentence of this page's news, if its address names one."""
+    found = NOTICES.get(request.args.get("done", ""))
+    return str(found) if found else None

@@ -1,0 +1,21 @@
+"""The ledger's entries, for accountant and broker."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from broker.ledger.read import list_entries
+from web.http.session import for_roles
+from web.http.work import unit
+
+pages = Blueprint("ledger", __name__)
+
+
+@pages.get("/ledger")
+@for_roles("accountant", "broker")
+def index() -> str:
+    """Entries with their postings, newest first."""
+    number = request.args.get("page", 1, type=int)
+    with unit() as work:
+        entries = list_entries(work, number)
+    return render_template("reports/ledger.html", entries=entries)

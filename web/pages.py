@@ -1,0 +1,59 @@
+"""The application of the pages: blueprints, one per noun, behind the log-in wall."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from broker.operate.front import Front
+from web import (
+    audit,
+    bases,
+    cards,
+    catalogue,
+    creatives,
+    health,
+    home,
+    imports,
+    invoices,
+    ledger,
+    login,
+    mailings,
+    orders,
+    organisations,
+    participations,
+    payments,
+    programmes,
+    revenue,
+    segments,
+    uploads,
+)
+from web.http import display, form_token, headers, language, limits, navigation, refusals, session
+from web.http.work import EXTENSION
+from web.public import public_blueprint
+
+NOUNS = (
+    audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, orders,
+    organisations, participations, payments, programmes, revenue, segments, uploads,
+)  # fmt: skip
+LARGEST_FORM = 2 * 1024 * 1024
+STRIPE_HOSTS = "https://checkout.stripe.com"
+
+
+def create_pages(front: Front) -> Flask:
+    """The pages over an opened front."""
+    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions[EXTENSION] = front
+    for noun in NOUNS:
+        app.register_blueprint(noun.pages)
+    app.register_blueprint(public_blueprint(front.public_database, front.keys, front.settings))
+    session.install(app)
+    form_token.install(app)
+    headers.install(app, payment_hosts=STRIPE_HOSTS if front.settings.payment.gateway == "stripe" else "")
+    language.install(app)
+    display.install(app)
+    navigation.install(app, front.settings)
+    refusals.install(app)
+    limits.install(app, front.settings)
+    return app
