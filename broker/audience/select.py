@@ -32,6 +32,9 @@ def select_recipients(
 ) -> Recipients:
     """Rule and selects, minus all exclusions towards this advertiser, minus who is in the dispatch already.
 
+    Without an advertiser the exclusions are those of `exclusion_masks`: who can be rented to somebody. A volume of 0
+    only counts.
+
     Of more than `volume` the first of a random order are drawn; the order follows from `draw_seed` alone (keyed
     BLAKE2b over the contact key), so a second freeze draws the same people. Raises `no_snapshot`, or as check_rule.
     """
@@ -49,7 +52,8 @@ def select_recipients(
         frozen = [] if dispatch_id is None else store.dispatch_keys(unit, dispatch_id)
         masks["duplicates"] = snapshot.rows_of_keys(frozen)
         left, tally = exclude(members, masks, (*EXCLUSIONS, "duplicates"))
-        drawn = draw(snapshot, np.flatnonzero(left), draw_seed)
+        everyone = np.flatnonzero(left)
+        drawn = everyone if volume == 0 else draw(snapshot, everyone, draw_seed)
     finally:
         snapshot.close()
     kept = drawn if volume is None else drawn[:volume]
