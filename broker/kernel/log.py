@@ -1,7 +1,8 @@
 """Logs: JSON lines on standard error, without anything that could be a person's.
 
-Only named events with ids and figures are logged, never rows. As a second line of defence a processor blots out
-whatever looks like an e-mail address, in any value at any depth and in tracebacks.
+Only named events with ids and figures are logged, never rows. Libraries log errors whose text may quote a row, so an
+exception is logged by its types and places, without its message. As a last line of defence a processor blots out
+whatever looks like an e-mail address, in any value at any depth.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from broker.kernel.errors import CourtierError
 
 BLOT = "•••@•••"
 # Wide on purpose: what encloses an @ (also %40, =40, &#64; and its JSON escape) with something on both sides is taken
@@ -46,6 +50,29 @@ def blot_out_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     return {key: blot_out(value) for key, value in event.items()}
 
 
+def name_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor that turns `exc_info` into types, stable codes and places."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else None
+    if given is True:
+        error = sys.exc_info()[1]
+    if error is not None:
+        event["exception"] = list(_told(error))
+    return event
+
+
+def _told(error: BaseException | None) -> Iterator[str]:
+    """One line for each error of the chain, the outermost first: its type, its code if it is ours, its last places."""
+    while error is not None:
+        places = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+        code = f" ({error.code})" if isinstance(error, CourtierError) else ""
+        yield f"{name}{code}: {' < '.join(reversed(places[-8:])) or 'nowhere'}"
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def configure_logging(part: str, *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send the logs of this process, ours and the libraries', to `stream` (standard error) as JSON lines.
 
@@ -56,7 +83,7 @@ def configure_logging(part: str, *, level: int = logging.INFO, stream: TextIO | 
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        name_exception,
     ]
     structlog.configure(
         processors=[

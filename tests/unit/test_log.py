@@ -12,6 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.kernel.errors import InvalidInput
 from broker.kernel.log import blot_out, blot_out_addresses, configure_logging, get_logger
 
 PERSON = "jeanne.martin+list@example.test"
@@ -57,7 +58,25 @@ def test_addresses_are_blotted_out_wherever_they_stand(lines: io.StringIO) -> No
     assert len(written.splitlines()) == 4
     assert "jeanne" not in written
     assert "example.test" not in written
-    assert "Traceback" in written
+
+
+def test_an_error_is_told_by_type_and_place_without_its_text(lines: io.StringIO) -> None:
+    try:
+        try:
+            raise ValueError("row: Jeanne Martin, 12 rue des Lilas")
+        except ValueError as cause:
+            raise InvalidInput("Jeanne again", code="bad_row") from cause
+    except InvalidInput:
+        get_logger("test").exception("import.failed", import_id=7)
+        logging.getLogger("library").exception("failed too")
+    written = lines.getvalue()
+    assert "Jeanne" not in written
+    assert "Lilas" not in written
+    for line in written.splitlines():
+        outer, cause = json.loads(line)["exception"]
+        assert outer.startswith("broker.kernel.errors.InvalidInput (bad_row): ")
+        assert cause.startswith("builtins.ValueError: ")
+        assert "test_log.py:" in outer
 
 
 @pytest.mark.parametrize(
