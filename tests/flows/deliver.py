@@ -1,0 +1,33 @@
+"""A delivering worker in a process of its own, for tests that kill or stop it.
+
+Usage: python deliver.py FOLDER PORT DATABASE_URL MAILING_ID. Runs the job again and again until nothing is left.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from broker.billing.accrue import accrue_sends
+from broker.delivery.send_mailing import send_mailing
+from broker.kernel.database import Database, make_engine
+from tests.mail_house import keys_in, mail_settings
+
+
+def main() -> None:
+    folder, port, url, mailing_id = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    database = Database(make_engine(url))
+    settings, keys = mail_settings(folder, port), keys_in(folder)
+    print("ready", flush=True)
+    while True:
+        send_mailing(database, keys, settings, mailing_id, accrue_sends)
+        with database.begin() as unit:
+            state = unit.scalar("SELECT state FROM mailing WHERE id = :id", id=mailing_id)
+        if state not in ("frozen", "sending"):
+            return
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
