@@ -10,6 +10,7 @@ from broker.feedback.match_returned import match_returned
 from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
 from broker.feedback.parse_returned import read_opened
 from broker.feedback.receive_inbound import open_inbound
+from broker.feedback.returned.complaint import WITHOUT_EFFECT
 from broker.feedback.returned.opened import open_mail
 from broker.kernel.database import Database, UnitOfWork
 from broker.suppression.suppress import suppress
@@ -49,6 +50,8 @@ def read_inbound(database: Database, worker: WorkerKeys, inbound_id: int, revers
 def act(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces) -> bool:
     """Let one result take effect on its send; False when it is too early for that."""
     if result.kind == "complaint":
+        if result.reason in WITHOUT_EFFECT:
+            return True
         store.leave(unit, key, "everywhere", "complaint")
     elif result.kind == "unsubscribe":
         store.leave(unit, key, ONE_CLICK_SCOPE, "opt_out")

@@ -8,8 +8,8 @@ from broker.feedback.model import ReturnedMail
 from broker.feedback.returned.addresses import addresses_of, is_machine
 from broker.feedback.returned.opened import OpenedMail, first
 
-# RFC 5965 section 7.3 and RFC 6430. "not-spam" takes a report back, "auth-failure" (RFC 6591) is no complaint.
-COMPLAINTS = frozenset({"abuse", "fraud", "virus", "other", "miscategorized", "opt-out", "opt-out-list", "unknown"})
+# Feedback types (RFC 5965 section 7.3, RFC 6591) that are no person's complaint: nothing follows from them.
+WITHOUT_EFFECT = frozenset({"not_spam", "auth_failure"})
 
 
 def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
@@ -27,8 +27,6 @@ def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
 def _read_arf(mail: OpenedMail) -> list[ReturnedMail]:
     fields = mail.feedback or {}
     kind = first(fields, "feedback-type").lower().strip() or "abuse"
-    if kind not in COMPLAINTS:
-        return [ReturnedMail("other", reason=re.sub(r"\W+", "_", kind))]
     named = addresses_of(fields, "original-rcpt-to", "removal-recipient", "original-recipient")
     people = [address for address in named or _addressee(mail) if not is_machine(address)]
     return [_complaint(kind, address) for address in people] or [_complaint(kind, "")]
@@ -39,4 +37,4 @@ def _addressee(mail: OpenedMail) -> list[str]:
 
 
 def _complaint(kind: str, address: str) -> ReturnedMail:
-    return ReturnedMail("complaint", address, reason=kind.replace("-", "_"))
+    return ReturnedMail("complaint", address, reason=re.sub(r"\W+", "_", kind))

@@ -7,7 +7,7 @@ from broker.feedback.returned.addresses import addresses_of, local_name, typed_a
 from broker.feedback.returned.opened import Fields, OpenedMail, first
 from broker.feedback.returned.verdict import find_reply, find_status, judge
 
-DELIVERED = frozenset({"delivered", "relayed", "expanded"})
+DELIVERED = frozenset({"delivered", "relayed", "expanded", "deliverable"})
 DELAYED = frozenset({"delayed"})
 
 
@@ -56,9 +56,7 @@ def recipient_of(group: Fields, mail: OpenedMail) -> str:
 
 def _words(diagnosis: str, group: Fields) -> str:
     # Some servers put the reason in a comment behind the status: "5.1.1 (bad destination mailbox address)".
-    return " ".join(
-        [diagnosis, first(group, "status"), first(group, "x-display-name"), first(group, "x-supplementary-info")]
-    )
+    return diagnosis or f"{first(group, 'status')} {first(group, 'x-supplementary-info')}"
 
 
 def _near(notice: str, recipient: str) -> str:

@@ -14,10 +14,11 @@ from broker.feedback.returned.opened import OpenedMail, html_to_words
 from broker.feedback.returned.verdict import find_reply, find_status, judge
 
 MACHINE_SENDER = re.compile(
-    r"(?i)mailer-?d(?:a?e|ae)mon|post-?master|mail[ -]?daemon|mail (?:delivery|administrator|system|router|gateway)"
+    r"(?i)mailer-?d(?:a?e|ae)mon|post[-_ ]?master|mail[ -]?daemon|mail (?:delivery|administrator|system|router|gateway)"
     r"|<>|^\s*$|double-bounce|bounces?@|mdaemon|smtp-?server|mmdf|uucp|mailmaster|system administrator|delivery (?:sub)?system"
     r"|microsoft ?exchange|amavis|mail_?er|auto-?reply@mail"
 )
+DAEMON = re.compile(r"(?i)mailer-?daemon|post[-_ ]?master|mail delivery (?:sub)?system")
 BOUNCE_SUBJECT = re.compile(
     r"(?i)undeliver|non[ -]?(?:remis|deliver|distribu)|not? ?(?:be )?deliver|deliver\w* (?:status|fail|notif|report|problem|error|has failed|incomplete|delay|unsuccess)|(?:mail|message|email|delivery) (?:system )?(?:delivery )?(?:fail|error|problem|notif|status|delay)"
     r"|return(?:ed|ing) (?:mail|to sender|message|e-?mail)|fail(?:ed|ure) (?:notice|mail|deliver|to deliver)|failure|unknown (?:user|address|recipient)|user unknown|(?:could|can) ?not (?:be )?(?:send|sent|deliver)|bounce|warning: (?:could not|message)|rejected|message (?:you sent|status)|nondeliver|recipient (?:unknown|rejected)|mail could not|[ée]chec|avis de non|message non|notification d'[ée]tat|remise|retour|erreur|DSN|mail blocked|message blocked|mailbox (?:full|is)|user's? (?:mailbox|disk)|error sending|mail quarantine"
@@ -31,6 +32,7 @@ BOUNCE_WORDS = re.compile(
   | following\ recipients? | unable\ to\ (?:relay|send|process|forward) | failed\ (?:addresses|recipient) | user\ unknown | unknown\ user
   | mailbox\ (?:is\ )?(?:full|unavailable|not\ found) | invalid\ (?:recipient|final\ delivery) | error\ (?:occurred|while|code) | message\ (?:was|has\ been|is)\ (?:rejected|refused|blocked|undeliver)
   | permanently\ rejected | remote\ (?:host|server|mail\ system) | said:\ ?5\d\d | smtp\ error | recipient.{0,40}(?:reject|not\ exist|unknown|not\ found)
+  | invalid\ user\ address | no\ such\ user | error\ message\ below | account\ is\ disabled
   | n'a\ (?:pas\ )?pu\ [êe]tre\ (?:remis|distribu|d[ée]livr|envoy|achemin) | pas\ [ée]t[ée]\ (?:remis|distribu|d[ée]livr) | [ée]chec\ de\ (?:la\ )?(?:remise|distribution|livraison) | impossible\ de\ (?:remettre|d[ée]livrer|distribuer)
   | n'a\ pas\ (?:[ée]t[ée]|pu) | adresse.{0,30}(?:inconnue|n'existe)
   | will\ (?:continue|keep)\ (?:to\ try|trying) | has\ been\ delayed | still\ (?:undelivered|trying) | over\ quota
@@ -82,7 +84,8 @@ def is_bounce(mail: OpenedMail) -> bool:
     subject = bool(BOUNCE_SUBJECT.search(mail.header("subject")))
     words = bool(BOUNCE_WORDS.search(mail.notice[:6000]))
     returns = bool(mail.returned) or mail.report_type == "delivery-status"
-    return (machine and (words or (subject and returns))) or (subject and words and (returns or machine))
+    daemon = bool(DAEMON.search(senders))
+    return (machine and (words or (subject and (returns or daemon)))) or (subject and words and (returns or machine))
 
 
 def is_delay(mail: OpenedMail) -> bool:
@@ -122,7 +125,8 @@ def find_recipients(mail: OpenedMail) -> list[str]:
     if len(returned_to) == 1 or (returned_to and not notice.strip()):
         return returned_to[:1]
     subject = without(addresses_in(mail.header("subject")), senders)
-    return subject or _received_for(mail) or returned_to[:1]
+    # Last: somebody who wrote to himself, or a copy without an addressee.
+    return subject or _received_for(mail) or returned_to[:1] or _cut(notice, AT_LINE)[:1]
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> list[str]:

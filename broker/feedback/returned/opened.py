@@ -123,14 +123,14 @@ def split_notice(words: str) -> tuple[str, str]:
 def html_to_words(source: str) -> str:
     """The words of an HTML text, a line a block, with the addresses of its mailto links."""
     source = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", source)
-    source = re.sub(r"(?is)<a\b[^>]*href=[\"']?mailto:([^\"'?> ]+)[^>]*>(.*?)</a>", r" \2 <\1> ", source)
+    source = re.sub(r"(?is)<a\b[^>]*href=[\"']?mailto:([^\"'?> ]+)[^>]*>(.*?)</a>", r" \2 (\1) ", source)
     source = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h\d|/table|p|div|tr)\b[^>]*>", "\n", source)
     return html.unescape(re.sub(r"(?s)<[^>]{0,2000}>", " ", source)).replace("\xa0", " ")
 
 
 def decoded(value: object) -> str:
-    """A header's value with its encoded words read (RFC 2047) and its folds undone."""
-    text = str(value)
+    """A header's value with its encoded words (RFC 2047) and bare 8-bit letters read and its folds undone."""
+    text = _letters(str(value).encode("utf-8", "surrogateescape"), "utf-8")
     try:
         text = str(make_header(decode_header(text)))
     except (HeaderParseError, LookupError, ValueError):
@@ -141,7 +141,7 @@ def decoded(value: object) -> str:
 def _own_parts(message: Message) -> list[Message]:
     """The leaf parts of the message itself: what stands inside a returned message is not its own."""
     found: list[Message] = []
-    waiting = [message]
+    waiting = [_mended(message)]
     while waiting and len(found) < MOST_PARTS:
         part = waiting.pop(0)
         if part.get_content_maintype() == "multipart" and part.is_multipart():
@@ -149,6 +149,16 @@ def _own_parts(message: Message) -> list[Message]:
         else:
             found.append(part)
     return found
+
+
+def _mended(message: Message) -> Message:
+    """The message with the boundary that its body really uses, where the header lost or changed it."""
+    if message.get_content_maintype() != "multipart" or message.is_multipart():
+        return message
+    body = str(message.get_payload())
+    mark = re.search(r"(?m)^--(\S[^\n]{0,70}?)[ \t]*$", body)
+    head = f'Content-Type: multipart/mixed; boundary="{mark[1]}"' if mark else "Content-Type: text/plain"
+    return Parser(policy=policy.compat32).parsestr(f"{head}\n\n{body}")
 
 
 def _join(words: list[str]) -> str:
@@ -159,21 +169,22 @@ def _text(part: Message) -> str:
     payload = part.get_payload(decode=True)
     raw = payload if isinstance(payload, bytes) else str(part.get_payload()).encode("utf-8", "replace")
     raw = raw[: 4 * MOST_TEXT]
-    text = ""
-    for charset in (str(part.get_content_charset() or "utf-8"), "utf-8", "cp1252"):
+    text = _letters(raw, str(part.get_content_charset() or "utf-8"))
+    return html_to_words(text) if part.get_content_subtype() == "html" else text
+
+
+def _letters(raw: bytes, charset: str) -> str:
+    for name in (charset, "utf-8", "cp1252"):
         try:
-            text = raw.decode(charset)
-            break
+            return raw.decode(name)
         except (LookupError, UnicodeDecodeError):
             continue
-    else:
-        text = raw.decode("latin-1")
-    return html_to_words(text) if part.get_content_subtype() == "html" else text
+    return raw.decode("latin-1")
 
 
 def _fields(message: Message) -> Fields:
     fields: Fields = {}
-    for name, value in message.items():
+    for name, value in message.raw_items():
         fields.setdefault(name.lower(), []).append(decoded(value))
     return fields
 

@@ -22,8 +22,11 @@ _WISH = (
 WISH_LINE = re.compile(rf"(?im)^\W*{_WISH}$")
 WISH_SUBJECT = re.compile(rf"(?i)^\s*(?:re ?: ?)?{_WISH}(?:[<\[(:#].*)?$")
 WISH_WORDS = re.compile(
-    r"(?i)(?:ne (?:plus|pas) (?:recevoir|m'envoyer|me contacter|m'[ée]crire|[êe]tre (?:contact|sollicit))|arr[êe]tez de m'|cessez de m'|(?:do not|don't|stop) (?:wish to receive|want to receive|want (?:any )?more|send(?:ing)?|e-?mail(?:ing)?|contact(?:ing)?|writ(?:e|ing)|mail(?:ing)?)\b|take me off|(?:remove|delete|take) (?:me|my (?:e-?mail|address|name))|(?:retire[zr]|supprime[zr]|enleve[zr]|enl[eè]ve[zr]|radie[zr])[- ](?:moi|mon adresse|mes donn|mon (?:e-?)?mail)|me d[ée]s(?:inscri|abonn)|d[ée]s(?:inscri|abonn)\w*[- ]moi|unsubscribe me|opt me out|je m'oppose)"
+    r"(?i)(?:\bne (?:(?:souhaite|veux|d[ée]sire|voudrais|souhaiterais|peux) )?(?:plus|pas) (?:[êe]tre |que )?(?:rien )?(?:recevoir|m'envoyer|me contacter|m'[ée]crire|[êe]tre (?:contact|sollicit))|arr[êe]tez de m'|cessez de m'|(?:do not|don't|stop) (?:wish to receive|want to receive|want (?:any )?more|send(?:ing)?|e-?mail(?:ing)?|contact(?:ing)?|writ(?:e|ing)|mail(?:ing)?)\b|take me off|(?:remove|delete|take) (?:me|my (?:e-?mail|address|name))|(?:retire[zr]|supprime[zr]|enleve[zr]|enl[eè]ve[zr]|radie[zr])[- ](?:moi|mon adresse|mes donn|mon (?:e-?)?mail)|me d[ée]s(?:inscri|abonn)|d[ée]s(?:inscri|abonn)\w*[- ]moi|unsubscribe me|opt me out|je m'oppose)"
 )
+
+
+LONGEST_WISH = 800  # characters
 
 
 def read_read_receipt(mail: OpenedMail) -> list[ReturnedMail]:
@@ -37,6 +40,8 @@ def read_autoreply(mail: OpenedMail) -> list[ReturnedMail]:
     """An automatic answer, by its headers (RFC 3834, older usage) or its subject."""
     if mail.headers.get("list-id") or mail.headers.get("list-unsubscribe"):
         return []
+    if "x-apple-unsubscribe" in mail.headers or WISH_SUBJECT.match(mail.header("subject")):
+        return []  # mail programmes mark the wish that they send for a person as automatic
     submitted = mail.header("auto-submitted").lower()
     marked = (
         submitted.startswith("auto-replied")
@@ -60,8 +65,10 @@ def read_wish_to_leave(mail: OpenedMail) -> list[ReturnedMail]:
     """A person's wish to get no more of it, in French or English, in the subject or above what is quoted."""
     if mail.headers.get("list-id") or mail.headers.get("list-unsubscribe"):
         return []
-    own = own_words(mail.notice)
-    if WISH_SUBJECT.match(mail.header("subject")) or WISH_LINE.search(own[:600]) or WISH_WORDS.search(own[:1500]):
+    own = own_words(mail.notice).strip()
+    # Whoever wants to leave says so in a few lines; long texts are mailings with a footer about it.
+    words = len(own) < LONGEST_WISH and (WISH_LINE.search(own) or WISH_WORDS.search(own))
+    if words or WISH_SUBJECT.match(mail.header("subject")):
         return [ReturnedMail("unsubscribe", _writer(mail), reason="asked_by_mail")]
     return []
 

@@ -27,20 +27,25 @@ class Judgement(NamedTuple):
 WORDS = Path(__file__).parent.parent / "data" / "bounce_words.txt"
 
 
+class _Rule(NamedTuple):
+    reason: str
+    verdict: Verdict
+    weak: bool
+    pattern: re.Pattern[str]
+
+
 @cache
-def _rules() -> tuple[tuple[str, Verdict, re.Pattern[str]], ...]:
-    """(reason, verdict, pattern) in the order of the data file, read at first use."""
-    sections: dict[str, tuple[Verdict, list[str]]] = {}
-    for line in WORDS.read_text(encoding="utf-8").splitlines():
-        head = re.fullmatch(r"\[(\w+)\] (hard|soft)", line)
-        if head:
-            patterns: list[str] = []
-            sections[head[1]] = ("hard" if head[2] == "hard" else "soft", patterns)
-        elif line and not line.startswith("#"):
-            patterns.append(line)
-    return tuple(
-        (reason, verdict, re.compile("|".join(lines), re.IGNORECASE)) for reason, (verdict, lines) in sections.items()
-    )
+def _rules() -> tuple[_Rule, ...]:
+    """The sections of the data file in their order, read at first use."""
+    rules: list[_Rule] = []
+    for section in re.split(r"(?m)^(?=\[)", WORDS.read_text(encoding="utf-8"))[1:]:
+        head, *lines = section.split("\n")
+        found = re.fullmatch(r"\[(\w+)\] (hard|soft)( weak)?", head)
+        assert found is not None, head
+        words = "|".join(line for line in lines if line).replace(".{0,", r"(?:(?![.:;!?] ).){0,")
+        verdict: Verdict = "hard" if found[2] == "hard" else "soft"
+        rules.append(_Rule(found[1], verdict, bool(found[3]), re.compile(words, re.IGNORECASE)))
+    return tuple(rules)
 
 
 # Enhanced codes of RFC 3463 and its registry that speak of the address itself. 5.1.7 and 5.1.8 are the sender's.
@@ -52,12 +57,13 @@ _HARD_CODES = {
     "5.1.4": "user_unknown",
     "5.1.6": "moved",
     "5.1.10": "domain_unknown",
-    "5.2.1": "address_closed",
     "5.4.4": "domain_unknown",
     "5.4.310": "domain_unknown",
 }
+_SENDER_CODES = frozenset({"5.1.7", "5.1.8"})
 _SOFT_CODES = {
-    "1.7": "sender_refused", "1.8": "sender_refused", "2.2": "mailbox_full", "2.3": "message_too_large",
+    "2.1": "address_disabled",  # RFC 3463: the mailbox exists, and may be enabled again
+    "2.2": "mailbox_full", "2.3": "message_too_large",
     "3.4": "message_too_large", "3.1": "server_error", "3.2": "server_error", "3.3": "server_error", "3.5": "server_error",
     "4.1": "network", "4.2": "network", "4.3": "network", "4.5": "network", "4.6": "mail_loop", "4.7": "network",
     "6.": "format", "7.": "policy",
@@ -87,12 +93,15 @@ def find_reply(text: str) -> str:
     return match[1] if match else ""
 
 
-def judge_words(words: str) -> Judgement | None:
-    """What the words alone say, or None. Addresses and links are left out: a name may hold any word."""
+def judge_words(words: str, *, weak: bool | None = None) -> Judgement | None:
+    """What the words alone say, or None; `weak` asks for the weak rules only, or for the others only.
+
+    Addresses and links are left out: a name may hold any word.
+    """
     plain = re.sub(r"\s+", " ", ADDRESS_OR_URL.sub(" ", words))
-    for reason, verdict, pattern in _rules():
-        if pattern.search(plain):
-            return Judgement(verdict, reason)
+    for rule in _rules():
+        if weak in (None, rule.weak) and rule.pattern.search(plain):
+            return Judgement(rule.verdict, rule.reason)
     return None
 
 
@@ -115,12 +124,15 @@ def judge(diagnosis: str, notice: str, status: str, reply: str, *, delayed: bool
     `diagnosis` is the server's own reply (best evidence), `notice` the words around it (they often list every
     possible cause, so they come after the codes). `delayed`: delivery is still being tried, never hard.
     """
-    found = judge_words(diagnosis) or judge_status(status) or judge_words(notice) or Judgement("soft", "unknown")
-    if found.verdict == "hard":
-        temporary = status.startswith("4.") or (not status and reply.startswith("4"))
-        if delayed or temporary:  # "450 4.1.1 unverified" is tried again and may well be somebody
-            return Judgement("soft", found.reason)
-        if found.reason == "user_unknown" and status.startswith("5.7."):
-            by_words = judge_words(diagnosis)
-            return by_words if by_words else Judgement("soft", "policy")
-    return found
+    if status in _SENDER_CODES:
+        return Judgement("soft", "sender_refused")
+    found = (
+        judge_words(diagnosis, weak=False)
+        or judge_status(status)
+        or judge_words(diagnosis, weak=True)
+        or judge_words(notice)
+        or Judgement("soft", "unknown")
+    )
+    temporary = status.startswith("4.") or (not status and reply.startswith("4"))
+    # "450 4.1.1 unverified" is tried again and may well be somebody.
+    return Judgement("soft", found.reason) if delayed or temporary else found
