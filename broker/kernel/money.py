@@ -28,9 +28,7 @@ class Money:
 
     def __add__(self, other: Money) -> Money:
         if other.currency != self.currency:
-            raise InvalidInput(
-                f"{self.currency} and {other.currency} cannot be added.", code="currency_mismatch"
-            )
+            raise InvalidInput(f"{self.currency} and {other.currency} cannot be added.", code="currency_mismatch")
         return Money(self.cents + other.cents, self.currency)
 
     def __neg__(self) -> Money:
@@ -95,5 +93,6 @@ def format_cents(cents: int, language: str = "en", currency: str = "EUR") -> str
     units, rest = divmod(abs(cents), 100)
     grouped = f"{units:,}"
     if language == "fr":
-        return f"{sign}{grouped.replace(',', ' ')},{rest:02d} {currency}"
+        narrow = "\N{NARROW NO-BREAK SPACE}"
+        return f"{sign}{grouped.replace(',', narrow)},{rest:02d}{narrow}{currency}"
     return f"{sign}{grouped}.{rest:02d} {currency}"
