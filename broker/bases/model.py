@@ -48,7 +48,7 @@ class PartnerName:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file received and sealed. `sealed_path` is a name inside the uploads folder, None once destroyed."""
+    """A file received and sealed."""
 
     id: int
     code: str
@@ -56,10 +56,14 @@ class Upload:
     base_code: str
     kind: FileKind
     file_name: str
-    sealed_path: str | None
     size_bytes: int
     state: str
     created_at: datetime
+
+    @property
+    def sealed_name(self) -> str:
+        """The file's name in the uploads folder."""
+        return f"{self.code}.sealed"
 
     @property
     def info(self) -> str:

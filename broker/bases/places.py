@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +100,7 @@ def check_places(postcode: pa.Array, city: pa.Array | None, country: pa.Array | 
     known = pc.and_(french, pc.is_valid(found))
     rows = table.first_of[np.asarray(pc.fill_null(found, 0))].copy()
     if city is not None:
-        _choose_by_city(rows, filled, city, known, table)
+        _choose_by_city(rows, filled, city, known)
     places = pa.array(rows, mask=~np.asarray(known))
     empty = np.asarray(pc.equal(trimmed, ""))
     foreign_ok = pc.and_(pc.invert(french), pc.match_substring_regex(digits, r"^[A-Za-z0-9\-]{3,10}$"))
@@ -118,19 +118,22 @@ def check_places(postcode: pa.Array, city: pa.Array | None, country: pa.Array | 
 
 
 def _choose_by_city(
-    rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array, known: pa.Array, table: PlaceTable
+    rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array, known: pa.Array
 ) -> None:
     """Several communes share a post code: the row's own city name decides."""
     pair = pc.if_else(known, pc.binary_join_element_wise(codes, city, "\n"), pa.scalar(None, pa.string()))
     encoded = pair.dictionary_encode()
-    choice = np.array(
-        [table.by_name.get((code, plain_city(name)), -1)
-         for code, _, name in (text.partition("\n") for text in encoded.dictionary.to_pylist())],
-        np.int64,
-    )  # fmt: skip
+    choice = np.array([_named_place(text) for text in encoded.dictionary.to_pylist()], np.int64)
     if len(choice):
         picked = np.where(np.asarray(known), choice[np.asarray(pc.fill_null(encoded.indices, 0))], -1)
         rows[picked >= 0] = picked[picked >= 0]
+
+
+@lru_cache(maxsize=200_000)
+def _named_place(pair: str) -> int:
+    """The row of a post code and a city as the file writes it (a line apart), or -1."""
+    code, _, city = pair.partition("\n")
+    return place_table().by_name.get((code, plain_city(city)), -1)
 
 
 def check_countries(column: pa.Array | None, size: int) -> pa.Array:

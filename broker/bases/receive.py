@@ -47,7 +47,7 @@ def receive_upload(
     assert upload is not None
     folder = uploads_folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{code}.sealed"
+    path = folder / upload.sealed_name
     most = settings.web.max_upload_mb << 20
     try:
         # Workers may be another user: they share the folder's group.
@@ -72,7 +72,7 @@ def receive_upload(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    store.receive_upload(unit, code, path.name, writer.size)
+    store.complete_upload(unit, code, path.name, writer.size)
     record(unit, "upload.received", "upload", code, base=base.code, kind=kind, bytes=writer.size)
     received = store.upload_by_code(unit, code)
     assert received is not None
@@ -85,11 +85,15 @@ def _shown_name(file_name: str) -> str:
     return name[:200] or "file.csv"
 
 
-def destroy_ended_uploads(unit: UnitOfWork, settings: Settings) -> int:
-    """Destroy the sealed files of imports that ended longer ago than the settings keep them; how many."""
+def destroy_ended_uploads(unit: UnitOfWork, settings: Settings, just_read: int) -> int:
+    """Destroy the sealed files of imports that ended longer ago than the settings keep them; how many.
+
+    With no time to keep them (the default) the upload `just_read` goes at once: the snapshot build needs it no more.
+    """
     uploads = store.uploads_to_destroy(unit, settings.trade.upload_retention_hours)
+    if settings.trade.upload_retention_hours == 0 and just_read not in {upload.id for upload in uploads}:
+        uploads.append(store.upload_by_id(unit, just_read))
     for upload in uploads:
-        if upload.sealed_path:
-            (uploads_folder(settings) / upload.sealed_path).unlink(missing_ok=True)
+        (uploads_folder(settings) / upload.sealed_name).unlink(missing_ok=True)
         store.mark_destroyed(unit, upload.id)
     return len(uploads)

@@ -15,8 +15,8 @@ _BASE = (
     "SELECT id, org_id, code, name, sector, contact_kind, partner_policy, current_snapshot_id, created_at FROM base"
 )
 _UPLOAD = (
-    "SELECT u.id, u.code, u.base_id, b.code AS base_code, u.kind, u.file_name, u.sealed_path, u.size_bytes, u.state,"
-    " u.created_at FROM upload u JOIN base b ON b.id = u.base_id"
+    "SELECT u.id, u.code, u.base_id, b.code AS base_code, u.kind, u.file_name, u.size_bytes, u.state, u.created_at"
+    " FROM upload u JOIN base b ON b.id = u.base_id"
 )
 _RUN = (
     "SELECT r.id, r.code, r.base_id, b.code AS base_code, r.upload_id, r.kind, r.state, r.mapping, r.total_bytes,"
@@ -115,8 +115,8 @@ def add_upload(unit: UnitOfWork, code: str, base_id: int, kind: str, file_name: 
     )
 
 
-def receive_upload(unit: UnitOfWork, code: str, sealed_path: str, size: int) -> None:
-    """The upload is whole."""
+def complete_upload(unit: UnitOfWork, code: str, sealed_path: str, size: int) -> None:
+    """The upload is whole. The front writes the path and cannot read it back."""
     unit.run(
         "UPDATE upload SET state = 'received', sealed_path = :path, size_bytes = :size WHERE code = :code",
         code=code,
@@ -132,7 +132,7 @@ def upload_by_code(unit: UnitOfWork, code: str) -> Upload | None:
 
 
 def upload_by_id(unit: UnitOfWork, upload_id: int) -> Upload:
-    """The upload of an import."""
+    """The upload of an import, for its job."""
     row = unit.one(f"{_UPLOAD} WHERE u.id = :id", id=upload_id)
     assert row is not None
     return Upload(**row._mapping)
@@ -142,9 +142,8 @@ def uploads_to_destroy(unit: UnitOfWork, hours: int) -> list[Upload]:
     """Uploads whose imports have all ended at least so many hours ago."""
     rows = unit.all(
         f"{_UPLOAD} WHERE u.state = 'received' AND EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id)"
-        " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id"
-        " AND coalesce(r.ended_at, 'infinity') > app_now() - make_interval(hours => :hours)"
-        " AND r.state NOT IN ('cancelled'))",
+        " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state <> 'cancelled'"
+        " AND coalesce(r.ended_at, 'infinity') > app_now() - make_interval(hours => :hours))",
         hours=hours,
     )
     return [Upload(**row._mapping) for row in rows]

@@ -179,6 +179,8 @@ OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
+    op.execute(FUNCTIONS)
+    definer("advertisers_named(text[])", to="courtier_web, courtier_worker")
     # The kind decides the floor and the policy who may be mailed: neither is changed from the front.
     protect(
         "base",

@@ -1,0 +1,124 @@
+"""The import of a purchase log: order lines matched to contacts by customer reference or address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from broker.bases import import_store
+from broker.bases.check import CheckResult
+from broker.bases.check_purchases import TEXTS, CheckedLines, PurchaseCheck
+from broker.bases.finish_import import finish
+from broker.bases.masks import mask
+from broker.bases.model import ImportRun
+from broker.bases.read_table import Block
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import InvalidInput
+from broker.vault.blind_index import contact_keys, reference_keys
+from broker.vault.keyring import WorkerKeys
+
+_EPOCH = date(1970, 1, 1)
+
+
+def read_purchases(
+    database: Database,
+    keys: WorkerKeys,
+    run: ImportRun,
+    stream: BinaryIO,
+    follow: Callable[[CheckResult, Any], None] | None,
+) -> None:
+    """Read the file to its end and ask for the snapshot. A line of an unknown customer is rejected as such."""
+    with database.begin() as unit:
+        today = unit.today
+    check = PurchaseCheck(stream, run.mapping, today)
+    result = check.result
+    for block in check.reader.blocks():
+        lines = check.check(block)
+        with database.begin() as unit:
+            ids = _contacts(unit, keys, run.base_id, lines)
+            lines.reasons["unknown_customer"] = (ids == 0) & ~lines.reasons["no_customer"]
+            kept = ~lines.rejected
+            import_store.copy_purchases(unit, _rows(lines, ids, kept, run))
+            import_store.copy_rejects(unit, run.id, _rejects(check, block, lines))
+            count(result, block, lines)
+            result.done_bytes = check.reader.source.bytes_read
+            result.encoding = check.reader.encoding
+            if not import_store.report_progress(unit, run.id, result):
+                return
+        if follow is not None:
+            follow(result, None)
+    if not result.rows:
+        raise InvalidInput("The file holds column names and no rows.", code="no_rows")
+    with database.begin() as unit:
+        import_store.make_buyers_customers(unit, run.base_id, run.id)
+        finish(unit, run, result)
+
+
+def count(result: CheckResult, block: Block, lines: CheckedLines) -> None:
+    """Add a block to the counters."""
+    rejected = lines.rejected
+    broken = len(block.broken)
+    result.rows += len(rejected) + broken
+    result.rejected += int(rejected.sum()) + broken
+    result.accepted += int((~rejected).sum())
+    for code, reason in lines.reasons.items():
+        if times := int(reason.sum()):
+            result.reasons[code] += times
+    result.reasons.update(item.code for item in block.broken)
+
+
+def _contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, lines: CheckedLines) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The contact of each line, 0 where there is none; the reference decides before the address."""
+    ids = np.zeros(len(lines.lines), np.int64)
+    for values, column in ((lines.reference, "reference_key"), (lines.email, "contact_key")):
+        encoded = values.dictionary_encode()
+        texts: list[str] = encoded.dictionary.to_pylist()
+        filled = [text for text in texts if text]
+        if not filled:
+            continue
+        made = reference_keys(keys, base_id, filled) if column == "reference_key" else contact_keys(keys, filled)
+        found = import_store.contact_ids(unit, base_id, column, made)
+        by_text = {text: found.get(key, 0) for text, key in zip(filled, made, strict=True)}
+        table = np.array([by_text.get(text, 0) for text in texts], np.int64)
+        ids = np.where(ids == 0, table[np.asarray(encoded.indices)], ids)
+    return ids
+
+
+def _rows(
+    lines: CheckedLines, ids: np.ndarray[Any, np.dtype[np.int64]], kept: np.ndarray[Any, np.dtype[np.bool_]], run: ImportRun
+) -> Any:
+    mask_ = pa.array(kept)
+    days: dict[int, date] = {}
+    for day in np.unique(lines.days[kept]).tolist():
+        days[day] = _EPOCH + timedelta(days=day)
+    size = int(kept.sum())
+    return zip(
+        [run.base_id] * size,
+        ids[kept].tolist(),
+        [days[day] for day in lines.days[kept].tolist()],
+        lines.amount_cents[kept].tolist(),
+        lines.margin_cents.filter(mask_).to_pylist(),
+        *(lines.texts[name].filter(mask_).to_pylist() for name in TEXTS),
+        [run.id] * size,
+        strict=True,
+    )
+
+
+def _rejects(check: PurchaseCheck, block: Block, lines: CheckedLines) -> Any:
+    for item in block.broken:
+        yield item.line, [item.code], "{}"
+    numbers = np.flatnonzero(lines.rejected)
+    columns = [column.to_pylist() for column in block.table.take(pa.array(numbers)).columns]
+    for place, number in enumerate(numbers.tolist()):
+        reasons = [code for code, reason in lines.reasons.items() if reason[number]]
+        cells = {
+            header: mask(column[place])
+            for header, column in zip(check.reader.headers, columns, strict=True)
+            if column[place].strip()
+        }
+        yield int(lines.lines[number]), reasons, json.dumps(cells, ensure_ascii=False)

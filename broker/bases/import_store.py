@@ -1,0 +1,229 @@
+"""The queries of import jobs, as the worker's role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.engine import Row
+
+from broker.bases.check import CheckResult
+from broker.kernel.database import Database, UnitOfWork
+
+_ONE_IMPORT_A_BASE = 0x62617365 << 32  # the advisory locks of imports: this number plus the base's
+
+
+@contextmanager
+def base_to_itself(database: Database, base_id: int) -> Iterator[None]:
+    """Imports of one base wait for each other. The lock goes with its connection, so a killed worker frees it."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"key": _ONE_IMPORT_A_BASE + base_id}
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+def begin_reading(unit: UnitOfWork, import_id: int) -> bool:
+    """Take an import up, from the start also where an earlier attempt died; False where there is nothing to do.
+
+    What the earlier attempt wrote is taken back here (rejects, purchases) or written again over itself (contacts).
+    """
+    taken = unit.scalar(
+        "UPDATE import_run SET state = 'reading', started_at = coalesce(started_at, app_now()), done_bytes = 0,"
+        " rows_read = 0, accepted = 0, rejected = 0, duplicates = 0, rentable = 0"
+        " WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
+        id=import_id,
+    )
+    if taken is None:
+        return False
+    unit.run("DELETE FROM import_reject WHERE import_id = :id", id=import_id)
+    unit.run("DELETE FROM purchase WHERE import_id = :id", id=import_id)
+    return True
+
+
+def report_progress(unit: UnitOfWork, import_id: int, result: CheckResult, *, whole: bool = False) -> bool:
+    """Write the counters; False where the import was cancelled meanwhile. `whole` writes the summary, too."""
+    return bool(
+        unit.scalar(
+            "UPDATE import_run SET done_bytes = :bytes, rows_read = :rows, accepted = :accepted, rejected = :rejected,"
+            " duplicates = :duplicates, rentable = :rentable,"
+            " summary = CASE WHEN :whole THEN CAST(:summary AS jsonb) ELSE summary END"
+            " WHERE id = :id AND state = 'reading' RETURNING id",
+            id=import_id,
+            bytes=result.done_bytes,
+            rows=result.rows,
+            accepted=result.accepted,
+            rejected=result.rejected,
+            duplicates=result.duplicates,
+            rentable=result.rentable,
+            whole=whole,
+            summary=json.dumps(result.summary()),
+        )
+    )
+
+
+def move_to_building(unit: UnitOfWork, import_id: int) -> None:
+    """All rows are in; the snapshot build ends the import."""
+    unit.run("UPDATE import_run SET state = 'building' WHERE id = :id AND state = 'reading'", id=import_id)
+
+
+def fail(unit: UnitOfWork, import_id: int, sentence: str) -> None:
+    """The import ends with a sentence for the owner."""
+    unit.run(
+        "UPDATE import_run SET state = 'failed', problem = :problem, ended_at = app_now()"
+        " WHERE id = :id AND state IN ('waiting', 'reading')",
+        id=import_id,
+        problem=sentence,
+    )
+
+
+def base_has_contacts(unit: UnitOfWork, base_id: int) -> bool:
+    """Whether a row could be known already."""
+    return bool(unit.scalar("SELECT EXISTS (SELECT 1 FROM contact WHERE base_id = :base)", base=base_id))
+
+
+def known_contacts(unit: UnitOfWork, base_id: int, keys: Sequence[bytes]) -> dict[bytes, Row[Any]]:
+    """The base's contacts among these keys: id, relation, key_version, sealed (None once erased)."""
+    rows = unit.all(
+        "SELECT contact_key, id, relation, key_version, sealed FROM contact"
+        " WHERE base_id = :base AND contact_key = ANY(:keys)",
+        base=base_id,
+        keys=list(keys),
+    )
+    return {bytes(row.contact_key): row for row in rows}
+
+
+def erased_keys(unit: UnitOfWork, base_id: int, keys: Sequence[bytes]) -> set[bytes]:
+    """Keys of people who had themselves erased, from this base or everywhere: no file brings them back."""
+    rows = unit.all(
+        "SELECT contact_key FROM suppression WHERE contact_key = ANY(:keys) AND reason = 'erasure'"
+        " AND (scope = 'everywhere' OR (scope = 'base' AND base_id = :base))",
+        base=base_id,
+        keys=list(keys),
+    )
+    return {bytes(row.contact_key) for row in rows}
+
+
+def any_erasures(unit: UnitOfWork) -> bool:
+    """Whether anybody was ever erased (else no key needs a look)."""
+    return bool(unit.scalar("SELECT EXISTS (SELECT 1 FROM suppression WHERE reason = 'erasure')"))
+
+
+def draw_contact_ids(unit: UnitOfWork, count: int) -> list[int]:
+    """Fresh numbers for new contacts."""
+    rows = unit.all("SELECT nextval('contact_id_seq') AS id FROM generate_series(1, :count)", count=count)
+    return [row.id for row in rows]
+
+
+def source_id(unit: UnitOfWork, base_id: int, url: str, wording: str, form: str, version: int) -> int:
+    """The consent source of these words, made at its first appearance."""
+    values = {"base": base_id, "url": url, "wording": wording, "form": form, "version": version}
+    unit.run(
+        "INSERT INTO consent_source (base_id, source_url, wording, form_version, partner_list_version)"
+        " VALUES (:base, :url, :wording, :form, :version) ON CONFLICT DO NOTHING",
+        **values,
+    )
+    found: int = unit.scalar(
+        "SELECT id FROM consent_source WHERE base_id = :base AND source_url = :url AND wording = :wording"
+        " AND form_version = :form AND partner_list_version = :version",
+        **values,
+    )
+    return found
+
+
+_COLUMNS = (
+    "id, base_id, contact_key, md5_key, sha256_key, reference_key, pepper_version, key_version, sealed, relation,"
+    " consent_source_id, consent_at, import_id"
+)
+_TYPES = ("int8", "int8", "bytea", "bytea", "bytea", "bytea", "int2", "int2", "bytea", "text", "int8", "timestamptz",
+          "int8")  # fmt: skip
+ContactRow = tuple[
+    int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, int
+]
+
+
+def copy_new_contacts(unit: UnitOfWork, rows: Iterable[ContactRow]) -> None:
+    """Contacts that the base did not have. The base's import lock keeps anybody else from adding the same."""
+    _copy(unit.driver, f"COPY contact ({_COLUMNS}) FROM STDIN (FORMAT binary)", _TYPES, rows)
+
+
+def update_contacts(unit: UnitOfWork, rows: Iterable[ContactRow], *, relation_given: bool) -> None:
+    """Contacts that the base had: sealed anew, the later consent proof kept, an erased one left alone.
+
+    Opt-outs are not touched: they hang on the contact's key, not on its row.
+    """
+    unit.run(
+        f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_COLUMNS} FROM contact WITH NO DATA"  # noqa: S608
+    )
+    _copy(unit.driver, f"COPY incoming ({_COLUMNS}) FROM STDIN (FORMAT binary)", _TYPES, rows)
+    newer = "i.consent_source_id IS NOT NULL AND (c.consent_at IS NULL OR i.consent_at >= c.consent_at)"
+    unit.run(
+        "UPDATE contact c SET sealed = i.sealed, key_version = i.key_version, import_id = i.import_id,"  # noqa: S608
+        " reference_key = coalesce(i.reference_key, c.reference_key),"
+        " relation = CASE WHEN :relation_given THEN i.relation ELSE c.relation END,"
+        f" consent_source_id = CASE WHEN {newer} THEN i.consent_source_id ELSE c.consent_source_id END,"
+        f" consent_at = CASE WHEN {newer} THEN i.consent_at ELSE c.consent_at END, updated_at = app_now()"
+        " FROM incoming i WHERE c.id = i.id AND c.sealed IS NOT NULL",
+        relation_given=relation_given,
+    )
+
+
+def copy_rejects(unit: UnitOfWork, import_id: int, rows: Iterable[tuple[int, list[str], str]]) -> None:
+    """(line, reasons, masked values as JSON) of rejected rows."""
+    with (
+        unit.driver.cursor() as cursor,
+        cursor.copy("COPY import_reject (import_id, line, reasons, masked) FROM STDIN") as copy,
+    ):
+        for line, reasons, masked in rows:
+            copy.write_row((import_id, line, reasons, masked))
+
+
+def _copy(driver: psycopg.Connection[Any], sql: str, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with driver.cursor() as cursor, cursor.copy(sql) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def contact_ids(unit: UnitOfWork, base_id: int, column: str, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """Contacts by `contact_key` or `reference_key`; of several with one reference, the one seen last."""
+    assert column in ("contact_key", "reference_key")
+    rows = unit.all(
+        f"SELECT {column} AS key, id FROM contact WHERE base_id = :base AND {column} = ANY(:keys)"  # noqa: S608
+        " AND sealed IS NOT NULL ORDER BY id",
+        base=base_id,
+        keys=list(keys),
+    )
+    return {bytes(row.key): row.id for row in rows}
+
+
+PurchaseRow = tuple[int, int, Any, int, int | None, str | None, str | None, str | None, str | None, int]
+
+
+def copy_purchases(unit: UnitOfWork, rows: Iterable[PurchaseRow]) -> None:
+    """Order lines, returns as negative amounts."""
+    _copy(
+        unit.driver,
+        "COPY purchase (base_id, contact_id, day, amount_cents, margin_cents, product, category, payment_means, shop,"
+        " import_id) FROM STDIN (FORMAT binary)",
+        ("int8", "int8", "date", "int8", "int8", "text", "text", "text", "text", "int8"),
+        rows,
+    )
+
+
+def make_buyers_customers(unit: UnitOfWork, base_id: int, import_id: int) -> None:
+    """Who bought is a customer."""
+    unit.run(
+        "UPDATE contact SET relation = 'customer' WHERE base_id = :base AND relation = 'prospect'"
+        " AND id IN (SELECT contact_id FROM purchase WHERE import_id = :import)",
+        base=base_id,
+        **{"import": import_id},
+    )
