@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
-_GRACE_SECONDS = 30.0
+_GRACE_SECONDS = 10.0
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: the child may not load libraries
 
 
@@ -35,7 +35,7 @@ def follow_parent(parent: int, sign: signal.Signals = signal.SIGTERM) -> None:
     """From within a child: ask for `sign` at the parent's death, and end for good if that is not enough.
 
     `parent` is the process that started this one: where it has died already, this one ends at once. A watcher thread
-    ends it 30 seconds after the parent's death, should the orderly way hang.
+    ends it 10 seconds after the parent's death, should the orderly way hang.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
     if os.getppid() != parent:

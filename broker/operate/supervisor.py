@@ -20,7 +20,7 @@ from broker.operate.postgres_server import PostgresServer
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 STEADY_SECONDS = 60.0  # a part that ran this long starts its back-off anew
 STOP_SECONDS = 25.0
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 SETTLED_SECONDS = 1.0  # a part without a door of its own counts as ready after this long
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 
 
 def free_port() -> int:
