@@ -17,10 +17,11 @@ def add_sends(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Se
         "INSERT INTO accrual"
         " (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros)"
         " SELECT s.dispatch_id, s.mailing_id, s.position, 'send', s.price_micros, s.price_micros - c.micros, c.micros"
-        " FROM send s JOIN mailing m ON m.id = s.mailing_id"
+        " FROM unnest(CAST(:positions AS integer[])) AS k (position)"
+        " JOIN send s ON s.position = k.position JOIN mailing m ON m.id = s.mailing_id"
         " CROSS JOIN LATERAL (SELECT s.price_micros * m.commission_bp * (s.position + 1) / 10000"
         "                          - s.price_micros * m.commission_bp * s.position / 10000 AS micros) c"
-        " WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position = ANY (:positions)"
+        " WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing"
         " AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0 AND m.closed_at IS NULL"
         " ON CONFLICT DO NOTHING",
         dispatch=dispatch_id,
@@ -38,8 +39,9 @@ def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: 
         "INSERT INTO accrual"
         " (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros)"
         " SELECT a.dispatch_id, a.mailing_id, a.position, 'bounce', -a.gross_micros, -a.owner_micros,"
-        " -a.commission_micros FROM accrual a JOIN mailing m ON m.id = a.mailing_id"
-        " WHERE a.dispatch_id = :dispatch AND a.mailing_id = :mailing AND a.position = ANY (:positions)"
+        " -a.commission_micros FROM unnest(CAST(:positions AS integer[])) AS k (position)"
+        " JOIN accrual a ON a.position = k.position JOIN mailing m ON m.id = a.mailing_id"
+        " WHERE a.dispatch_id = :dispatch AND a.mailing_id = :mailing"
         " AND a.kind = 'send' AND m.closed_at IS NULL FOR SHARE OF m"
         " ON CONFLICT DO NOTHING",
         dispatch=dispatch_id,
