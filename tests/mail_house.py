@@ -36,6 +36,7 @@ from broker.vault.data_keys import current_data_key
 from broker.vault.keyring import WorkerKeys, create_keys, load_worker
 from broker.vault.seal import seal_rows
 
+COURTIER = "from broker.operate.cli import main; main()"
 HTML = (
     "<html><body><h1>Bonjour {{first_name|à vous}}</h1><p>Une <a href='https://shop.test/?a=1&copy=2'>offre</a> et"
     " <a href='https://shop.test/deux'>une autre</a>.</p></body></html>"
@@ -229,8 +230,7 @@ def running_sink(folder: Path, *rules: str) -> Iterator[Sink]:
         port = probe.getsockname()[1]
     arguments = [word for rule in rules for word in ("--rule", rule)]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from broker.operate.cli import main; main()", "sink", "--port", str(port)]
-        + ["--folder", str(folder), *arguments],
+        [sys.executable, "-c", COURTIER, "sink", "--port", str(port), "--folder", str(folder), *arguments],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
     )

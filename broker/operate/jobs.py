@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.bases.run_import import run_import
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.collect import book_payment
@@ -71,6 +72,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         reverse_bounces(unit, mailing_id, keys)
 
     return {
+        "import_base": lambda row_id: run_import(database, keys, settings, row_id),
+        "import_purchases": lambda row_id: run_import(database, keys, settings, row_id),
         "build_snapshot": lambda row_id: build_snapshot(database, keys, settings, row_id),
         "schedule_participation_send": schedule,
         "freeze_mailing": lambda row_id: freeze_mailing(database, keys, settings, row_id),
