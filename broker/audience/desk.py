@@ -10,7 +10,7 @@ from broker.audience import store
 from broker.audience.breakdown import guarded_profile
 from broker.audience.check import check_rule
 from broker.audience.exclusions import exclude, exclusion_masks
-from broker.audience.guard import Decision, Shown, check_selects, decide
+from broker.audience.guard import Decision, Shown, check_selects, decide, furthest
 from broker.audience.loaded import LoadedSnapshot, SnapshotCache
 from broker.audience.model import EVERY_VIEWER, Mask, QuestionBudgetSpent
 from broker.audience.rule import Rule, both, clean_rule, rule_hash
@@ -71,7 +71,7 @@ class CountDesk:
                 "snapshot_id": snapshot.row.id,
             }
             if reaches:
-                decision = self._decide(unit, snapshot, masks, EVERY_VIEWER, rule, left)
+                decision = self._decide(unit, snapshot, EVERY_VIEWER, rule, left)
                 answer["size_shown"] = decision.figure.shown
                 answer["profile"] = guarded_profile(snapshot, snapshot.table(unit.today), left, rules)
         return answer
@@ -93,31 +93,38 @@ class CountDesk:
             rule = both(card.rule, select)
             masks = exclusion_masks(unit, self.settings.trade, snapshot, viewer)
             left, _ = exclude(self._members(unit, snapshot, rule), masks)
-            decision = self._decide(unit, snapshot, masks, viewer, rule, left)
+            decision = self._decide(unit, snapshot, viewer, rule, left)
         return {"shown": decision.figure.shown, "below_floor": decision.figure.below_floor}
 
-    def _decide(
-        self,
-        unit: UnitOfWork,
-        snapshot: LoadedSnapshot,
-        masks: Mapping[str, Mask],
-        viewer: int,
-        rule: Rule,
-        left: Mask,
-    ) -> Decision:
+    def _decide(self, unit: UnitOfWork, snapshot: LoadedSnapshot, viewer: int, rule: Rule, left: Mask) -> Decision:
         """The guard's figure for who is left of a rule, with the memory read before and written after."""
-        excluded = ~exclude(snapshot.everybody, masks)[0]
+        rules, base_id, name = self.settings.disclosure, snapshot.row.base_id, rule_hash(rule)
+        reachable: dict[int, Mask] = {}  # whom each viewer's mails may reach, of those who saw something near
 
-        def mask_of(shown: Shown) -> Mask:
-            return snapshot.mask(shown.rule, unit.today) & ~excluded
+        def mask_of(shown: Shown) -> Mask | None:
+            try:
+                members = self._members(unit, snapshot, shown.rule)
+            except InvalidInput:
+                return None
+            if shown.viewer_org_id not in reachable:
+                advertiser = None if shown.viewer_org_id == EVERY_VIEWER else shown.viewer_org_id
+                masks = exclusion_masks(unit, self.settings.trade, snapshot, advertiser)
+                reachable[shown.viewer_org_id] = exclude(snapshot.everybody, masks)[0]
+            return members & reachable[shown.viewer_org_id]
 
-        memory = store.shown_before(unit, viewer, snapshot.row.id)
-        name = rule_hash(rule)
-        decision = decide(left, name, snapshot.noise, memory, mask_of, self.settings.disclosure)
+        count, reach = int(left.sum()), furthest(rules)
+        decision = decide(
+            left,
+            snapshot.noise,
+            store.asked_before(unit, viewer, snapshot.row.id, name),
+            store.anchors_near(unit, base_id, count - reach, count + reach),
+            mask_of,
+            rules,
+        )
         if not decision.known:
             if viewer != EVERY_VIEWER:
-                self._spend(unit, viewer, snapshot.row.base_id)
-            store.remember(unit, viewer, snapshot.row.base_id, snapshot.row.id, name, rule, decision)
+                self._spend(unit, viewer, base_id)
+            store.remember(unit, viewer, base_id, snapshot.row.id, name, rule, decision)
         return decision
 
     def _spend(self, unit: UnitOfWork, viewer: int, base_id: int) -> None:

@@ -35,7 +35,6 @@ class Figure:
 class Shown:
     """One answer of the guard's memory. Only an `anchor`'s figure was worked out for its own set."""
 
-    rule_hash: bytes
     rule: Rule
     viewer_org_id: int
     true_count: int
@@ -87,36 +86,43 @@ def figure_of(members: Mask, noise: NDArray[np.int64], rules: DisclosureSettings
 
 def decide(
     members: Mask,
-    rule_hash: bytes,
     noise: NDArray[np.int64],
-    memory: Iterable[Shown],
-    mask_of: Callable[[Shown], Mask],
+    asked_before: Shown | None,
+    anchors: Iterable[Shown],
+    mask_of: Callable[[Shown], Mask | None],
     rules: DisclosureSettings,
 ) -> Decision:
-    """What to show of a set, given all that this viewer has seen of the snapshot.
+    """What to show of a set, given all that was ever shown of its base, to whomever and on whichever snapshot.
 
-    A question asked before gets its figure again (unless so many left since that the set is another one). A set
-    closer than the threshold to a set shown repeats the nearest one's figure. The edge of the threshold is blurred
-    upwards by up to a half, by the two sets' keys: a sharp edge would itself answer whether one person is in a set
-    of exactly known size. Only anchors are compared with, or figures could drift along a chain of near sets.
+    `asked_before` is the last answer to this very question on this snapshot: it is given again, unless so many people
+    came or went since that the set is another one. A set closer than the threshold to an anchor's set repeats the
+    nearest one's figure. The edge of the threshold is blurred upwards by up to a half, by the two sets' keys: a sharp
+    edge would itself answer whether one person is in a set of exactly known size. Only anchors are compared with, or
+    figures could drift along a chain of near sets. `mask_of` gives an anchor's set as its rule stands today, None if
+    its fields are gone; its count when shown must be near, too, so that a repeated figure is never further from the
+    truth than threshold and noise together.
     """
     count, key = int(members.sum()), cell_key(noise, members)
-    own = None
+    if asked_before is not None and abs(asked_before.true_count - count) < rules.difference_threshold:
+        return Decision(floored(asked_before.shown, rules), count, asked_before.anchor, known=True)
     nearest: tuple[int, Shown] | None = None
-    for shown in memory:
-        if shown.rule_hash == rule_hash and abs(shown.true_count - count) < rules.difference_threshold:
-            own = shown if own is None or shown.viewer_org_id > own.viewer_org_id else own
-        if not shown.anchor or abs(shown.true_count - count) >= _furthest(rules):
+    for shown in anchors:
+        if abs(shown.true_count - count) > furthest(rules):
             continue
         other = mask_of(shown)
-        away = int(np.count_nonzero(other ^ members))
+        if other is None:
+            continue
+        away = max(int(np.count_nonzero(other ^ members)), abs(shown.true_count - count))
         if away < _edge(key, cell_key(noise, other), rules) and (nearest is None or away < nearest[0]):
             nearest = (away, shown)
-    if own is not None:
-        return Decision(floored(own.shown, rules), count, own.anchor, known=True)
     if nearest is not None:
         return Decision(floored(nearest[1].shown, rules), count, anchor=False, known=False)
     return Decision(floored(perturbed(count, key, rules), rules), count, anchor=True, known=False)
+
+
+def furthest(rules: DisclosureSettings) -> int:
+    """No anchor whose count differs by more than this can be near."""
+    return rules.difference_threshold * 3 // 2
 
 
 def check_selects(rule: Rule, offered: Iterable[str]) -> None:
@@ -129,10 +135,6 @@ def check_selects(rule: Rule, offered: Iterable[str]) -> None:
             code="select_not_offered",
             field="select_rule",
         )
-
-
-def _furthest(rules: DisclosureSettings) -> int:
-    return rules.difference_threshold * 3 // 2 + 1
 
 
 def _edge(one: int, other: int, rules: DisclosureSettings) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 CONSENT = ("consent_at", "consent_source_id", "partner_list", "consent_complete")
 KEYS = ("contact_id", "contact_key")
+NUMBERS = {"INTEGER", "BIGINT", "DOUBLE"}
 PURCHASES: dict[str, str] = {
     "first_purchase": "DATE",
     "last_purchase": "DATE",
@@ -55,7 +56,7 @@ def _merged(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> 
         return new
     if name not in staged:
         return old
-    if staged[name] != before[name]:
+    if staged[name] != before[name] and not {staged[name], before[name]} <= NUMBERS:
         # A trait that changed its nature between two files (a number that became a word) is kept as text.
         new, old = f"CAST({new} AS VARCHAR)", f"CAST({old} AS VARCHAR)"
     elif staged[name].endswith("[]"):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.audience.guard import Decision, Shown
-from broker.audience.model import EVERY_VIEWER, CardFacts, SnapshotRow
+from broker.audience.model import CardFacts, SnapshotRow
 from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
 
@@ -119,29 +119,39 @@ def lock_answers(unit: UnitOfWork, base_id: int) -> None:
     unit.run("SELECT pg_advisory_xact_lock(7203811, :base_id)", base_id=base_id % 2**31)
 
 
-def shown_before(unit: UnitOfWork, viewer_org_id: int, snapshot_id: int) -> list[Shown]:
-    """All that this viewer has seen of a snapshot, public figures included, oldest first."""
-    rows = unit.all(
-        "SELECT rule_hash, rule, viewer_org_id, true_count, shown, anchor FROM guard_answer"
-        " WHERE snapshot_id = :snapshot_id AND viewer_org_id IN (:viewer, :everybody) ORDER BY id",
+_SHOWN = "SELECT rule, viewer_org_id, true_count, shown, anchor FROM guard_answer"
+
+
+def asked_before(unit: UnitOfWork, viewer_org_id: int, snapshot_id: int, rule_hash: bytes) -> Shown | None:
+    """The last answer that this viewer got to this question on this snapshot."""
+    row = unit.one(
+        f"{_SHOWN} WHERE snapshot_id = :snapshot_id AND viewer_org_id = :viewer AND rule_hash = :rule_hash"
+        " ORDER BY id DESC LIMIT 1",
         snapshot_id=snapshot_id,
         viewer=viewer_org_id,
-        everybody=EVERY_VIEWER,
+        rule_hash=rule_hash,
     )
-    return [
-        Shown(bytes(row.rule_hash), row.rule, row.viewer_org_id, row.true_count, row.shown, row.anchor) for row in rows
-    ]
+    return None if row is None else Shown(**row._mapping)
+
+
+def anchors_near(unit: UnitOfWork, base_id: int, low: int, high: int) -> list[Shown]:
+    """The anchors ever shown of a base, to anybody, whose count was from `low` to `high`; oldest first."""
+    rows = unit.all(
+        f"{_SHOWN} WHERE base_id = :base_id AND anchor AND true_count BETWEEN :low AND :high ORDER BY id",
+        base_id=base_id,
+        low=low,
+        high=high,
+    )
+    return [Shown(**row._mapping) for row in rows]
 
 
 def remember(
     unit: UnitOfWork, viewer_org_id: int, base_id: int, snapshot_id: int, rule_hash: bytes, rule: Rule, answer: Decision
 ) -> None:
-    """Keep what was shown of a rule; a set that has become another one replaces what was kept of its rule."""
+    """Keep what was shown of a rule."""
     unit.run(
         "INSERT INTO guard_answer (viewer_org_id, base_id, snapshot_id, rule_hash, rule, true_count, shown, anchor)"
-        " VALUES (:viewer, :base_id, :snapshot_id, :rule_hash, CAST(:rule AS jsonb), :true_count, :shown, :anchor)"
-        " ON CONFLICT (viewer_org_id, snapshot_id, rule_hash) DO UPDATE SET true_count = EXCLUDED.true_count,"
-        " shown = EXCLUDED.shown, anchor = EXCLUDED.anchor, at = app_now()",
+        " VALUES (:viewer, :base_id, :snapshot_id, :rule_hash, CAST(:rule AS jsonb), :true_count, :shown, :anchor)",
         viewer=viewer_org_id,
         base_id=base_id,
         snapshot_id=snapshot_id,

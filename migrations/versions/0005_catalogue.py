@@ -81,7 +81,8 @@ END $$;
 CREATE TRIGGER copy_published AFTER INSERT OR UPDATE ON data_card
   FOR EACH ROW EXECUTE FUNCTION copy_published_card();
 
--- The guard's memory: every set already shown to an advertiser on a snapshot, with the figure shown. Audience only.
+-- The guard's memory: every set ever shown outside its owner, with the figure shown; viewer 0 is everybody (the sizes
+-- on cards). Nothing is forgotten or changed: near sets repeat each other's figure across advertisers and snapshots.
 CREATE TABLE guard_answer (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   viewer_org_id bigint NOT NULL,
@@ -92,9 +93,10 @@ CREATE TABLE guard_answer (
   true_count bigint NOT NULL,
   shown bigint NOT NULL,
   anchor boolean NOT NULL,                  -- worked out for this very set, not repeated from a near one
-  at timestamptz NOT NULL DEFAULT app_now(),
-  UNIQUE (viewer_org_id, snapshot_id, rule_hash)
+  at timestamptz NOT NULL DEFAULT app_now()
 );
+CREATE INDEX guard_answer_question ON guard_answer (snapshot_id, viewer_org_id, rule_hash, id);
+CREATE INDEX guard_answer_anchor ON guard_answer (base_id, true_count) WHERE anchor;
 CREATE TABLE guard_budget (
   viewer_org_id bigint NOT NULL,
   base_id bigint NOT NULL REFERENCES base,

@@ -286,6 +286,31 @@ def test_one_opt_out_does_not_change_what_an_advertiser_sees(scene: Scene) -> No
     assert scene.shown(card, "not gender in (M) and gender = F") == shown
 
 
+def test_two_advertisers_together_see_no_more_than_one(scene: Scene) -> None:
+    """One asks with, the other without a person: a memory per viewer would show two figures."""
+    with scene.database.begin() as unit:
+        today = unit.today
+        ally = make_organisation(unit, "advertiser")
+        make_partner_list(unit, scene.base, 3, [scene.advertiser, ally])
+    scene.load([person(n, today, partner_list=3) for n in range(1, PEOPLE + 1)])
+    scene.load([person(7_000, today, income=78, partner_list=3)])
+    card = scene.card()
+    figures = {scene.shown(card, viewer=scene.advertiser), scene.shown(card, "income != 78", viewer=ally)}
+    assert len(figures) == 1
+
+
+def test_a_refresh_that_adds_one_person_does_not_show_it(scene: Scene) -> None:
+    card = scene.card()
+    before = scene.shown(card, "gender = F")
+    with scene.database.begin() as unit:
+        today = unit.today
+    scene.load([person(7_001, today, gender="F")])
+    assert scene.shown(card, "gender = F") == before
+    assert scene.shown(card, "not gender in (M) and gender in (F)") == before
+    scene.load([person(number, today, gender="F") for number in range(7_100, 7_400)])
+    assert scene.shown(card, "gender = F") > before + 200
+
+
 def test_a_select_that_takes_few_away_repeats_the_cards_figure(scene: Scene) -> None:
     with scene.database.begin() as unit:
         scene_today = unit.today

@@ -33,21 +33,25 @@ def first(count: int, rows: int = ROWS) -> Mask:
 
 
 class Desk:
-    """One viewer's questions about one snapshot, with the guard's memory in a list."""
+    """Questions about one base, with the guard's memory in a list."""
 
     def __init__(self, noise: np.ndarray[tuple[int], np.dtype[np.int64]], rules: DisclosureSettings = RULES) -> None:
         self.noise = noise
         self.rules = rules
         self.memory: list[Shown] = []
-        self.masks: dict[bytes, Mask] = {}
+        self.masks: dict[int, Mask | None] = {}
+        self.asked: dict[bytes, Shown] = {}
 
     def ask(self, members: Mask, name: bytes | None = None) -> Decision:
-        name = name or len(self.masks).to_bytes(16, "big")
-        found = decide(members, name, self.noise, self.memory, lambda shown: self.masks[shown.rule_hash], self.rules)
+        before = self.asked.get(name) if name else None
+        anchors = [shown for shown in self.memory if shown.anchor]
+        found = decide(members, self.noise, before, anchors, lambda shown: self.masks[id(shown)], self.rules)
         if not found.known:
-            self.memory = [shown for shown in self.memory if shown.rule_hash != name]
-            self.memory.append(Shown(name, EVERYBODY, 7, found.true_count, found.figure.shown, found.anchor))
-            self.masks[name] = members
+            shown = Shown(EVERYBODY, 7, found.true_count, found.figure.shown, found.anchor)
+            self.memory.append(shown)
+            self.masks[id(shown)] = members
+            if name:
+                self.asked[name] = shown
         return found
 
     def figure(self, members: Mask, name: bytes | None = None) -> int:
@@ -272,6 +276,35 @@ def test_a_question_keeps_its_figure_until_its_set_has_become_another() -> None:
     later = desk.ask(first(7_000), b"question")
     assert not later.known
     assert abs(later.figure.shown - 7_000) <= largest_error(7_000, RULES)
+
+
+def test_a_set_that_gained_one_person_in_a_refresh_shows_the_figure_of_before() -> None:
+    """Without memory across snapshots the attacker compares two days: an equal figure would mean 'nobody came'."""
+    before = Desk(noise_keys(9))
+    once = before.figure(first(9_000))
+    refreshed = Desk(np.concatenate([noise_keys(9), noise_keys(10, 500)]))
+    refreshed.memory = before.memory
+    joined = np.concatenate([first(9_000), np.zeros(500, dtype=np.bool_)])
+    joined[ROWS] = True
+    refreshed.masks = {id(shown): joined for shown in before.memory}  # the anchor's rule as it stands today
+    assert refreshed.ask(joined) == Decision(Figure(once, False), 9_001, anchor=False, known=False)
+    forgetful = [guard.figure_of(first(9_000 + extra), noise_keys(9), RULES).shown for extra in range(2)]
+    assert forgetful[0] != forgetful[1]
+
+
+def test_a_repeated_figure_is_never_further_off_than_threshold_and_noise() -> None:
+    """The rule takes the same people as the asked set today, but far fewer when its figure was shown."""
+    desk = Desk(noise_keys(11))
+    desk.figure(first(6_000))
+    desk.masks = {id(shown): first(9_000) for shown in desk.memory}
+    assert desk.ask(first(9_000)).anchor
+
+
+def test_an_anchor_whose_fields_are_gone_is_passed_over() -> None:
+    desk = Desk(noise_keys(12))
+    desk.figure(first(6_000))
+    desk.masks = {id(shown): None for shown in desk.memory}
+    assert desk.ask(first(6_000)).anchor
 
 
 def test_a_figure_below_the_floor_is_repeated_as_such() -> None:
