@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import policy
 from email.errors import HeaderParseError
@@ -15,25 +16,13 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser, Parser
 
+from broker.feedback.returned.phrases import phrase
+
 MOST_PARTS = 100  # a message of more parts is hostile or of no use
 MOST_TEXT = 200_000  # characters read of the words
 
 Fields = dict[str, list[str]]
 
-# The line after which a plain-text bounce repeats the message it returns. Words of many programs, each seen alone.
-RETURNED_BELOW = re.compile(
-    r"""^[ \t>|*=_-]*(?:
-        -*\ ?below\ this\ line\ is\ a\ copy\ of\ the\ message
-      | -*\ ?this\ is\ a\ copy\ of\ (?:the|your)\ message
-      | -*\ ?(?:the\ )?(?:original|returned|unsent|undelivered|failed)\ (?:message|mail)\b[^\n]{0,40}(?:follows|headers|attached|text|-{3,})
-      | -*\ ?(?:the\ )?headers?\ of\ the\ (?:original\ )?message
-      | -*\ ?(?:message\ headers?\ follows?|header\ of\ the\ message|original\ message\ headers?)
-      | -*\ ?start\ of\ (?:the\ )?(?:original|returned|forwarded)\ message
-      | -*\ ?(?:the\ following\ is\ a\ copy|here\ is\ (?:a|your)\ copy|a\ copy\ of\ (?:your|the)\ message)
-      | -*\ ?message\ d'origine | -*\ ?copie\ du\ message | -*\ ?message\ original\ -{2,}
-    )""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
 HEADER_START = re.compile(
     r"^[> \t]{0,8}(?:Return-Path|Received|DKIM-Signature|X-Envelope-From|X-Originating-IP|MIME-Version|Message-ID):",
     re.IGNORECASE | re.MULTILINE,
@@ -70,7 +59,7 @@ def first(fields: Fields, name: str) -> str:
 
 def open_mail(raw: bytes) -> OpenedMail:
     """Take a message apart; never raises on content."""
-    if raw.startswith(b"From ") or raw.startswith(b">From "):  # an mbox line before the headers
+    if raw.startswith((b"From ", b">From ")):  # an mbox line before the headers
         raw = raw.partition(b"\n")[2]
     message: Message = BytesParser(policy=policy.compat32).parsebytes(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     words: list[str] = []
@@ -83,7 +72,7 @@ def open_mail(raw: bytes) -> OpenedMail:
     groups, returned, feedback = opened.groups, opened.returned, opened.feedback
     for part in _own_parts(message):
         kind = part.get_content_type()
-        if kind.endswith("/delivery-status") or kind.endswith("/global-delivery-status"):
+        if kind.endswith(("/delivery-status", "/global-delivery-status")):
             groups.extend(_groups(part))
         elif kind == "message/feedback-report":
             feedback = _inner_fields(part)
@@ -114,7 +103,8 @@ def open_mail(raw: bytes) -> OpenedMail:
 
 def split_notice(words: str) -> tuple[str, str]:
     """(the notice, the copy of the returned message) of a plain-text bounce."""
-    starts = [match.start() for match in (RETURNED_BELOW.search(words), HEADER_START.search(words)) if match]
+    marks = (phrase("returned_below", r"^[ \t>|*=_-]{0,80}").search(words), HEADER_START.search(words))
+    starts = [match.start() for match in marks if match]
     if not starts:
         return words, ""
     return words[: min(starts)], words[min(starts) :]
@@ -122,20 +112,32 @@ def split_notice(words: str) -> tuple[str, str]:
 
 def html_to_words(source: str) -> str:
     """The words of an HTML text, a line a block, with the addresses of its mailto links."""
-    source = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", source)
-    source = re.sub(r"(?is)<a\b[^>]*href=[\"']?mailto:([^\"'?> ]+)[^>]*>(.*?)</a>", r" \2 (\1) ", source)
-    source = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h\d|/table|p|div|tr)\b[^>]*>", "\n", source)
-    return html.unescape(re.sub(r"(?s)<[^>]{0,2000}>", " ", source)).replace("\xa0", " ")
+    for element in ("script", "style", "head"):
+        source = _without_element(source, element)
+    mailto = r"(?is)<a\b[^>]{0,400}?href=[\"']?mailto:([^\"'?> ]{3,254})[^>]{0,400}>(.{0,300}?)</a>"
+    source = re.sub(mailto, r" \2 (\1) ", source)
+    source = re.sub(r"(?i)<(?:br|/p|/div|/tr|/li|/h\d|/table|p|div|tr)\b[^>]{0,400}>", "\n", source)
+    return html.unescape(re.sub(r"(?s)<[^>]{0,400}>", " ", source)).replace("\xa0", " ")
+
+
+def _without_element(source: str, name: str) -> str:
+    """The text without these elements and what they hold; one that never ends takes the rest with it."""
+    kept: list[str] = []
+    low, at = source.lower(), 0
+    opening = re.compile(rf"<{name}\b")
+    while start := opening.search(low, at):
+        kept.append(source[at : start.start()])
+        end = low.find(f"</{name}", start.end())
+        at = len(source) if end < 0 else end + len(f"</{name}>")
+    return " ".join([*kept, source[at:]])
 
 
 def decoded(value: object) -> str:
     """A header's value with its encoded words (RFC 2047) and bare 8-bit letters read and its folds undone."""
     text = _letters(str(value).encode("utf-8", "surrogateescape"), "utf-8")
-    try:
+    with suppress(HeaderParseError, LookupError, ValueError):
         text = str(make_header(decode_header(text)))
-    except (HeaderParseError, LookupError, ValueError):
-        pass
-    return re.sub(r"\s*\n\s*", " ", text).strip()
+    return " ".join(line.strip() for line in text.splitlines()).strip()
 
 
 def _own_parts(message: Message) -> list[Message]:
@@ -168,7 +170,7 @@ def _join(words: list[str]) -> str:
 def _text(part: Message) -> str:
     payload = part.get_payload(decode=True)
     raw = payload if isinstance(payload, bytes) else str(part.get_payload()).encode("utf-8", "replace")
-    raw = raw[: 4 * MOST_TEXT]
+    raw = raw[: 2 * MOST_TEXT]
     text = _letters(raw, str(part.get_content_charset() or "utf-8"))
     return html_to_words(text) if part.get_content_subtype() == "html" else text
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from broker.feedback.model import Verdict
 
+MOST_WORDS = 8_000  # characters judged: a server says why at once
+
 
 class Judgement(NamedTuple):
     """A verdict with its stable reason."""
@@ -64,7 +66,8 @@ _SENDER_CODES = frozenset({"5.1.7", "5.1.8"})
 _SOFT_CODES = {
     "2.1": "address_disabled",  # RFC 3463: the mailbox exists, and may be enabled again
     "2.2": "mailbox_full", "2.3": "message_too_large",
-    "3.4": "message_too_large", "3.1": "server_error", "3.2": "server_error", "3.3": "server_error", "3.5": "server_error",
+    "3.4": "message_too_large", "3.1": "server_error",
+    "3.2": "server_error", "3.3": "server_error", "3.5": "server_error",
     "4.1": "network", "4.2": "network", "4.3": "network", "4.5": "network", "4.6": "mail_loop", "4.7": "network",
     "6.": "format", "7.": "policy",
 }  # fmt: skip
@@ -98,7 +101,7 @@ def judge_words(words: str, *, weak: bool | None = None) -> Judgement | None:
 
     Addresses and links are left out: a name may hold any word.
     """
-    plain = re.sub(r"\s+", " ", ADDRESS_OR_URL.sub(" ", words))
+    plain = " ".join(ADDRESS_OR_URL.sub(" ", words[:MOST_WORDS]).split())
     for rule in _rules():
         if weak in (None, rule.weak) and rule.pattern.search(plain):
             return Judgement(rule.verdict, rule.reason)
