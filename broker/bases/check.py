@@ -24,6 +24,7 @@ from broker.bases.propose_mapping import propose_mapping
 from broker.bases.read_table import Block, TableReader
 from broker.bases.seen import Seen
 from broker.bases.sensitive import Finding, ValueWatch, check_header
+from broker.bases.traits import Type
 from broker.kernel.errors import InvalidInput
 
 REFUSED = "refused"
@@ -93,9 +94,7 @@ class FileCheck:
     Raises `InvalidInput` where the file is no table of contacts at all.
     """
 
-    def __init__(
-        self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date, adult_age: int = 18
-    ) -> None:
+    def __init__(self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date, adult_age: int = 18) -> None:
         self.reader = TableReader(stream)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
@@ -109,7 +108,7 @@ class FileCheck:
             raise InvalidInput(
                 "The file has no column of e-mail addresses. Its columns are: "
                 f"{', '.join(headers[:12])}{'…' if len(headers) > 12 else ''}. "
-                "Name it with a mapping, for example --map \"Column=email\".",
+                'Name it with a mapping, for example --map "Column=email".',
                 code="no_email_column",
             )
         self.names = dict(zip(headers, self.reader.names, strict=True))
@@ -166,9 +165,9 @@ class FileCheck:
         self._describe()
 
     @property
-    def kept_traits(self) -> dict[str, str]:
+    def kept_traits(self) -> dict[str, Type]:
         """Trait name → type of the traits that stay, after `finish`."""
-        kept = {}
+        kept: dict[str, Type] = {}
         for name, column in self.checker.traits.items():
             type_ = self.checker.types[name].type()
             if self.checker.headers[column] not in self._refused and type_ is not None:

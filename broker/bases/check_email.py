@@ -132,7 +132,7 @@ def meant_domain(domain: str) -> str | None:
         return None
     for short in _drops(domain):
         for right in _shortened().get(short, ()):
-            name, _, end = right.rpartition(".")
+            name = right.rpartition(".")[0]
             # Another country's or kind of shop is no slip of the finger: orange.it, live.be.
             other_end = domain.startswith(name + ".") and domain[len(name) + 1 :] in _ENDS
             if not other_end and _one_slip(domain, right):
@@ -140,8 +140,10 @@ def meant_domain(domain: str) -> str | None:
     return None
 
 
-_ENDS = frozenset("at be br ca ch cn cz de dk es eu fi fm gr hr ie in io it jp kr lu ma nl no pl pt re ru se tn tr tv uk us "
-                  "fr com net org".split())  # fmt: skip
+_ENDS = frozenset(
+    "at be br ca ch cn cz de dk es eu fi fm gr hr ie in io it jp kr lu ma nl no pl pt re ru se tn tr tv uk us"
+    " fr com net org".split()
+)
 
 
 @cache
@@ -152,8 +154,11 @@ def _known() -> frozenset[str]:
 def _one_slip(word: str, right: str) -> bool:
     if len(word) == len(right):
         wrong = [i for i, (a, b) in enumerate(zip(word, right, strict=True)) if a != b]
-        swapped = len(wrong) == 2 and wrong[1] == wrong[0] + 1 and word[wrong[0]] == right[wrong[1]] and (
-            word[wrong[1]] == right[wrong[0]]
+        swapped = (
+            len(wrong) == 2
+            and wrong[1] == wrong[0] + 1
+            and word[wrong[0]] == right[wrong[1]]
+            and (word[wrong[1]] == right[wrong[0]])
         )
         return len(wrong) == 1 or swapped
     longer, shorter = (word, right) if len(word) > len(right) else (right, word)

@@ -45,11 +45,11 @@ class CheckedLines:
     @property
     def rejected(self) -> Mask:
         """Rows with any reason."""
-        return np.logical_or.reduce(list(self.reasons.values()))
+        return np.asarray(np.logical_or.reduce(list(self.reasons.values())), np.bool_)
 
 
 class PurchaseCheck:
-    """Reads one file of order lines. Raises `InvalidInput` where it lacks customer, date or amount, or is not in EUR."""
+    """Reads one file of order lines. Raises `InvalidInput` without customer, date or amount, or not in EUR."""
 
     def __init__(self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date) -> None:
         self.reader = TableReader(stream)
@@ -70,7 +70,8 @@ class PurchaseCheck:
         ]
         if missing:
             raise InvalidInput(
-                f"The file of purchases has no column for the {missing[0]}. Its columns are: {', '.join(headers[:12])}. "
+                f"The file of purchases has no column for the {missing[0]}. "
+                f"Its columns are: {', '.join(headers[:12])}. "
                 "Name it with a mapping.",
                 code="no_purchase_column",
             )
@@ -113,7 +114,9 @@ class PurchaseCheck:
         margins, _ = read_cents(column("margin"))
         returned = np.asarray(pc.match_substring_regex(pc.utf8_lower(column("order_kind")), _RETURNS))
         sign = np.where(returned & (amounts > 0), -1, 1)
-        margin = pa.array(margins * np.where(returned & (margins > 0), -1, 1), mask=np.asarray(pc.equal(column("margin"), "")))
+        margin = pa.array(
+            margins * np.where(returned & (margins > 0), -1, 1), mask=np.asarray(pc.equal(column("margin"), ""))
+        )
         reasons = {
             "no_customer": np.asarray(pc.and_(pc.equal(reference, ""), pc.equal(email, ""))),
             "no_date": seconds == NOT_READ,
@@ -123,7 +126,9 @@ class PurchaseCheck:
             "too_many_columns": block.too_many,
         }
         texts = {
-            name: pc.if_else(pc.equal(column(name), ""), pa.scalar(None, pa.string()), pc.utf8_slice_codeunits(column(name), 0, 200))
+            name: pc.if_else(
+                pc.equal(column(name), ""), pa.scalar(None, pa.string()), pc.utf8_slice_codeunits(column(name), 0, 200)
+            )
             for name in TEXTS
         }
         return CheckedLines(block.lines, reference, email, days, amounts * sign, margin, texts, reasons)
@@ -148,4 +153,3 @@ def read_cents(column: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
     scaled = pc.round(digits.cast(pa.decimal128(18, 4)), ndigits=2, round_mode="half_towards_infinity")
     cents = np.asarray(pc.multiply(scaled, pa.scalar(Decimal(100), pa.decimal128(3, 0))).cast(pa.int64()))
     return np.where(negative, -cents, cents), bad | (cents > _LARGEST_CENTS)
-

@@ -85,9 +85,7 @@ class RowChecker:
         }
         self.headers = {names[header]: header for header in mapping}
         by_field = {target: header for header, target in mapping.items()}
-        self._month_first = {
-            name: is_month_first(samples.get(by_field.get(name, ""), ())) for name in DATED_FIELDS
-        }
+        self._month_first = {name: is_month_first(samples.get(by_field.get(name, ""), ())) for name in DATED_FIELDS}
         self.types = {name: TraitWatch() for name in self.traits}
         for name, column in self.traits.items():
             self.types[name].month_first = is_month_first(samples.get(self.headers[column], ()))
@@ -223,7 +221,17 @@ class RowChecker:
         get = column
         assert callable(get)
         sealed: dict[str, pa.Array] = {}
-        for name in ("first_name", "last_name", "full_name", "street", "street_more", "city", "reference", "social", "consent_ip"):
+        for name in (
+            "first_name",
+            "last_name",
+            "full_name",
+            "street",
+            "street_more",
+            "city",
+            "reference",
+            "social",
+            "consent_ip",
+        ):
             if (values := get(name)) is not None:
                 sealed[name] = pc.utf8_trim_whitespace(values)
         countries = None
@@ -235,7 +243,9 @@ class RowChecker:
             if (values := get(name)) is not None:
                 numbers, wrong = check_phones(values, countries)
                 self.found.warnings[f"invalid_{name}"] += int(wrong.sum())
-                self.found.normalised[name] += int(pc.sum(pc.and_(pc.is_valid(numbers), pc.not_equal(numbers, values))).as_py() or 0)
+                self.found.normalised[name] += int(
+                    pc.sum(pc.and_(pc.is_valid(numbers), pc.not_equal(numbers, values))).as_py() or 0
+                )
                 sealed[name] = numbers
         return sealed
 

@@ -16,7 +16,23 @@ import pyarrow.compute as pc
 from broker.bases.dates import NOT_READ, read_dates
 
 _YES = pa.array(
-    ["oui", "yes", "true", "vrai", "o", "y", "1", "ok", "x", "abonné", "abonne", "inscrit", "optin", "opt-in", "subscribed"]
+    [
+        "oui",
+        "yes",
+        "true",
+        "vrai",
+        "o",
+        "y",
+        "1",
+        "ok",
+        "x",
+        "abonné",
+        "abonne",
+        "inscrit",
+        "optin",
+        "opt-in",
+        "subscribed",
+    ]
 )
 _EARLIEST = 631_152_000  # 1990: before that nobody ticked a box on a page
 
@@ -50,7 +66,9 @@ def check_consent(columns: dict[str, pa.Array], size: int, now: int, *, month_fi
         impossible = (at != NOT_READ) & ((at > now + 86_400) | (at < _EARLIEST))
         at[impossible], bad_date = NOT_READ, bad_date | impossible
     url, wording, form = text("consent_source_url"), text("consent_wording"), text("consent_form")
-    version = pc.replace_substring_regex(pc.utf8_lower(text("consent_partner_list")), r"^(?:v|version|liste|n°)?\s*", "")
+    version = pc.replace_substring_regex(
+        pc.utf8_lower(text("consent_partner_list")), r"^(?:v|version|liste|n°)?\s*", ""
+    )
     numbered = pc.match_substring_regex(version, r"^\d{1,9}$")
     partner_list = pc.if_else(numbered, version, pa.scalar(None, pa.string())).cast(pa.int32())
     refused = np.zeros(size, np.bool_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -43,8 +44,8 @@ PROOF_FIELDS = (
 
 def data_rows(name: str) -> Iterator[dict[str, str]]:
     """Rows of a CSV in `broker/bases/data/`."""
-    with (resources.files("broker.bases") / "data" / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    with (resources.files("broker.bases") / "data" / name).open("rb") as raw:
+        yield from csv.DictReader(io.TextIOWrapper(raw, "utf-8", newline=""))
 
 
 @cache
@@ -67,7 +68,9 @@ def header_words(kind: Kind) -> dict[str, str]:
 def plain(text: str) -> str:
     """Lower-case ASCII words separated by one space: `DateNaissance`, `Date_naissance` → `date naissance`."""
     text = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý][a-zà-ÿ])", " ", text)
-    text = text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("n°", "numero ").replace("N°", "numero ")
+    text = (
+        text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("n°", "numero ").replace("N°", "numero ")
+    )
     ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", " ", ascii_).strip()
 

@@ -72,7 +72,9 @@ def count(result: CheckResult, block: Block, lines: CheckedLines) -> None:
     result.reasons.update(item.code for item in block.broken)
 
 
-def _contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, lines: CheckedLines) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _contacts(
+    unit: UnitOfWork, keys: WorkerKeys, base_id: int, lines: CheckedLines
+) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The contact of each line, 0 where there is none; the reference decides before the address."""
     ids = np.zeros(len(lines.lines), np.int64)
     for values, column in ((lines.reference, "reference_key"), (lines.email, "contact_key")):
@@ -90,7 +92,10 @@ def _contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, lines: CheckedLi
 
 
 def _rows(
-    lines: CheckedLines, ids: np.ndarray[Any, np.dtype[np.int64]], kept: np.ndarray[Any, np.dtype[np.bool_]], run: ImportRun
+    lines: CheckedLines,
+    ids: np.ndarray[Any, np.dtype[np.int64]],
+    kept: np.ndarray[Any, np.dtype[np.bool_]],
+    run: ImportRun,
 ) -> Any:
     mask_ = pa.array(kept)
     days: dict[int, date] = {}

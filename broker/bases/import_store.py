@@ -145,9 +145,7 @@ _COLUMNS = (
 )
 _TYPES = ("int8", "int8", "bytea", "bytea", "bytea", "bytea", "int2", "int2", "bytea", "text", "int8", "timestamptz",
           "int8")  # fmt: skip
-ContactRow = tuple[
-    int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, int
-]
+ContactRow = tuple[int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, int]
 
 
 def copy_new_contacts(unit: UnitOfWork, rows: Iterable[ContactRow]) -> None:

@@ -45,9 +45,10 @@ class TextSource:
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = _Counting(raw)
+        self._unpacked = 0
         first = _read_up_to(self._raw, SAMPLE_BYTES)
         if first.startswith(b"\x1f\x8b"):
-            self._stream: BinaryIO = gzip.GzipFile(fileobj=_Rejoined(first, self._raw))  # type: ignore[assignment]
+            self._stream: gzip.GzipFile | _Counting = gzip.GzipFile(fileobj=_Rejoined(first, self._raw))
             self.compression: str | None = "gzip"
             first = self._read(SAMPLE_BYTES)
         else:
@@ -57,7 +58,6 @@ class TextSource:
             raise InvalidInput("The file is empty.", code="empty_file")
         self.encoding, skip = _detect(first)
         self._seen_utf8 = not first.isascii()
-        self._out = 0
         self._pending = b""
         self._decoder = (
             codecs.getincrementaldecoder(self.encoding)("replace") if self.encoding.startswith("utf-16") else None
@@ -93,8 +93,8 @@ class TextSource:
                 "The compressed file is damaged or cut short. Send it again.", code="damaged_archive"
             ) from None
         if self._stream is not self._raw:
-            self._out_total = getattr(self, "_out_total", 0) + len(data)
-            if self._out_total > _EXPANSION_FREE and self._out_total > LARGEST_EXPANSION * self._raw.count:
+            self._unpacked += len(data)
+            if self._unpacked > _EXPANSION_FREE and self._unpacked > LARGEST_EXPANSION * self._raw.count:
                 raise InvalidInput(
                     "The compressed file grows beyond all measure when unpacked; it was not read further.",
                     code="archive_bomb",
@@ -164,7 +164,7 @@ class _Rejoined(io.RawIOBase):
         return self._first.read(size) or self._rest.read(size)
 
 
-def _read_up_to(stream: BinaryIO | _Counting, size: int) -> bytes:
+def _read_up_to(stream: gzip.GzipFile | _Counting, size: int) -> bytes:
     parts = []
     while size > 0 and (part := stream.read(size)):
         parts.append(part)

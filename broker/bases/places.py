@@ -94,7 +94,9 @@ def check_places(postcode: pa.Array, city: pa.Array | None, country: pa.Array | 
     trimmed = pc.utf8_trim_whitespace(postcode)
     digits = pc.replace_substring_regex(trimmed, r"^[Ff][Rr]?-|\s+|\.0$", "")
     filled = pc.if_else(
-        pc.and_(french, pc.match_substring_regex(digits, r"^\d{4}$")), pc.binary_join_element_wise("0", digits, ""), digits
+        pc.and_(french, pc.match_substring_regex(digits, r"^\d{4}$")),
+        pc.binary_join_element_wise("0", digits, ""),
+        digits,
     )
     found = pc.index_in(filled, table.codes)
     known = pc.and_(french, pc.is_valid(found))
@@ -117,9 +119,7 @@ def check_places(postcode: pa.Array, city: pa.Array | None, country: pa.Array | 
     )
 
 
-def _choose_by_city(
-    rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array, known: pa.Array
-) -> None:
+def _choose_by_city(rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array, known: pa.Array) -> None:
     """Several communes share a post code: the row's own city name decides."""
     pair = pc.if_else(known, pc.binary_join_element_wise(codes, city, "\n"), pa.scalar(None, pa.string()))
     encoded = pair.dictionary_encode()

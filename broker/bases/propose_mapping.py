@@ -136,7 +136,11 @@ def _by_values(column: Column, kind: Kind) -> str | None:
     if _share(values, _EMAIL) >= 0.5:
         return "email"
     if kind == "contacts":
-        if len(values) >= 3 and _share(values, _PHONE) >= 0.9 and sum(_looks_dialled(cell) for cell in values) * 2 > len(values):
+        if (
+            len(values) >= 3
+            and _share(values, _PHONE) >= 0.9
+            and sum(_looks_dialled(cell) for cell in values) * 2 > len(values)
+        ):
             return "phone"
         distinct = {cell.strip().lower().rstrip(".") for cell in values}
         titles = {"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle", "homme", "femme"}

@@ -180,9 +180,7 @@ class TableReader:
             table, lines, too_many = table.filter(pa.array(full)), lines[full], too_many[full]
         return Block(table, lines, too_many, broken, padded)
 
-    def _parse(
-        self, data: bytes, count: int
-    ) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.bool_], int]:
+    def _parse(self, data: bytes, count: int) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.bool_], int]:
         """Parse `count` records; returns the table, which records it holds, the marks, and how many were filled."""
         odd: list[tuple[int, str]] = []
 

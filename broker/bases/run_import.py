@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from sqlalchemy.engine import Row
 
 from broker.audit.record import record
 from broker.bases import import_store, store
@@ -43,7 +44,7 @@ _MASKED_COLUMNS = 40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Cancelled(Exception):  # noqa: N818 - not a fault
+class _Cancelled(Exception):
     """The owner stopped the import."""
 
 
@@ -82,9 +83,7 @@ def run_import(
 
 
 @contextmanager
-def _opened(
-    database: Database, worker_keys: WorkerKeys, settings: Settings, run: ImportRun
-) -> Iterator[BinaryIO]:
+def _opened(database: Database, worker_keys: WorkerKeys, settings: Settings, run: ImportRun) -> Iterator[BinaryIO]:
     with database.begin() as unit:
         upload = store.upload_by_id(unit, run.upload_id)
     try:
@@ -144,9 +143,7 @@ class _ContactImport:
         self.block_keys = contact_keys(self.keys, emails)
         return np.frombuffer(b"".join(self.block_keys), np.uint64)[::2]
 
-    def _write(
-        self, unit: UnitOfWork, check: FileCheck, outcome: Outcome, staging: Staging, traits: list[str]
-    ) -> None:
+    def _write(self, unit: UnitOfWork, check: FileCheck, outcome: Outcome, staging: Staging, traits: list[str]) -> None:
         rows, kept = outcome.rows, outcome.kept
         # Of the usable rows' keys, those of the rows kept.
         keys = [key for key, keep in zip(self.block_keys, kept[~rows.rejected], strict=True) if keep]
@@ -163,13 +160,13 @@ class _ContactImport:
 
     def _write_contacts(
         self, unit: UnitOfWork, check: FileCheck, rows: CheckedRows, kept: npt.NDArray[np.bool_], keys: list[bytes],
-        known: dict[bytes, object], staging: Staging, traits: list[str],
+        known: dict[bytes, Row[Any]], staging: Staging, traits: list[str],
     ) -> None:  # fmt: skip
         mask_ = pa.array(kept)
         emails = rows.email.filter(mask_)
         addresses = emails.to_pylist()
         drawn = iter(import_store.draw_contact_ids(unit, len(keys) - sum(key in known for key in keys)))
-        ids = [known[key].id if key in known else next(drawn) for key in keys]  # type: ignore[attr-defined]
+        ids = [known[key].id if key in known else next(drawn) for key in keys]
         is_known = np.fromiter((key in known for key in keys), np.bool_, len(keys))
         texts = sealed_texts(emails, {name: values.filter(mask_) for name, values in rows.sealed.items()})
         for place in np.flatnonzero(is_known).tolist():
@@ -204,15 +201,13 @@ class _ContactImport:
                 unit, (row for row, old in zip(whole, is_known, strict=True) if old), relation_given=has_relation
             )
         staging.add(
-            staged_rows(
-                rows, kept, np.array(ids, np.int64), keys, is_known, relations, sources, traits, has_relation
-            )
+            staged_rows(rows, kept, np.array(ids, np.int64), keys, is_known, relations, sources, traits, has_relation)
         )
 
-    def _opened_text(self, unit: UnitOfWork, row: object) -> bytes:
-        version: int = row.key_version  # type: ignore[attr-defined]
+    def _opened_text(self, unit: UnitOfWork, row: Row[Any]) -> bytes:
+        version: int = row.key_version
         key = self.key if version == self.key_version else data_key(unit, self.keys, self.run.base_id, version)
-        return open_row(key, self.run.base_id, version, row.id, row.sealed)  # type: ignore[attr-defined]
+        return open_row(key, self.run.base_id, version, row.id, row.sealed)
 
     def _references(self, rows: CheckedRows, mask_: pa.Array) -> list[bytes | None]:
         if "reference" not in rows.sealed:
@@ -255,9 +250,7 @@ class _ContactImport:
 def masked_rows(check: FileCheck, outcome: Outcome) -> Iterator[tuple[int, list[str], str]]:
     """(line, reasons, masked values as JSON) of a block's rejects; nothing of refused columns."""
     headers = [
-        (place, header)
-        for place, header in enumerate(check.reader.headers)
-        if header not in check.refused_headers
+        (place, header) for place, header in enumerate(check.reader.headers) if header not in check.refused_headers
     ][:_MASKED_COLUMNS]
     for item in outcome.block.broken:
         yield item.line, [item.code], "{}"

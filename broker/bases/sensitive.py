@@ -2,7 +2,8 @@
 free text, where all of these hide. Found by header and by values, in French and English.
 
 The words are data (`data/sensitive.csv`): `header` terms match whole words of a header, `value` terms match a whole
-value, `value in company` terms (first names, left and right) only beside one of those, `allow` terms are headers that look the same and are harmless.
+value, `value in company` terms (first names, left and right) only
+beside one of those, `allow` terms are headers that look the same and are harmless.
 """
 
 from __future__ import annotations

@@ -62,9 +62,7 @@ def _well_formed(bytes_: npt.NDArray[np.uint8], quotes: Integers, delimiter: int
     before = bytes_[np.maximum(opens - 1, 0)]
     after = bytes_[np.minimum(closes + 1, len(bytes_) - 1)]
     starts = (opens == 0) | (before == delimiter) | (before == _NEWLINE) | (before == _QUOTE)
-    ends = (
-        (closes + 1 >= stop) | (after == delimiter) | (after == _NEWLINE) | (after == _RETURN) | (after == _QUOTE)
-    )
+    ends = (closes + 1 >= stop) | (after == delimiter) | (after == _NEWLINE) | (after == _RETURN) | (after == _QUOTE)
     return bool(starts.all() and ends.all())
 
 
@@ -73,9 +71,7 @@ def _no_giants(cut: Cut) -> bool:
     return bool(spans.max() <= MOST_LINES and (cut.ends - cut.starts).max() <= LONGEST_RECORD)
 
 
-def _by_lines(
-    bytes_: npt.NDArray[np.uint8], newlines: Integers, stops: Integers, size: int, final: bool
-) -> Cut:
+def _by_lines(bytes_: npt.NDArray[np.uint8], newlines: Integers, stops: Integers, size: int, final: bool) -> Cut:
     unended = final and size > 0 and (not len(stops) or stops[-1] + 1 < size)
     ends = np.append(stops, size) if unended else stops
     if not len(ends):
@@ -126,8 +122,9 @@ def _by_walking(block: bytes, delimiter: int, final: bool) -> Cut:
             lines.append(number)
         at, number = at + size + 1, number + taken
     consumed = min(at, len(block))
-    return Cut(np.array(starts, np.int64), np.array(ends, np.int64), np.array(lines, np.int64), consumed, number,
-               False, broken)
+    return Cut(
+        np.array(starts, np.int64), np.array(ends, np.int64), np.array(lines, np.int64), consumed, number, False, broken
+    )
 
 
 def _join(pieces: list[bytes], number: int, open_at: int, delimiter: int) -> tuple[int, int, bool]:

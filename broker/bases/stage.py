@@ -66,9 +66,7 @@ class Staging:
         self._schema = pa.schema([*CORE, *((f"trait:{name}", pa.string()) for name in traits)])
         self._sink = pa.OSFile(str(self._raw), "wb")
         self._raw.chmod(0o600)
-        self._writer = pa.ipc.new_stream(
-            self._sink, self._schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
-        )
+        self._writer = pa.ipc.new_stream(self._sink, self._schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append rows made by `staged_rows`."""

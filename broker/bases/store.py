@@ -11,9 +11,7 @@ from broker.bases.model import Base, ImportRun, PartnerName, Reject, Upload
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
 
-_BASE = (
-    "SELECT id, org_id, code, name, sector, contact_kind, partner_policy, current_snapshot_id, created_at FROM base"
-)
+_BASE = "SELECT id, org_id, code, name, sector, contact_kind, partner_policy, current_snapshot_id, created_at FROM base"
 _UPLOAD = (
     "SELECT u.id, u.code, u.base_id, b.code AS base_code, u.kind, u.file_name, u.size_bytes, u.state, u.created_at"
     " FROM upload u JOIN base b ON b.id = u.base_id"
@@ -141,7 +139,7 @@ def upload_by_id(unit: UnitOfWork, upload_id: int) -> Upload:
 def uploads_to_destroy(unit: UnitOfWork, hours: int) -> list[Upload]:
     """Uploads whose imports have all ended at least so many hours ago."""
     rows = unit.all(
-        f"{_UPLOAD} WHERE u.state = 'received' AND EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id)"
+        f"{_UPLOAD} WHERE u.state = 'received' AND EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id)"  # noqa: S608 - our own text
         " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state <> 'cancelled'"
         " AND coalesce(r.ended_at, 'infinity') > app_now() - make_interval(hours => :hours))",
         hours=hours,

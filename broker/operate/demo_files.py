@@ -268,9 +268,7 @@ def _as_duplicate(row: list[str], draw: np.random.Generator) -> list[str]:
     return again
 
 
-def _bad_rows(
-    draw: np.random.Generator, count: int, as_of: date, theme: int, sensitive: list[str]
-) -> list[list[str]]:
+def _bad_rows(draw: np.random.Generator, count: int, as_of: date, theme: int, sensitive: list[str]) -> list[list[str]]:
     """Rows that an import rejects, each kind about equally often."""
     people = _people(draw, count, as_of, theme)
     people["reference"] = np.array([f"B{number:07d}" for number in range(count)], object)

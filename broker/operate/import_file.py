@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from broker.bases.check import CheckResult
-from broker.kernel.errors import Unavailable
+from broker.audience.build_snapshot import build_snapshot
+from broker.bases.check import CheckResult, Outcome, RejectsFile
+from broker.bases.find_base import find_base
+from broker.bases.imports import find_import
+from broker.bases.receive import receive_upload
+from broker.bases.run_import import run_import
+from broker.bases.start_import import start_import
+from broker.kernel.database import Database, make_engine
+from broker.kernel.errors import Conflict, InvalidInput, Unavailable
 from broker.kernel.settings import Settings
+from broker.operate.database_server import running_postgres
+from broker.operate.state import State
+from broker.vault.keyring import holds_worker_keys, load_worker
+
+_PIECE = 1 << 20
 
 
 def import_file(
@@ -20,5 +32,56 @@ def import_file(
     rejects: Path | None,
     show: Callable[[CheckResult], None],
 ) -> dict[str, Any]:
-    """Import `file` and build the snapshot; the keys of `courtier base import --json`."""
-    raise Unavailable("The import is not built yet.", code="not_built")
+    """Import `file` and build the snapshot; the keys of `courtier base import --json`.
+
+    Raises `Unavailable` where this machine has no workers' keys, `Conflict` where the import was refused.
+    """
+    if not holds_worker_keys(settings.key_dir):
+        raise Unavailable(
+            f"The workers' keys are not in {settings.key_dir}, and an import seals with them. Run this on the machine "
+            "where Courtier runs (courtier up makes the keys), or name its settings with --config.",
+            code="no_worker_keys",
+        )
+    if not file.is_file():
+        raise InvalidInput(f"{file} is no file that can be read.", code="unreadable_file")
+    if rejects is not None and kind == "purchases":
+        raise InvalidInput(
+            "--rejects is for contacts; of purchases the import keeps masked rejects.", code="bad_option"
+        )
+    State.of(settings).make()
+    keys = load_worker(settings.key_dir)
+    with running_postgres(settings) as server:
+        database = Database(make_engine(server.url("worker"), settings.database.pool_size))
+        with database.begin() as unit:
+            find_base(unit, base_code)
+            upload = receive_upload(unit, keys.front, settings, base_code, kind, file.name, _pieces(file))
+            run = start_import(unit, upload.code, mapping, by_job=False)
+        writer: RejectsFile | None = None
+
+        def follow(result: CheckResult, outcome: Outcome | None) -> None:
+            nonlocal writer
+            if rejects is not None and outcome is not None:
+                writer = writer or RejectsFile(rejects, list(result.columns))
+                writer.write(outcome)
+            show(result)
+
+        try:
+            run_import(database, keys, settings, run.id, follow)
+            build_snapshot(database, keys, settings, run.id)
+        finally:
+            if writer is not None:
+                writer.close()
+        with database.begin() as unit:
+            done = find_import(unit, run.code)
+            number = unit.scalar("SELECT number FROM snapshot WHERE id = :id", id=done.snapshot_id)
+        database.engine.dispose()
+    if done.state != "done":
+        raise Conflict(done.problem or f"The import ended as {done.state}.", code="import_refused")
+    counts = {name: getattr(done, name) for name in ("accepted", "rejected", "duplicates", "rentable")}
+    return {"rows": done.rows_read, **counts, **done.summary, "snapshot": number}
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece

@@ -37,9 +37,7 @@ def command() -> None:
 @rejects_option
 @json_option
 @click.pass_obj
-def check(
-    invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: Path | None, as_json: bool
-) -> None:
+def check(invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: Path | None, as_json: bool) -> None:
     """Say what an import of FILE would do, row by row. Needs no database and changes nothing.
 
     Example: courtier base check clients.csv --rejects rejects.csv
