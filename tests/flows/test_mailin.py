@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import smtplib
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,8 +14,8 @@ from broker.feedback.receive_inbound import open_inbound
 from broker.kernel.database import Database, make_engine
 from broker.kernel.settings import MailinSettings, MailSettings, Settings
 from broker.operate.mail_sink import SunkMessage
-from broker.operate.processes.mailin import serve
 from broker.operate.returned_mail import bounce_report
+from tests.flows.running_doors import RunningMailin
 from tests.store.feedback_scene import Scene, make_scene
 from tests.unit.rings import worker_ring
 
@@ -27,41 +25,15 @@ ADDRESS = "camille.durand@boite.example"
 SETTINGS = Settings(mail=MailSettings(bounce_domain="bounce.test"), mailin=MailinSettings(port=0, max_message_kb=64))
 
 
-class RunningDoor:
-    """A door in a thread with a loop of its own."""
-
-    def __init__(self, database: Database) -> None:
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(database,))
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    def _run(self, database: Database) -> None:
-        def ready(port: int) -> None:
-            self.port = port
-            self._ready.set()
-
-        self._loop.run_until_complete(serve(database, FRONT, SETTINGS, ready, self._stop))
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-
 @pytest.fixture
-def door(public_engine: Engine) -> Iterator[RunningDoor]:
-    running = RunningDoor(Database(public_engine))
+def door(public_engine: Engine) -> Iterator[RunningMailin]:
+    running = RunningMailin(Database(public_engine), FRONT, SETTINGS)
     yield running
     running.close()
 
 
 @pytest.fixture
-def client(door: RunningDoor) -> Iterator[smtplib.SMTP]:
+def client(door: RunningMailin) -> Iterator[smtplib.SMTP]:
     with smtplib.SMTP("127.0.0.1", door.port, "mx.test", timeout=10) as client:
         yield client
 
@@ -153,7 +125,7 @@ def test_a_message_over_the_limit_is_refused_and_not_kept(scene: Scene, client: 
 
 
 def test_a_message_that_cannot_be_kept_is_to_be_sent_again(scene: Scene) -> None:
-    door = RunningDoor(Database(make_engine("postgresql://nobody@127.0.0.1:1/none")))
+    door = RunningMailin(Database(make_engine("postgresql://nobody@127.0.0.1:1/none")), FRONT, SETTINGS)
     try:
         with (
             smtplib.SMTP("127.0.0.1", door.port, timeout=10) as client,
@@ -165,7 +137,7 @@ def test_a_message_that_cannot_be_kept_is_to_be_sent_again(scene: Scene) -> None
         door.close()
 
 
-def test_lmtp_answers_once_for_each_recipient(scene: Scene, door: RunningDoor) -> None:
+def test_lmtp_answers_once_for_each_recipient(scene: Scene, door: RunningMailin) -> None:
     with socket.create_connection(("127.0.0.1", door.port), timeout=10) as plug, plug.makefile("rwb") as line:
 
         def ask(command: str) -> bytes:

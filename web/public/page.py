@@ -62,7 +62,10 @@ def show(template: str, status: int = 200, *, preferred: str = "fr", **values: A
     # Only a page that was asked for by GET can be asked for again in the other language.
     switch = f"?l={other}" if request.method == "GET" and status == 200 else ""
     reply = make_response(
-        render_template(f"public/{template}", t=texts(language), language=language, other=other, switch=switch, **values), status
+        render_template(
+            f"public/{template}", t=texts(language), language=language, other=other, switch=switch, **values
+        ),
+        status,
     )
     reply.vary.add("Accept-Language")
     return reply
