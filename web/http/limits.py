@@ -7,6 +7,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from broker.kernel.settings import Settings
+from web.public import UNCOUNTED
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -18,6 +19,6 @@ def install(app: Flask, settings: Settings) -> None:
         headers_enabled=True,
     )
     limiter.init_app(app)
-    limiter.request_filter(lambda: request.endpoint == "static")
+    limiter.request_filter(lambda: request.endpoint == "static" or request.endpoint in UNCOUNTED)
     attempts = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
     app.view_functions["login.enter"] = attempts(app.view_functions["login.enter"])
