@@ -104,10 +104,17 @@ def main() -> None:
     dump, upload_path, key_dir = (Path(argument) for argument in sys.argv[1:4])
     rows = [json.loads(line) for line in dump.read_text().splitlines()]
     upload = upload_path.read_bytes()
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(65_534)
-        os.setuid(65_534)
+    # The log-in comes first: as nobody it might not reach the server's socket, which is not what is tried here.
+    with psycopg.connect(os.environ["COURTIER_WEB_DATABASE_URL"], autocommit=True) as connection:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65_534)
+            os.setuid(65_534)
+        report(connection, rows, upload, key_dir)
+
+
+def report(connection: psycopg.Connection, rows: list[dict[str, Any]], upload: bytes, key_dir: Path) -> None:
+    """Make every attempt and print how each ended."""
     front = load_front(key_dir)
     tried: dict[str, dict[str, int]] = {}
     for name, attempt in attempts(front, rows, upload):
@@ -119,15 +126,14 @@ def main() -> None:
         "read worker.json": lambda: (key_dir / "worker.json").read_bytes(),
     }.items():
         tried[name] = {outcome(attempt): 1}
-    with psycopg.connect(os.environ["COURTIER_WEB_DATABASE_URL"], autocommit=True) as connection:
-        for sql in (
-            "SELECT sealed FROM contact",
-            "SELECT wrapped FROM data_key",
-            "SELECT sealed FROM seed_address",
-            "SELECT sealed FROM typed_request",
-            "SET ROLE courtier_worker",
-        ):
-            tried[sql] = {outcome(lambda s=sql: connection.execute(s)): 1}
+    for sql in (
+        "SELECT sealed FROM contact",
+        "SELECT wrapped FROM data_key",
+        "SELECT sealed FROM seed_address",
+        "SELECT sealed FROM typed_request",
+        "SET ROLE courtier_worker",
+    ):
+        tried[sql] = {outcome(lambda s=sql: connection.execute(s)): 1}
     openers = [
         name
         for name, item in vars(opening).items()
