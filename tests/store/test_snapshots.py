@@ -209,3 +209,15 @@ def test_a_changed_snapshot_file_is_not_read(bench: Bench) -> None:
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(IntegrityFault):
         read()
+
+
+def test_a_trait_of_whole_numbers_may_get_fractions(bench: Bench) -> None:
+    import_id = 0
+    for values in (pa.array([1, 2], pa.int64()), pa.array([2.5, None], pa.float64())):
+        with bench.database.begin() as unit:
+            import_id = make_import(unit, bench.base_id)
+        path = bench.settings.state_dir / "staging" / f"{import_id}.parquet"
+        write_staging(path, [person(1, bench.today), person(2, bench.today)])
+        pq.write_table(pq.read_table(path).append_column("shoe_size", values), path)
+        build_snapshot(bench.database, bench.keys, bench.settings, import_id)
+    assert bench.rows().column("shoe_size").to_pylist() == [2.5, 2.0]
