@@ -59,11 +59,6 @@ def set_payment_state(unit: UnitOfWork, payment_id: int, state: str) -> None:
     )
 
 
-def pending_payments(unit: UnitOfWork) -> list[int]:
-    """Payments that wait, for the sweep that reads them again in case a webhook was lost."""
-    return [row.id for row in unit.all("SELECT id FROM payment WHERE state = 'pending' ORDER BY id")]
-
-
 def receive_webhook(unit: UnitOfWork, event_id: str, kind: str, reference: str) -> bool:
     """Store an event once and nudge its payment; True when the event was new and named a payment of ours."""
     return bool(

@@ -41,7 +41,7 @@ def quote(
 
     The price of a send is the card's base price plus the surcharge of each select used. Raises `Conflict`
     (`card_retired`), `InvalidInput` (`under_minimum`, `over_size`, `volume_not_round`, `select_not_offered`,
-    `send_date_passed`).
+    `under_smallest_count`, `send_date_passed`).
     """
     unit.actor.require("advertiser")
     card = _offered(unit, card_code)
@@ -52,6 +52,12 @@ def quote(
     size = card.size_shown
     if rule is not None:
         size = int(audience.count_for_advertiser(unit.actor.org, card.card_id, rule)["shown"])
+        if size == 0:
+            raise InvalidInput(
+                "Too few people match this selection for it to be counted. Widen it.",
+                code="under_smallest_count",
+                field="select_rule",
+            )
     check_volume(volume, card.minimum_order, size, settings.disclosure.rounding)
     advertiser = organisation(unit, unit.actor.org)
     if advertiser is None:
@@ -112,8 +118,10 @@ def _offered(unit: UnitOfWork, card_code: str) -> store.CardTerms:
 
 def _surcharge(rule: Rule, selects: list[dict[str, Any]]) -> int:
     """Micros a send for the selects that a rule uses; a field is paid for once however often it is asked."""
-    prices = {str(select["field"]): int(select.get("surcharge_micros", 0)) for select in selects}
-    foreign = sorted(fields_of(rule) - prices.keys())
+    # Rules name fields in any case.
+    prices = {str(select["field"]).casefold(): int(select.get("surcharge_micros", 0)) for select in selects}
+    used = {name.casefold() for name in fields_of(rule)}
+    foreign = sorted(used - prices.keys())
     if foreign:
         offered = ", ".join(sorted(prices)) or "none"
         raise InvalidInput(
@@ -121,4 +129,4 @@ def _surcharge(rule: Rule, selects: list[dict[str, Any]]) -> int:
             code="select_not_offered",
             field="select_rule",
         )
-    return sum(prices[name] for name in fields_of(rule))
+    return sum(prices[name] for name in used)

@@ -1,0 +1,80 @@
+"""Writes the accountant's files: entries, journal, revenue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.billing.export_fec import export_fec
+from broker.billing.export_journal import export_journal
+from broker.billing.export_result import ExportResult
+from broker.billing.export_revenue import export_revenue
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import InvalidInput
+from broker.kernel.settings import Settings
+from broker.operate.acting import acting
+from broker.operate.cli import Invocation
+from broker.operate.output import json_option, print_json, print_table
+
+Export = Callable[[UnitOfWork, Settings, date, date, Path], ExportResult]
+
+
+@click.group()
+def command() -> None:
+    """Files for the accountant, of the days --from to --to.
+
+    Example: courtier export fec --from 2026-01-01 --to 2026-12-31 --out exports
+    """
+
+
+def _add(name: str, help_text: str, write: Export) -> None:
+    @command.command(
+        name,
+        help=f"{help_text}\n\nExample: courtier export {name} --from 2026-01-01 --to 2026-12-31 --out exports",
+    )
+    @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day.")
+    @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day.")
+    @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder.")
+    @json_option
+    @click.pass_obj
+    def verb(invocation: Invocation, first: datetime, last: datetime, folder: Path, as_json: bool) -> None:
+        if last < first:
+            raise InvalidInput("The period ends before it starts.", code="bad_period", field="to")
+        with acting(invocation.settings) as unit:
+            result = write(unit, invocation.settings, first.date(), last.date(), folder)
+        _show(result, as_json)
+
+
+def _show(result: ExportResult, as_json: bool) -> None:
+    keys: dict[str, Any] = {
+        "files": [str(path) for path in result.files],
+        "rows": result.rows,
+        "debit_cents": result.debit_cents,
+        "credit_cents": result.credit_cents,
+    }
+    if as_json:
+        print_json(keys)
+        return
+    keys["files"] = ", ".join(keys["files"])
+    print_table(("what", "value"), [(name.replace("_", " "), value) for name, value in keys.items()])
+
+
+_add(
+    "fec",
+    "Write the tax office's file of entries (18 columns).",
+    lambda unit, settings, first, last, folder: export_fec(unit, settings.company.siren, first, last, folder),
+)
+_add(
+    "journal",
+    "Write the journal as CSV and as text for hledger.",
+    lambda unit, settings, first, last, folder: export_journal(unit, first, last, folder),
+)
+_add(
+    "revenue",
+    "Write the revenue report as CSV.",
+    lambda unit, settings, first, last, folder: export_revenue(unit, first, last, folder),
+)
