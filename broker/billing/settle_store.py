@@ -49,8 +49,15 @@ def lock_due(unit: UnitOfWork, mailing_id: int, hours: int) -> Row[Any] | None:
 
 
 def close_mailing(unit: UnitOfWork, mailing_id: int) -> None:
-    """From now on no bounce changes its money."""
-    unit.run("UPDATE mailing SET closed_at = app_now() WHERE id = :id", id=mailing_id)
+    """From now on no bounce changes its money.
+
+    The date is never before a bounce that did, marked by a transaction that began after this one.
+    """
+    unit.run(
+        "UPDATE mailing m SET closed_at = greatest(app_now(), (SELECT max(s.bounced_at) FROM send s"
+        " WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id)) WHERE m.id = :id",
+        id=mailing_id,
+    )
 
 
 def accrued_by_order(unit: UnitOfWork, order_id: int) -> Row[Any]:

@@ -70,21 +70,23 @@ def _bounce(
 ) -> bool:
     """Mark the send, take it out of the bill within the freeze, and stop mail to a dead address.
 
-    | state before          | after                                                                        |
-    | accepted              | accepted and bounced; its accrual is reversed while the mailing is open       |
-    | uncertain             | accepted and bounced: the bounce is the written proof that it left; never billed |
-    | claimed, attempting   | unchanged: the outcome is about to be written, looked at again later           |
-    | any other             | unchanged: nothing of ours can have bounced                                   |
+    | state before            | after                                                                           |
+    | accepted                | accepted and bounced; its accrual is reversed while the mailing is open         |
+    | uncertain, mailing open | accepted and bounced: this is the written proof that it left; it was never billed |
+    | uncertain, closed       | unchanged: what has been settled is not told otherwise afterwards               |
+    | claimed, attempting     | unchanged: the outcome is about to be written, looked at again later            |
+    | any other               | unchanged: nothing of ours can have bounced                                     |
     """
+    still_open = store.mailing_open(unit, key.mailing_id)  # first, so that it is not settled in between
     found = store.lock_send(unit, key)
     if found is None:
         return True
     state, bounced, contact_key, pepper_version = found
     if state in IN_FLIGHT:
         return False
-    if state in ("accepted", "uncertain") and not bounced:
+    if not bounced and (state == "accepted" or (state == "uncertain" and still_open)):
         store.mark_bounced(unit, key, result.status)
-        if state == "accepted" and store.mailing_open(unit, key.mailing_id):
+        if state == "accepted" and still_open:
             reverse_bounces(unit, key.mailing_id, [(key.dispatch_id, key.position)])
     if result.verdict == "hard":
         suppress(unit, contact_key, pepper_version, "everywhere", "hard_bounce", evidence=f"inbound {inbound_id}")

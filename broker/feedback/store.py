@@ -126,11 +126,17 @@ def mailing_open(unit: UnitOfWork, mailing_id: int) -> bool:
 
 
 def mark_bounced(unit: UnitOfWork, key: SendKey, status: str) -> None:
-    """Mark a send as bounced. One that was uncertain has thereby left: it becomes accepted."""
+    """Mark a send as bounced. One that was uncertain has thereby left: it becomes accepted.
+
+    After the mailing is closed the mark is dated after the closing, even by a transaction that began before it: the
+    reports tell by this date which bounces changed the money.
+    """
     unit.run(
-        "UPDATE send SET state = 'accepted', bounced_at = app_now(), bounce_status = nullif(:status, '')"
-        " WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND position = :position"
-        " AND state IN ('accepted', 'uncertain') AND bounced_at IS NULL",
+        "UPDATE send s SET state = 'accepted', bounce_status = nullif(:status, ''),"
+        " bounced_at = greatest(app_now(), m.closed_at + interval '1 microsecond')"
+        " FROM mailing m WHERE m.id = s.mailing_id"
+        " AND s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position = :position"
+        " AND s.state IN ('accepted', 'uncertain') AND s.bounced_at IS NULL",
         dispatch=key.dispatch_id,
         mailing=key.mailing_id,
         position=key.position,

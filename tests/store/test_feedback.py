@@ -129,6 +129,20 @@ def test_a_bounce_proves_that_an_uncertain_send_left_and_bills_nothing(
     assert bill.reversed == []
 
 
+def test_after_closing_a_bounce_is_dated_later_and_an_uncertain_send_stays_so(
+    scene: Scene, public: Database, worker: Database
+) -> None:
+    scene.change("UPDATE send SET state = 'uncertain' WHERE dispatch_id = :dispatch AND position = 3")
+    scene.change("UPDATE mailing SET closed_at = app_now() + interval '1 hour' WHERE id = :mailing")
+    for position in (2, 3):
+        mail = sunk(scene, position)
+        read_inbound(worker, WORKER, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), Bill())
+    assert scene.state(3) == ("uncertain", False, None)
+    assert scene.suppressions(3) == [("everywhere", 0, 0, "hard_bounce")]
+    dated = "SELECT s.bounced_at > m.closed_at FROM send s JOIN mailing m ON m.id = s.mailing_id"
+    assert scene.all(f"{dated} WHERE m.id = :mailing AND s.position = 2") == [(True,)]
+
+
 def test_a_bounce_that_comes_before_its_outcome_waits_for_it(scene: Scene, public: Database, worker: Database) -> None:
     scene.change("UPDATE send SET state = 'attempting' WHERE dispatch_id = :dispatch AND position = 3")
     mail, bill = sunk(scene, 3), Bill()
