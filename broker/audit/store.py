@@ -5,18 +5,21 @@ from __future__ import annotations
 from broker.audit.model import AuditEntry
 from broker.kernel.database import UnitOfWork
 
-# Each entry must follow its predecessor (number and hash) and carry the hash of its own content. One pass in the
-# database, in order; `clean` counts nothing before the first fault, whose number is the smallest found.
+# Each entry must follow its predecessor (number and hash) and carry the hash of its own content. An entry without a
+# place in the chain was written past the trigger that gives it one.
 VERIFY = """
 WITH chain AS (
-  SELECT id, hash,
+  SELECT id,
          id = coalesce(lag(id) OVER w, 0) + 1
          AND previous_hash = coalesce(lag(hash) OVER w, ''::bytea)
          AND hash = audit_hash(previous_hash, id, at, org_id, user_id, actor_role, action, object_kind, object_id,
                                detail) AS fits
-  FROM audit_entry WINDOW w AS (ORDER BY id))
-SELECT count(*) AS entries, min(id) FILTER (WHERE fits IS NOT TRUE) AS broken_at,
-       coalesce((SELECT encode(hash, 'hex') FROM audit_entry ORDER BY id DESC LIMIT 1), '') AS head
+  FROM audit_entry WHERE id IS NOT NULL WINDOW w AS (ORDER BY id))
+SELECT count(*) AS entries,
+       coalesce(min(id) FILTER (WHERE fits IS NOT TRUE),
+                CASE WHEN EXISTS (SELECT FROM audit_entry WHERE id IS NULL)
+                  THEN coalesce(max(id), 0) + 1 END) AS broken_at,
+       coalesce((SELECT encode(hash, 'hex') FROM audit_entry WHERE id IS NOT NULL ORDER BY id DESC LIMIT 1), '') AS head
 FROM chain
 """
 

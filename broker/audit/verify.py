@@ -10,8 +10,9 @@ __all__ = ["VerifyResult", "verify"]
 
 
 def verify(unit: UnitOfWork, known: tuple[int, str] | None = None) -> VerifyResult:
-    """Walk the whole chain. `known` is (entry, hash) noted at an earlier verification.
+    """Walk the whole chain, in a transaction that has recorded nothing itself.
 
+    `known` is (entry, hash) noted at an earlier verification.
     A chain that is whole in itself could still have been cut off at its end or written anew from some entry on; only
     a hash that was kept elsewhere shows that. Then `broken_at` is the noted entry.
     """

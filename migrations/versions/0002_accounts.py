@@ -62,7 +62,8 @@ CREATE TABLE api_key (
 );
 
 CREATE TABLE audit_entry (
-  id bigint PRIMARY KEY,
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint UNIQUE,                         -- the place in the chain: unbroken, given at the commit, as are the hashes
   at timestamptz NOT NULL,
   org_id bigint,
   user_id bigint,
@@ -71,8 +72,9 @@ CREATE TABLE audit_entry (
   object_kind text NOT NULL,
   object_id text NOT NULL,
   detail jsonb NOT NULL,
-  previous_hash bytea NOT NULL,
-  hash bytea NOT NULL
+  previous_hash bytea,
+  hash bytea,
+  CHECK (num_nulls(id, previous_hash, hash) IN (0, 3))
 );
 CREATE INDEX audit_entry_org ON audit_entry (org_id, id);
 """
@@ -119,25 +121,34 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WHERE id = p_key AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 $$;
 
--- The chain is written by this function alone, under a lock, so that each entry's hash covers the one before it.
--- clock_timestamp is not used: entries are dated by the shared clock like every row.
-CREATE FUNCTION append_audit(p_action text, p_kind text, p_object text, p_detail jsonb) RETURNS bigint
+-- Entries are written by this function alone; they are dated by the shared clock like every row.
+CREATE FUNCTION append_audit(p_action text, p_kind text, p_object text, p_detail jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO audit_entry (at, org_id, user_id, actor_role, action, object_kind, object_id, detail)
+  VALUES (app_now(), app_org(), app_user(), app_role(), p_action, p_kind, p_object, p_detail)
+$$;
+
+-- Each entry's hash covers the one before it. The chain is locked, so it is joined at the commit (a deferred trigger):
+-- a long transaction that recorded early would hold everybody else up, and two that recorded at different moments
+-- could wait for each other.
+CREATE FUNCTION join_audit_chain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  v_previous audit_entry;
+  v_last audit_entry;
   v_id bigint;
-  v_at timestamptz := app_now();
-  v_hash bytea;
+  v_previous bytea;
 BEGIN
   PERFORM pg_advisory_xact_lock(7203801);
-  SELECT * INTO v_previous FROM audit_entry ORDER BY id DESC LIMIT 1;
-  v_id := coalesce(v_previous.id, 0) + 1;
-  v_hash := audit_hash(coalesce(v_previous.hash, ''::bytea), v_id, v_at, app_org(), app_user(), app_role(),
-                       p_action, p_kind, p_object, p_detail);
-  INSERT INTO audit_entry VALUES (v_id, v_at, app_org(), app_user(), app_role(), p_action, p_kind, p_object, p_detail,
-                                  coalesce(v_previous.hash, ''::bytea), v_hash);
-  RETURN v_id;
+  SELECT * INTO v_last FROM audit_entry WHERE id IS NOT NULL ORDER BY id DESC LIMIT 1;
+  v_id := coalesce(v_last.id, 0) + 1;
+  v_previous := coalesce(v_last.hash, ''::bytea);
+  UPDATE audit_entry SET id = v_id, previous_hash = v_previous,
+    hash = audit_hash(v_previous, v_id, at, org_id, user_id, actor_role, action, object_kind, object_id, detail)
+  WHERE seq = NEW.seq AND id IS NULL;
+  RETURN NULL;
 END $$;
+CREATE CONSTRAINT TRIGGER joins_chain AFTER INSERT ON audit_entry DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION join_audit_chain();
 
 CREATE FUNCTION audit_hash(p_previous bytea, p_id bigint, p_at timestamptz, p_org bigint, p_user bigint, p_role text,
                            p_action text, p_kind text, p_object text, p_detail jsonb) RETURNS bytea
@@ -150,7 +161,9 @@ CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE ON audit_entry FOR EACH ROW WHEN (OLD.id IS NOT NULL)
+  EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER no_delete BEFORE DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
@@ -183,7 +196,7 @@ def upgrade() -> None:
         "CREATE POLICY own_key ON api_key AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK (user_id = app_user())"
     )
     protect("audit_entry", using="org_id = app_org() OR app_staff()", web="SELECT")
-    op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry FROM courtier_worker")
+    op.execute("REVOKE INSERT, UPDATE, DELETE ON audit_entry FROM courtier_worker")
     for signature in (
         "find_login(text)",
         "open_session(bigint, bytea, text, integer)",
@@ -207,7 +220,7 @@ def downgrade() -> None:
     )
     op.execute("DROP FUNCTION close_session(bytea), find_api_key(text), mark_api_key_used(bigint)")
     op.execute("DROP TABLE audit_entry, api_key, web_session, app_user, organisation")
-    op.execute("DROP FUNCTION refuse_change()")
+    op.execute("DROP FUNCTION refuse_change(), join_audit_chain()")
     op.execute(
         "DROP FUNCTION audit_hash(bytea, bigint, timestamptz, bigint, bigint, text, text, text, text, jsonb)"
     )

@@ -80,7 +80,7 @@ def furnish(connection: Connection) -> Trade:
     add(
         connection,
         "audit_entry",
-        id=2**62,
+        "seq",
         at="2026-11-01",
         org_id=org,
         actor_role="owner",
@@ -88,8 +88,6 @@ def furnish(connection: Connection) -> Trade:
         object_kind="test",
         object_id=mark,
         detail="{}",
-        previous_hash=b"",
-        hash=b"",
     )
 
     base = add(connection, "base", org_id=org, code=f"b-{mark}", name="Shop", sector="retail")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from broker.audit.record import record
 from broker.audit.verify import verify
 from broker.kernel.actor import Actor
-from broker.kernel.database import UnitOfWork, identify
+from broker.kernel.database import Database, UnitOfWork, identify
 
 ACTOR = Actor("owner", 71, 72, "Anna")
 
@@ -23,6 +23,7 @@ def unit(admin_engine: Engine) -> Iterator[UnitOfWork]:
     """A unit of the administrator (who alone can try to forge), undone after the test, with five entries at the end."""
     with admin_engine.connect() as connection, connection.begin() as transaction:
         session = Session(connection, join_transaction_mode="create_savepoint")
+        connection.execute(text("SET CONSTRAINTS joins_chain IMMEDIATE"))  # as at a commit, which never comes here
         identify(session, ACTOR)
         unit = UnitOfWork(session, ACTOR)
         for number in range(5):
@@ -91,6 +92,12 @@ def test_any_changed_field_is_found(unit: UnitOfWork, change: str) -> None:
     assert verify(unit).broken_at == entry
 
 
+def test_an_entry_taken_off_the_chain_is_found(unit: UnitOfWork) -> None:
+    entry = last(unit) - 2
+    forge(unit, "UPDATE audit_entry SET id = NULL, previous_hash = NULL, hash = NULL WHERE id = :entry", entry=entry)
+    assert verify(unit).broken_at == entry + 1
+
+
 def test_an_entry_taken_out_is_found(unit: UnitOfWork) -> None:
     entry = last(unit) - 2
     forge(unit, "DELETE FROM audit_entry WHERE id = :entry", entry=entry)
@@ -132,6 +139,55 @@ def _hash(unit: UnitOfWork, entry: int) -> str:
     return str(unit.scalar("SELECT encode(hash, 'hex') FROM audit_entry WHERE id = :entry", entry=entry))
 
 
+def test_an_entry_slipped_in_past_the_trigger_is_found(unit: UnitOfWork) -> None:
+    end = last(unit)
+    forge(
+        unit,
+        "INSERT INTO audit_entry (at, actor_role, action, object_kind, object_id, detail)"
+        " VALUES (now(), 'system', 'x', 'y', 'z', '{}')",
+    )
+    assert verify(unit).broken_at == end + 1
+
+
+def test_entries_join_the_chain_at_the_commit_and_two_transactions_never_wait_for_each_other(
+    worker_engine: Engine,
+) -> None:
+    """Both record first and then touch what the other holds no more: with the chain locked early this would hang."""
+    database = Database(worker_engine)
+    with database.begin(ACTOR) as before:
+        start = verify(before).entries
+    with database.begin(ACTOR) as slow:
+        record(slow, "slow", "test", "1")
+        with database.begin(ACTOR) as quick:
+            quick.run("SET LOCAL lock_timeout = '5s'")
+            record(quick, "quick", "test", "1")
+            record(quick, "quick", "test", "2")
+        record(slow, "slow", "test", "2")
+    with database.begin(ACTOR) as after:
+        assert verify(after).broken_at is None
+        entries = after.all(
+            "SELECT id, action || object_id AS what FROM audit_entry WHERE id > :start ORDER BY id", start=start
+        )
+        own = [row.what for row in entries if row.what.startswith(("slow", "quick"))]
+        assert own == ["quick1", "quick2", "slow1", "slow2"]
+
+
+def test_what_was_undone_leaves_no_gap(worker_engine: Engine) -> None:
+    database = Database(worker_engine)
+
+    def record_and_fail() -> None:
+        with database.begin(ACTOR) as unit:
+            record(unit, "undone", "test", "1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        record_and_fail()
+    with database.begin(ACTOR) as unit:
+        record(unit, "done", "test", "1")
+    with database.begin(ACTOR) as unit:
+        assert verify(unit).broken_at is None
+
+
 @pytest.mark.parametrize(
     "sql", ["UPDATE audit_entry SET action = 'x'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"]
 )
@@ -147,6 +203,8 @@ def test_even_the_administrator_is_stopped_by_the_triggers(unit: UnitOfWork, sql
         "DELETE FROM audit_entry",
         "TRUNCATE audit_entry",
         "ALTER TABLE audit_entry DISABLE TRIGGER ALL",
+        "INSERT INTO audit_entry (at, actor_role, action, object_kind, object_id, detail)"
+        " VALUES (now(), 'broker', 'x', 'y', 'z', '{}')",
     ],
 )
 def test_a_worker_has_no_right_to_change_it(connection: Connection, sql: str) -> None:
