@@ -59,9 +59,7 @@ def mail_settings(folder: Path, port: int, *, connections: int = 4, batch: int =
         instance=InstanceSettings(name="test", state_dir=str(folder), demo=True),
         keys=KeySettings(dir=str(folder / "keys")),
         worker=WorkerSettings(processes=2, lease_seconds=lease, stalled_after_seconds=5),
-        mail=MailSettings(
-            relays=(RelaySettings(port=port, connections=connections),), batch=batch, timeout_seconds=5
-        ),
+        mail=MailSettings(relays=(RelaySettings(port=port, connections=connections),), batch=batch, timeout_seconds=5),
     )
 
 
@@ -86,9 +84,7 @@ def _organisation(unit: UnitOfWork, kind: str, name: str) -> int:
     return created
 
 
-def add_contacts(
-    unit: UnitOfWork, keys: WorkerKeys, base_id: int, persons: Sequence[dict[str, str]]
-) -> list[int]:
+def add_contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, persons: Sequence[dict[str, str]]) -> list[int]:
     """Sealed contacts of a base; their ids in order."""
     upload = unit.scalar(
         "INSERT INTO upload (code, base_id, kind, file_name, state) VALUES (:code, :base, 'contacts', 'x.csv',"
@@ -128,11 +124,21 @@ def add_contacts(
     return ids
 
 
-def picked_send(unit: UnitOfWork, owner: int, advertiser: int, base_id: int, html: str = HTML) -> int:
+def picked_send(
+    unit: UnitOfWork,
+    owner: int,
+    advertiser: int,
+    base_id: int,
+    html: str = HTML,
+    volume: int = 1_000_000,
+    *,
+    signed: bool = True,
+) -> int:
     """A signed creative in an open programme, joined by the base, and one send picked; its id."""
     author = UnitOfWork(unit.session, Actor("advertiser", advertiser, 1))
     creative = create_creative(author, "Test", "Une offre pour {{first_name|vous}}", "Boutique É", "fr", html)
-    sign_creative(author, creative.code)
+    if signed:
+        sign_creative(author, creative.code)
     programme = unit.scalar(
         "INSERT INTO programme (code, advertiser_id, title, sector, model, price_micros, commission_bp, budget_cents,"
         " creative_id, starts_on, ends_on) VALUES (:code, :advertiser, 't', 'mode', 'cpm', 20000, 2000, 10000000,"
@@ -159,12 +165,13 @@ def picked_send(unit: UnitOfWork, owner: int, advertiser: int, base_id: int, htm
     )
     send_id: int = unit.scalar(
         "INSERT INTO participation_send (code, participation_id, advertiser_id, owner_id, segment_id, volume, send_on)"
-        " VALUES (:code, :participation, :advertiser, :owner, :segment, 1000000, current_date) RETURNING id",
+        " VALUES (:code, :participation, :advertiser, :owner, :segment, :volume, current_date) RETURNING id",
         code=new_code("psend"),
         participation=participation,
         advertiser=advertiser,
         owner=owner,
         segment=segment,
+        volume=volume,
     )
     return send_id
 

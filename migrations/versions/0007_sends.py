@@ -63,6 +63,36 @@ BEGIN
 END $$;
 CREATE TRIGGER mailing_step BEFORE UPDATE OF state ON mailing FOR EACH ROW EXECUTE FUNCTION check_mailing_step();
 
+-- The life of a mailing is data; broker/mailings/model.py holds the same rows and a test compares them. `by_front` marks
+-- what the pages may do: stop, go on, give up.
+CREATE TABLE mailing_transition (
+  from_state text NOT NULL, to_state text NOT NULL, by_front boolean NOT NULL, PRIMARY KEY (from_state, to_state)
+);
+INSERT INTO mailing_transition VALUES
+  ('freezing', 'frozen', false), ('freezing', 'failed', false), ('freezing', 'cancelled', true),
+  ('frozen', 'sending', false), ('frozen', 'paused', true), ('frozen', 'cancelled', true),
+  ('sending', 'paused', true), ('sending', 'cancelled', true), ('sending', 'sent', false),
+  ('paused', 'frozen', true), ('paused', 'sending', true), ('paused', 'cancelled', true);
+
+-- Runs with the writer's own rights: only so does it know whether the front or a worker writes.
+CREATE FUNCTION check_mailing_transition() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NEW.state <> OLD.state AND NOT EXISTS (
+      SELECT 1 FROM mailing_transition t WHERE t.from_state = OLD.state AND t.to_state = NEW.state
+        AND (t.by_front OR current_user <> 'courtier_web')) THEN
+    RAISE EXCEPTION 'a mailing cannot go from % to %', OLD.state, NEW.state
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'mailing_transition';
+  END IF;
+  IF OLD.state = 'paused' AND NEW.state IN ('frozen', 'sending')
+     AND (NEW.state = 'sending') <> (OLD.started_at IS NOT NULL) THEN
+    RAISE EXCEPTION 'a paused mailing goes on where it stopped'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'mailing_transition';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER mailing_transition BEFORE UPDATE ON mailing
+  FOR EACH ROW EXECUTE FUNCTION check_mailing_transition();
+
 -- One recipient of one mailing. frozen = pending + claimed + attempting + deferred + withheld + cancelled + accepted
 -- + refused + uncertain, always: a row is in exactly one state. A seed has no contact and no price.
 CREATE TABLE send (
@@ -200,6 +230,7 @@ def upgrade() -> None:
         using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = send.mailing_id)",
         web="SELECT (dispatch_id, mailing_id, position, seed, state, price_micros, attempts, outcome_at, bounced_at)",
     )
+    protect("mailing_transition", using="true", web="SELECT")
     protect("send_batch", using="false")
     protect("seed_address", using="org_id = app_org()", web="SELECT (id, org_id, created_at), INSERT")
     protect("mailing_seed", using="false")
@@ -210,6 +241,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE mailing_seed, seed_address, send_batch, send, mailing, dispatch, dispatch_counter CASCADE")
+    op.execute("DROP TABLE mailing_seed, seed_address, send_batch, send, mailing, mailing_transition, dispatch, dispatch_counter CASCADE")
+    op.execute("DROP FUNCTION check_mailing_transition()")
     op.execute("DROP FUNCTION schedule_mailing(bigint, bigint, text, bigint, timestamptz)")
     op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer), check_mailing_step()")
