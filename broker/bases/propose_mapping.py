@@ -12,6 +12,7 @@ from broker.kernel.errors import InvalidInput
 
 _EMAIL = re.compile(r"\s*[^@\s;,]+@[^@\s;,]+\.[A-Za-z]{2,}\s*")
 _PHONE = re.compile(r"\s*(?:\+|00)?\d(?:[\s.\-/()]?\d){8,14}\s*")
+_UNIT = re.compile(r" (?:eur|euros?|usd|gbp|chf|cad|dollars?|pounds)$")  # the currency check looks at it later
 # A trait may not take the name of a column that every snapshot has.
 RESERVED = frozenset(
     {
@@ -57,7 +58,8 @@ def propose_mapping(
     for header in headers:
         if header in mapping:
             continue
-        field = words.get(plain(re.sub(r" \(\d+\)$", "", header)))
+        named = plain(re.sub(r" \(\d+\)$", "", header))
+        field = words.get(named) or words.get(_UNIT.sub("", named))
         if field == "phone" and field in taken:
             field = "mobile"
         if field is None:

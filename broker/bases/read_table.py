@@ -138,7 +138,7 @@ class TableReader:
             line += cut.newlines
             pending = pending[cut.consumed :]
             if not ended and len(pending) > LONGEST_RECORD and b"\n" not in pending:
-                yield self._nothing([Broken(line, "line_too_long", "")])
+                yield self._nothing([Broken(line + 1, "line_too_long", "")])
                 pending, skipping = b"", True
 
     def _block(self, data: bytes, cut: Cut, line: int, header: bool) -> Block | None:
