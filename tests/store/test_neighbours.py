@@ -22,6 +22,7 @@ from tests.store.neighbourhood import DISPATCH, Somebody, Trade, add, furnish, s
 COMMON = {
     "published_card": "what every advertiser may search",
     "order_transition": "the state table of an order",
+    "mailing_transition": "the state table of a mailing",
     "ledger_account": "the chart of accounts",
     "ledger_journal": "the journals' names",
     "ledger_period": "which months are open",
