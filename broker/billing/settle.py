@@ -68,8 +68,8 @@ def _end_order(unit: UnitOfWork, due: Row[Any]) -> None:
     assert order is not None
     if order.state == "sent":
         advance_order(unit, order.id, "settled")
-    elif due.state == "cancelled" and order.state in ("scheduled", "sending"):
-        advance_order(unit, order.id, "cancelled", "its mailing was cancelled")
+    elif due.state in ("cancelled", "failed") and order.state in ("scheduled", "sending"):
+        advance_order(unit, order.id, "cancelled", f"its mailing is {due.state}")
 
 
 def _cents(unit: UnitOfWork, due: Row[Any], micros: Share) -> Share:

@@ -10,7 +10,7 @@ from broker.kernel.database import UnitOfWork
 
 # Ended, out of the time in which bounces count, and with no mail between us and a receiving server.
 _DUE = """
- m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled')
+ m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled', 'failed')
  AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()
  AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                  AND s.state IN ('claimed', 'attempting'))

@@ -190,6 +190,9 @@ CREATE TABLE programme (
   starts_on date NOT NULL, ends_on date NOT NULL,
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('draft', 'open', 'closed')),
   created_at timestamptz NOT NULL DEFAULT app_now(),
+  words tsvector GENERATED ALWAYS AS (
+    to_tsvector('french', title || ' ' || description || ' ' || sector)
+    || to_tsvector('english', title || ' ' || description || ' ' || sector)) STORED,
   CHECK (ends_on >= starts_on),
   FOREIGN KEY (creative_id, advertiser_id) REFERENCES creative (id, org_id)   -- else it would show a neighbour's
 );

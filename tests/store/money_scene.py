@@ -122,10 +122,9 @@ class MoneyScene:
                 "UPDATE rental_order o SET state = 'sent' FROM dispatch d WHERE d.order_id = o.id AND d.id = :id",
                 id=dispatch_id,
             )
-            unit.run(
-                "UPDATE mailing SET state = 'sent', started_at = app_now(), ended_at = app_now() WHERE id = :id",
-                id=mailing_id,
-            )
+            for step in ("frozen", "sending", "sent"):
+                unit.run("UPDATE mailing SET state = :step WHERE id = :id", step=step, id=mailing_id)
+            unit.run("UPDATE mailing SET started_at = app_now(), ended_at = app_now() WHERE id = :id", id=mailing_id)
         self.bounce(mailing_id, dispatch_id, range(1, bounced + 1))
 
     def bounce(self, mailing_id: int, dispatch_id: int, positions: range) -> int:

@@ -1,0 +1,90 @@
+"""The accountant's files, of a settled order."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from broker.billing.export_fec import COLUMNS, export_fec
+from broker.billing.export_journal import export_journal
+from broker.billing.export_revenue import export_revenue
+from broker.billing.settle import settle_mailing
+from broker.kernel.errors import Forbidden
+from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+
+FIRST, LAST = date(2020, 1, 1), date(2100, 12, 31)
+
+
+@pytest.fixture(scope="module")
+def scene(admin_engine: Engine, worker_engine: Engine, web_engine: Engine) -> MoneyScene:
+    scene = build_scene(admin_engine, worker_engine, web_engine)
+    order = scene.paid(5_000)
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, 4_321, bounced=21)
+    scene.wait(SETTINGS.trade.bounce_freeze_hours + 1)
+    settle_mailing(scene.worker, SETTINGS, mailing)
+    return scene
+
+
+def test_the_fec_has_its_name_its_columns_unbroken_numbers_and_balanced_entries(
+    scene: MoneyScene, tmp_path: Path
+) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        result = export_fec(unit, "732829320", FIRST, LAST, tmp_path)
+    assert [path.name for path in result.files] == ["732829320FEC21001231.txt"]
+    text = result.files[0].read_bytes().decode("utf-8")
+    header, *lines = text.splitlines()
+    assert header.split("\t") == list(COLUMNS)
+    assert len(lines) == result.rows > 10
+    entries: dict[int, int] = {}
+    for line in lines:
+        row = dict(zip(COLUMNS, line.split("\t"), strict=True))
+        assert re.fullmatch(r"\d{8}", row["EcritureDate"])
+        assert re.fullmatch(r"\d{8}", row["PieceDate"])
+        assert re.fullmatch(r"\d{8}", row["ValidDate"])
+        assert re.fullmatch(r"\d+,\d\d", row["Debit"])
+        assert re.fullmatch(r"\d+,\d\d", row["Credit"])
+        assert all(row[name] for name in COLUMNS[:6])
+        assert bool(row["CompAuxNum"]) == bool(row["CompAuxLib"])
+        number = int(row["EcritureNum"])
+        cents = int(row["Debit"].replace(",", "")) - int(row["Credit"].replace(",", ""))
+        entries[number] = entries.get(number, 0) + cents
+    assert set(entries.values()) == {0}
+    assert list(entries) == sorted(entries)
+    assert result.debit_cents == result.credit_cents > 0
+
+
+def test_the_journal_says_the_same_in_csv_and_for_hledger(scene: MoneyScene, tmp_path: Path) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        result = export_journal(unit, FIRST, LAST, tmp_path)
+    table, ledger = (path.read_text(encoding="utf-8") for path in result.files)
+    rows = list(csv.DictReader(table.splitlines()))
+    assert len(rows) == result.rows
+    assert sum(int(row["debit"].replace(".", "")) for row in rows) == result.debit_cents == result.credit_cents
+    blocks = [block for block in ledger.split("\n\n") if block.strip()]
+    assert len(blocks) == len({row["number"] for row in rows})
+    for block in blocks:
+        head, *postings = block.strip().splitlines()
+        assert re.match(r"\d{4}-\d\d-\d\d \* \((VE|AC|BQ|OD) \d+\) ", head)
+        found = [re.fullmatch(r"    \d{3,}.*?  (-?\d+)\.(\d\d) EUR", line) for line in postings]
+        assert all(found)
+        assert sum(int(match[1] + match[2]) for match in found if match) == 0
+
+
+def test_the_revenue_file_has_a_row_for_each_mailing(scene: MoneyScene, tmp_path: Path) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        result = export_revenue(unit, FIRST, LAST, tmp_path)
+    rows = list(csv.DictReader(result.files[0].read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == result.rows
+    assert any((row["billable"], row["bounced"], row["gross_cents"]) == ("4300", "21", "14333") for row in rows)
+    assert result.debit_cents == result.credit_cents
+
+
+def test_an_owner_exports_no_ledger(scene: MoneyScene, tmp_path: Path) -> None:
+    with pytest.raises(Forbidden), scene.web.begin(scene.owner) as unit:
+        export_fec(unit, "732829320", FIRST, LAST, tmp_path)
