@@ -72,5 +72,8 @@ class AudienceClient:
 def _reply(raw: bytes) -> dict[str, Any]:
     if not raw.endswith(b"\n"):  # the process ended in the middle
         raise ConnectionError
-    reply: dict[str, Any] = json.loads(raw)
+    try:
+        reply: dict[str, Any] = json.loads(raw)
+    except ValueError:
+        raise ConnectionError from None
     return reply

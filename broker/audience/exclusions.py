@@ -31,9 +31,7 @@ def exclusion_masks(
         "partner": ~np.isin(snapshot.partner_list, np.array(sorted(versions), dtype=np.int32)),
         "suppression": snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id)),
         "retention": _expired(unit, snapshot, trade, today),
-        "pressure": snapshot.rows_of_keys(
-            store.pressed_keys(unit, base_id, trade.pressure_per_week, trade.pressure_per_month)
-        ),
+        "pressure": snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)),
     }
 
 

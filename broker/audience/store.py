@@ -66,7 +66,7 @@ def suppressed_keys(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -
     return [bytes(row.contact_key) for row in rows]
 
 
-def pressed_keys(unit: UnitOfWork, base_id: int, per_week: int, per_month: int) -> list[bytes]:
+def pressed_keys(unit: UnitOfWork, per_week: int, per_month: int) -> list[bytes]:
     """Contact keys that got, or wait for, as many mails in 7 or 30 days as one may get, from any base.
 
     Bounced mail reached nobody and does not press.

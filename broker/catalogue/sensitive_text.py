@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from broker.audience.rule import Rule, terms
 from broker.bases.fields import plain
@@ -39,7 +40,10 @@ def refuse_sensitive_rule(rule: Rule) -> None:
                 )
 
 
+@lru_cache(maxsize=4_096)
 def _category(text: str) -> str | None:
+    if not any(letter.isalpha() for letter in text):
+        return None
     finding = check_header(text)
     if finding is not None:
         return finding.category

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from broker.audience.build_snapshot import build_snapshot
-from broker.audience.loaded import LoadedSnapshot
+from broker.audience.loaded import LoadedSnapshot, SnapshotCache
 from broker.audience.store import current_snapshot
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, IntegrityFault
@@ -221,3 +221,24 @@ def test_a_trait_of_whole_numbers_may_get_fractions(bench: Bench) -> None:
         pq.write_table(pq.read_table(path).append_column("shoe_size", values), path)
         build_snapshot(bench.database, bench.keys, bench.settings, import_id)
     assert bench.rows().column("shoe_size").to_pylist() == [2.5, 2.0]
+
+
+def test_snapshots_used_longest_ago_leave_memory_first(bench: Bench) -> None:
+    rows = []
+    for number in (1, 2, 3, 4):
+        bench.load([person(number, bench.today)])
+        with bench.database.begin() as unit:
+            rows.append(current_snapshot(unit, bench.base_id))
+    first, second, third, fourth = (row for row in rows if row is not None)
+    cache = SnapshotCache(bench.settings.state_dir / "snapshots", 64, 1)
+    kept = cache.get(first)
+    assert cache.get(first) is kept
+    kept.bytes = 40 << 20
+    cache.get(second).bytes = 20 << 20
+    assert cache.get(first) is kept
+    cache.get(third).bytes = 20 << 20
+    assert cache.get(first) is kept
+    cache.get(fourth)  # 80 MiB of 64: somebody has to go
+    assert cache.get(first) is kept
+    assert cache.get(third).bytes == 20 << 20
+    assert cache.get(second).bytes < 1 << 20, "the second was used longest ago and should have been read anew"
