@@ -9,12 +9,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final, TypedDict
 
 import css_inline
 
 from broker.mailings.clean_css import clean_css
 from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, start_tag, tokens, words
 from broker.mailings.slots import FOREIGN_TAGS, TAG_IN_URL, URL_TAGS, link_slot
+
+
+class _Local(TypedDict):
+    """Options of the inliner that keep it from the network."""
+
+    keep_link_tags: bool
+    load_remote_stylesheets: bool
+
 
 KEPT = words(
     """a abbr acronym address area article aside b bdi bdo big blockquote body br caption center cite code col colgroup
@@ -35,6 +44,8 @@ META_NAMES = frozenset(
     ("viewport", "color-scheme", "supported-color-schemes", "format-detection", "x-apple-disable-message-reformatting")
 )
 PLAIN_SCHEMES = ("mailto", "tel", "sms")
+# External sheets are never fetched; their tags stay for us to report.
+_LOCAL: Final = _Local(keep_link_tags=True, load_remote_stylesheets=False)
 _NOSCRIPT = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -80,10 +91,10 @@ def clean_html(source: str) -> Cleaned:
 def _regular(source: str, cleaned: Cleaned) -> str:
     """The document as a browser's parser reads it, its style sheets inlined where they can be."""
     try:
-        return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False).inline(source)
+        return css_inline.CSSInliner(keep_at_rules=True, **_LOCAL).inline(source)
     except css_inline.InlineError:
         cleaned.warnings.append("The style sheet is malformed and was not inlined.")
-        return css_inline.CSSInliner(inline_style_tags=False, load_remote_stylesheets=False).inline(source)
+        return css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, **_LOCAL).inline(source)
 
 
 def _piece(token: Start | End | Text | Raw | Comment, cleaned: Cleaned) -> str:

@@ -262,8 +262,8 @@ def _paid_order(scene: Scene, unit: UnitOfWork) -> int:
     creative = unit.scalar("SELECT id FROM creative WHERE org_id = :a LIMIT 1", a=scene.advertiser.org_id)
     order_id: int = unit.scalar(
         "INSERT INTO rental_order (code, advertiser_id, owner_id, card_id, card_code, card_title, base_id,"
-        " segment_id, creative_id, state, volume, size_shown, price_micros, commission_bp, vat_bp, net_cents, vat_cents,"
-        " valid_until)"
+        " segment_id, creative_id, state, volume, size_shown, price_micros, commission_bp, vat_bp, net_cents,"
+        " vat_cents, valid_until)"
         " VALUES (:code, :advertiser, :owner, :card, 'c', 't', :base, :segment, :creative, 'quote', 20,"
         " 100, 25000, 2000, 2000, 50, 10, now()) RETURNING id",
         code=new_code("order"),
