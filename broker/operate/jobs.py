@@ -33,6 +33,7 @@ from broker.mailings.freeze import freeze_mailing
 from broker.mailings.schedule import schedule_participation_send
 from broker.operate.faults import print_fault
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
+from broker.rentals.cancel import expire_orders
 from broker.vault.keyring import WorkerKeys
 
 DELIVERY_QUEUES = ("delivery",)
@@ -132,6 +133,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             asked = enqueue_what_is_due(unit)
             asked += ask_for_classification(unit)
+            expire_orders(unit)
             for mailing_id in due_settlements(unit, settings):
                 unit.enqueue("settle_mailing", mailing_id)
         if asked:
