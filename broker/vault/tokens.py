@@ -8,17 +8,16 @@ systems that fold case. The same send always gives the same token: a retried job
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from broker.kernel.errors import InvalidInput
 from broker.vault.keyring import FrontKeys
@@ -31,8 +30,12 @@ _BLOCK, _TAG, _BYTES = 16, 10, 27
 _FIELDS = struct.Struct(">QIIHx")  # dispatch (of which 5 bytes are kept), mailing, position, link, zero
 _SPARE = _FIELDS.size - _BLOCK
 _well_formed = re.compile(f"[a-z2-7]{{{TOKEN_LENGTH}}}").fullmatch
-_DIGITS = bytes.maketrans(b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_DIGITS = bytes.maketrans(_LETTERS.encode(), b"0123456789abcdefghijklmnopqrstuv")
 _SPARE_BITS = 5 * TOKEN_LENGTH - 8 * _BYTES
+# Ten bits at a time, two letters each: base64.b32encode takes half as long again.
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(5 * TOKEN_LENGTH - 10, -1, -10)
 
 
 class TokenRef(NamedTuple):
@@ -44,42 +47,57 @@ class TokenRef(NamedTuple):
     link: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Derived:
-    """The keys of one version and purpose."""
+class _Derived(threading.local):
+    """The keys of one version and purpose; each thread has its own cipher contexts, which are not to be shared."""
 
-    hide: Callable[[], CipherContext]
-    show: Callable[[], CipherContext]
-    tag_key: bytes
+    def __init__(self, token_key: bytes, purpose: Purpose) -> None:
+        def derive(what: bytes) -> bytes:
+            return hashlib.blake2b(purpose.encode(), key=token_key, digest_size=32, person=what).digest()
+
+        # ECB on purpose: single blocks, used as a permutation, so that equal sends give equal tokens.
+        cipher = Cipher(algorithms.AES(derive(b"token block")), modes.ECB())  # noqa: S305
+        self.hide = cipher.encryptor().update
+        self.show = cipher.decryptor().update
+        self.tagging = hashlib.blake2b(purpose.encode() + b"|", key=derive(b"token tag"), digest_size=_TAG).copy
+
+    def tag(self, head: bytes) -> bytes:
+        """The tag over version and block (and purpose, which is in the state that is copied)."""
+        state = self.tagging()
+        state.update(head)
+        return state.digest()
 
 
 @lru_cache(maxsize=64)
 def _derived(token_key: bytes, purpose: Purpose) -> _Derived:
     if purpose not in PURPOSES:
         raise ValueError(f"a token's purpose is one of {', '.join(PURPOSES)}")
-
-    def derive(what: bytes) -> bytes:
-        return hashlib.blake2b(purpose.encode(), key=token_key, digest_size=32, person=what).digest()
-
-    # ECB on purpose: one block, used as a permutation, so that equal sends give equal tokens.
-    cipher = Cipher(algorithms.AES(derive(b"token block")), modes.ECB())  # noqa: S305
-    return _Derived(cipher.encryptor, cipher.decryptor, derive(b"token tag"))
-
-
-def _tag(derived: _Derived, purpose: Purpose, head: bytes) -> bytes:
-    return hashlib.blake2b(purpose.encode() + b"|" + head, key=derived.tag_key, digest_size=_TAG).digest()
+    return _Derived(token_key, purpose)
 
 
 def make_token(
     front: FrontKeys, purpose: Purpose, dispatch_id: int, mailing_id: int, position: int, link: int = 0
 ) -> str:
     """The token of a send (and, for clicks, of a numbered link) for one purpose: 44 characters."""
+    return make_tokens(front, purpose, dispatch_id, mailing_id, [(position, link)])[0]
+
+
+def make_tokens(
+    front: FrontKeys, purpose: Purpose, dispatch_id: int, mailing_id: int, places: Sequence[tuple[int, int]]
+) -> list[str]:
+    """The tokens of many (position, link) of one mailing, in order: a few times faster than one by one."""
     if not 0 <= dispatch_id < 1 << 40:
         raise ValueError("a dispatch number fits five bytes")
     derived = _derived(front.token_keys[front.token_version], purpose)
-    block = derived.hide().update(_FIELDS.pack(dispatch_id, mailing_id, position, link)[_SPARE:])
-    head = bytes([front.token_version]) + block
-    return base64.b32encode(head + _tag(derived, purpose, head)).decode("ascii")[:TOKEN_LENGTH].lower()
+    pack = _FIELDS.pack
+    blocks = derived.hide(b"".join([pack(dispatch_id, mailing_id, *place)[_SPARE:] for place in places]))
+    version, tag = bytes([front.token_version]), derived.tag
+    heads = [version + blocks[at : at + _BLOCK] for at in range(0, len(blocks), _BLOCK)]
+    return [_written(head + tag(head)) for head in heads]
+
+
+def _written(raw: bytes) -> str:
+    number = int.from_bytes(raw, "big") << _SPARE_BITS
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def read_token(front: FrontKeys, purpose: Purpose, token: str) -> TokenRef:
@@ -93,9 +111,9 @@ def read_token(front: FrontKeys, purpose: Purpose, token: str) -> TokenRef:
         raise _bad_token()
     derived = _derived(token_key, purpose)
     head = raw[: 1 + _BLOCK]
-    if not hmac.compare_digest(_tag(derived, purpose, head), raw[1 + _BLOCK :]):
+    if not hmac.compare_digest(derived.tag(head), raw[1 + _BLOCK :]):
         raise _bad_token()
-    opened = derived.show().update(head[1:])
+    opened = derived.show(head[1:])
     if opened[-1]:
         raise _bad_token()
     return TokenRef(*_FIELDS.unpack(bytes(_SPARE) + opened))

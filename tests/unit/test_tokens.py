@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,12 @@ from hypothesis import strategies as st
 
 from broker.kernel.errors import InvalidInput
 from broker.vault.keyring import FrontKeys
-from broker.vault.tokens import PURPOSES, TOKEN_LENGTH, Purpose, TokenRef, make_token, read_token
+from broker.vault.tokens import PURPOSES, TOKEN_LENGTH, Purpose, TokenRef, make_token, make_tokens, read_token
 from tests.unit.rings import front_ring
 
 FRONT = front_ring()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+GOLDEN = "aewmvtqp6bpw73pnbd2tnncyzfzrdlzomopizuhyfvfq"
 purposes = st.sampled_from(PURPOSES)
 refs = st.builds(
     TokenRef,
@@ -109,3 +112,35 @@ def test_another_installation_cannot_make_our_tokens() -> None:
 def test_a_number_that_does_not_fit_is_a_fault_of_the_caller(dispatch: int) -> None:
     with pytest.raises(ValueError, match="five bytes"):
         make_token(FRONT, "click", dispatch, 1, 1)
+
+
+@given(purposes, st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**16 - 1)), max_size=20))
+def test_many_at_once_are_the_same_as_one_by_one(purpose: Purpose, places: list[tuple[int, int]]) -> None:
+    together = make_tokens(FRONT, purpose, 202_611_000_001, 7, places)
+    assert together == [make_token(FRONT, purpose, 202_611_000_001, 7, *place) for place in places]
+
+
+@given(refs)
+def test_letters_are_those_of_rfc_4648(ref: TokenRef) -> None:
+    token = make_token(FRONT, "click", *ref)
+    raw = base64.b32decode(token.upper() + "====")
+    assert len(raw) == 27
+    assert base64.b32encode(raw).decode().lower().rstrip("=") == token
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    places = [(position, position % 7) for position in range(2_000)]
+    expected = make_tokens(FRONT, "click", 202_611_000_001, 7, places)
+
+    def by_thread(_: int) -> list[str]:
+        made = [make_token(FRONT, "click", 202_611_000_001, 7, *place) for place in places]
+        assert [read_token(FRONT, "click", token)[2:] for token in made] == places
+        return made
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(by_thread, range(4))) == [expected] * 4
+
+
+def test_tokens_never_change_their_form() -> None:
+    """Mails that were sent carry them for years: this one was made by the first version."""
+    assert make_token(FRONT, "click", 202_611_000_001, 7, 30_000, 3) == GOLDEN
