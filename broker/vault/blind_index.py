@@ -33,11 +33,6 @@ def contact_keys(worker: WorkerKeys, addresses: Sequence[str], version: int | No
     return _keyed(_pepper(worker, version), b"address", (normalise(item).encode() for item in addresses))
 
 
-def contact_keys_of_all_versions(worker: WorkerKeys, address: str) -> dict[int, bytes]:
-    """The key of one address under every pepper there ever was: objections are kept under the one of their day."""
-    return {version: contact_keys(worker, [address], version)[0] for version in sorted(worker.peppers)}
-
-
 def md5_keys(worker: WorkerKeys, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
     """Keyed over the hexadecimal MD5 of each normalised address."""
     # Not for security: MD5 is what advertisers' suppression files carry.
