@@ -13,8 +13,12 @@ import pyarrow.csv as pcsv
 from broker.kernel.errors import InvalidInput
 
 _SAMPLE = 1 << 20
-_ISO, _FRENCH = r"^\d{4}-\d{2}-\d{2}$", r"^\d{2}/\d{2}/\d{4}$"
-_NUMBER = r"^-?\d{1,15}([.,]\d+)?$"
+_DAYS = (  # how a column may write days, and how each turns into an ISO one
+    (r"^(\d{4}-\d\d-\d\d)([ T]\d\d:\d\d(:\d\d([.]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$", r"\1"),
+    (r"^(\d\d)/(\d\d)/(\d{4})$", r"\3-\2-\1"),
+)
+_NUMBER = r"^-?\d{1,15}([.,]\d+)?([eE][-+]?\d{1,2})?$"
+_NOTHING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "?")  # missing, in a column of numbers or days
 _CODE = r"^-?0\d"  # a leading zero makes a code (01000), not a number
 
 
@@ -84,23 +88,26 @@ def _typed(texts: pa.Array) -> pa.Array:
         texts = pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], pa.string())
     texts = pc.utf8_normalize(pc.utf8_trim_whitespace(texts), form="NFC")
     texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    if texts.null_count == len(texts):
+    plain = pc.if_else(pc.is_in(texts, value_set=pa.array(_NOTHING)), pa.scalar(None, pa.string()), texts)
+    if plain.null_count == len(plain):
         return texts
-    if _all(texts, _NUMBER) and not pc.any(pc.match_substring_regex(texts, _CODE)).as_py():
-        plain = pc.replace_substring(texts, ",", ".")
-        whole = not pc.any(pc.match_substring(plain, ".")).as_py()
-        return pc.cast(plain, pa.int64() if whole else pa.float64())
-    for form, turn in ((_ISO, None), (_FRENCH, r"\3-\2-\1")):
-        if _all(texts, form):
-            iso = texts if turn is None else pc.replace_substring_regex(texts, r"^(\d\d)/(\d\d)/(\d{4})$", turn)
+    if _all(plain, _NUMBER) and not pc.any(pc.match_substring_regex(plain, _CODE)).as_py():
+        return _numbers(pc.replace_substring(plain, ",", "."))
+    for form, iso in _DAYS:
+        if _all(plain, form):
             try:
-                return pc.cast(iso, pa.date32())
+                return pc.cast(pc.replace_substring_regex(plain, form, iso), pa.date32())
             except pa.ArrowInvalid:
                 return texts
-    lowered = pc.utf8_lower(texts)
+    lowered = pc.utf8_lower(plain)
     if pc.all(pc.is_in(lowered, value_set=pa.array(["true", "false"]))).as_py():
         return pc.equal(lowered, "true")
     return texts
+
+
+def _numbers(texts: pa.Array) -> pa.Array:
+    whole = not pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py()
+    return pc.cast(texts, pa.int64() if whole else pa.float64())
 
 
 def _all(texts: pa.Array, pattern: str) -> bool:

@@ -88,6 +88,19 @@ def test_parquet_files_keep_their_types(tmp_path: Path) -> None:
     assert counted(path, "g != F") == 2
 
 
+def test_marks_for_nothing_are_missing_beside_numbers_and_days_and_text_beside_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "n,when,country,code\n1e3,2011-12-01 08:26:00,NA,+33\nNA,?,FR,+34\n-2.5,2012-01-01T00:00:00Z,DE,1\n"
+    )
+    assert counted(path, "n >= 1000") == 1
+    assert counted(path, "n is missing") == 1
+    assert counted(path, "when = 2011-12-01") == 1
+    assert counted(path, "when is missing") == 1
+    assert counted(path, "country = NA") == 1
+    assert counted(path, 'code = "+33"') == 1
+
+
 def test_a_file_with_headers_only_counts_nobody(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("gender;age\n")

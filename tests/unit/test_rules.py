@@ -217,6 +217,7 @@ rules = st.recursive(
 ).map(clean_rule)
 
 
+@settings(deadline=None)
 @given(rules)
 def test_text_and_tree_are_the_same_rule(rule: dict[str, Any]) -> None:
     assert parse_rule(rule_text(rule)) == rule
