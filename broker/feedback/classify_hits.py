@@ -21,8 +21,6 @@ def classify_hits(database: Database, mailing_id: int, *, settle_seconds: int = 
     while True:
         with database.begin() as unit:
             count = _classify_some(unit, mailing_id, settle_seconds)
-            if not count and store.has_unjudged(unit, mailing_id):
-                unit.enqueue("classify_hits", mailing_id, after_seconds=SETTLE_SECONDS)
         if not count:
             return judged
         judged += count

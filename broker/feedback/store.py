@@ -163,14 +163,6 @@ def unclassified_mailings(unit: UnitOfWork, before: datetime) -> list[int]:
     return [row.mailing_id for row in rows]
 
 
-def has_unjudged(unit: UnitOfWork, mailing_id: int) -> bool:
-    """Whether hits of the mailing still wait for a verdict."""
-    found: bool = unit.scalar(
-        "SELECT EXISTS (SELECT 1 FROM hit WHERE mailing_id = :mailing AND verdict IS NULL)", mailing=mailing_id
-    )
-    return found
-
-
 def hits_to_judge(unit: UnitOfWork, mailing_id: int, before: datetime, most: int) -> tuple[list[Hit], set[int]]:
     """All hits of up to `most` persons with unjudged ones from before this time, and the ids of these."""
     rows = unit.all(

@@ -64,10 +64,6 @@ BEGIN
   JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = p_link
   WHERE m.id = p_mailing AND m.dispatch_id = p_dispatch;
   IF v_url IS NOT NULL THEN
-    -- The first hit that waits asks for its judging; the job asks for itself while more wait.
-    IF NOT EXISTS (SELECT 1 FROM hit WHERE mailing_id = p_mailing AND verdict IS NULL) THEN
-      PERFORM jobs.enqueue('classify_hits', p_mailing, 16);
-    END IF;
     INSERT INTO hit (dispatch_id, mailing_id, position, link, ip, user_agent, manner)
     VALUES (p_dispatch, p_mailing, p_position, p_link, nullif(p_ip, '')::inet, left(p_agent, 400), p_manner);
   END IF;

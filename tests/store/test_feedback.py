@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from broker.feedback.classify_hits import classify_hits, forget_hit_sources
+from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
 from broker.feedback.leave import leave
 from broker.feedback.match_request import match_request
 from broker.feedback.object_by_address import object_by_address
@@ -270,17 +270,20 @@ def test_hits_are_judged_by_what_their_visitor_did(scene: Scene, public: Databas
     assert classify_hits(worker, scene.mailing_id, settle_seconds=0) == 0
 
 
-def test_hits_wait_until_the_visit_is_over_and_the_job_comes_back_for_them(
-    scene: Scene, public: Database, worker: Database
-) -> None:
-    click(public, scene, 1, 2)
-    assert classify_hits(worker, scene.mailing_id) == 0
-    assert verdicts(scene) == {(1, 2): (None, None)}
-    jobs = scene.all(
+def test_hits_wait_until_the_visit_is_over_then_are_asked_for(scene: Scene, public: Database, worker: Database) -> None:
+    waiting = (
         "SELECT count(*) FROM jobs.procrastinate_jobs WHERE task_name = 'classify_hits'"
         " AND args ->> 'row_id' = CAST(:mailing AS text)"
     )
-    assert jobs == [(2,)]  # the first hit asked once, the job that came too early once more
+    click(public, scene, 1, 2)
+    assert classify_hits(worker, scene.mailing_id) == 0
+    assert verdicts(scene) == {(1, 2): (None, None)}
+    scene.change("UPDATE hit SET at = at - interval '20 seconds' WHERE mailing_id = :mailing")
+    for _ in range(2):
+        with worker.begin() as unit:
+            ask_for_classification(unit)
+    assert scene.all(waiting) == [(1,)]
+    assert classify_hits(worker, scene.mailing_id) == 1
 
 
 def test_address_and_agent_of_a_judged_click_go_after_90_days(scene: Scene, public: Database, worker: Database) -> None:

@@ -1,0 +1,65 @@
+"""Person or machine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.feedback.judge_hits import HUMAN, judge_hits
+from broker.feedback.model import Hit, Manner
+
+SENT = datetime(2026, 11, 3, 9, tzinfo=UTC)
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"
+VISIBLE, HIDDEN = frozenset({1, 2, 3}), frozenset({0})
+
+
+def hit(number: int, link: int, after: float, agent: str = BROWSER, manner: Manner = "get") -> Hit:
+    return Hit(number, 1, link, SENT + timedelta(seconds=after), SENT, agent, manner)
+
+
+def judged(*hits: Hit, visible: frozenset[int] = VISIBLE) -> list[str]:
+    verdicts = judge_hits(hits, visible, HIDDEN)
+    return [verdicts[one.id].reason for one in hits]
+
+
+@given(st.floats(2, 10**6), st.sampled_from(sorted(VISIBLE)))
+def test_one_click_of_a_browser_is_a_person(after: float, link: int) -> None:
+    assert judge_hits([hit(1, link, after)], VISIBLE, HIDDEN) == {1: HUMAN}
+
+
+def test_a_person_who_opens_two_links_at_once_stays_a_person() -> None:
+    assert judged(hit(1, 1, 60), hit(2, 2, 60.1)) == ["", ""]
+
+
+def test_all_links_within_seconds_are_a_machine_and_over_minutes_a_person() -> None:
+    assert judged(hit(1, 1, 60), hit(2, 2, 63), hit(3, 3, 66)) == ["all_links_at_once"] * 3
+    assert judged(hit(1, 1, 60), hit(2, 2, 200), hit(3, 3, 400)) == [""] * 3
+
+
+def test_where_a_mail_has_two_links_both_at_once_may_be_a_person() -> None:
+    assert judged(hit(1, 1, 60), hit(2, 2, 60.1), visible=frozenset({1, 2})) == ["", ""]
+
+
+def test_the_hidden_link_tells_its_whole_visit_and_spares_the_person_who_comes_later() -> None:
+    other = BROWSER.replace("Windows NT 10.0", "X11; Linux x86_64")
+    hits = (hit(1, 0, 5), hit(2, 1, 6), hit(3, 2, 30, agent=other), hit(4, 2, 4000))
+    assert judged(*hits) == ["hidden_link", "hidden_link", "", ""]
+
+
+def test_machines_that_say_what_they_are_are_believed() -> None:
+    agents = ("python-requests/2.32", "Mozilla/5.0 (compatible; SomeBot/1.0; +https://x.example)", "curl/8.5", "")
+    hits = [hit(number, 1, 60 + number * 100, agent) for number, agent in enumerate(agents)]
+    assert judged(*hits) == ["known_agent"] * 3 + ["no_agent"]
+
+
+def test_what_no_person_does_is_a_machine() -> None:
+    assert judged(hit(1, 1, 60, manner="head")) == ["head_request"]
+    assert judged(hit(1, 1, 60, manner="prefetch")) == ["prefetch_request"]
+    assert judged(hit(1, 1, 0.5)) == ["too_soon"]
+    assert judged(hit(1, 1, -2)) == ["too_soon"]
+
+
+def test_without_an_outcome_time_nothing_is_too_soon() -> None:
+    assert judge_hits([Hit(1, 1, 1, SENT, None, BROWSER, "get")], VISIBLE, HIDDEN) == {1: HUMAN}
