@@ -13,7 +13,7 @@ from broker.kernel.errors import Conflict, SettingsError
 from broker.kernel.settings import DisclosureSettings, InstanceSettings, Settings, WebSettings, load_settings
 from broker.operate.state import State
 
-WANTED_CONTACTS = 150_000
+WANTED_CONTACTS = 125_000
 SMALL_BASE_CONTACTS = 12_000
 SETTINGS_FILE = "courtier.toml"
 
