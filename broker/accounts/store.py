@@ -37,6 +37,12 @@ def organisation_of(unit: UnitOfWork, code: str) -> Organisation | None:
     return None if row is None else _organisation(row)
 
 
+def organisation(unit: UnitOfWork, org_id: int) -> Organisation | None:
+    """An organisation by its id, for quotes and invoices."""
+    row = unit.one("SELECT * FROM organisation WHERE id = :id", id=org_id)
+    return None if row is None else _organisation(row)
+
+
 def add_user(unit: UnitOfWork, user: Mapping[str, Any]) -> User:
     """Insert a user (keys org_id, email, name, role, password_hash, language)."""
     row = unit.one(
