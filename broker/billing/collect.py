@@ -127,7 +127,7 @@ def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Orde
         "BQ",
         invoice.issued_on,
         invoice.number,
-        f"Prepayment of order {order.code}",
+        f"Acompte, commande {order.code}",
         deposit_lines(order.net_cents, order.vat_cents, order.advertiser_id),
         f"payment:{payment.code}",
     )

@@ -124,7 +124,7 @@ def _invoice_advertiser(
             "VE",
             invoice.issued_on,
             invoice.number,
-            f"Mailing {due.code}",
+            f"Location ou programme, envoi {due.code}",
             invoice_lines(net, vat, deducted, advertiser.id, vat_due),
             f"invoice:{invoice.number}",
         )
@@ -162,5 +162,13 @@ def _self_bill(
         lines = reverse_charge_lines(net, share(net, settings.trade.vat_bp), owner.id)
     else:
         lines = self_bill_lines(net, vat, owner.id, owner.vat_due)
-    post(unit, "AC", bill.issued_on, bill.number, f"Mailing {due.code}", lines, f"invoice:{bill.number}")
+    post(
+        unit,
+        "AC",
+        bill.issued_on,
+        bill.number,
+        f"Part du propriétaire, envoi {due.code}",
+        lines,
+        f"invoice:{bill.number}",
+    )
     return bill

@@ -48,7 +48,7 @@ def credit_deposit(
         "VE",
         credit.issued_on,
         credit.number,
-        f"Unused deposit of order {order.code}",
+        f"Acompte non utilisé, commande {order.code}",
         deposit_credit_lines(net, vat, order.advertiser_id),
         f"invoice:{credit.number}",
     )

@@ -107,6 +107,12 @@ def transition(start: str, end: str) -> Transition | None:
 
 def require_transition(order: Order, end: OrderState) -> None:
     """Refuse an impossible step with a sentence that says where the order stands."""
+    if order.state == end:
+        raise Conflict(
+            f"The order {order.code} is {end.replace('_', ' ')} already. Load it again to see who acted.",
+            code="order_state",
+            details={"state": order.state},
+        )
     if transition(order.state, end) is None:
         raise Conflict(
             f"The order {order.code} is {order.state.replace('_', ' ')} and can no longer become"
