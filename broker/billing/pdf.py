@@ -137,7 +137,7 @@ def printable(text: str) -> str:
 
 
 def _parties(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
-    top = pdf.get_y()
+    top = bottom = pdf.get_y()
     for column, (title, party) in enumerate((("seller", paper.seller), ("buyer", paper.buyer))):
         left = 18 + column * 90
         pdf.set_xy(left, top)
@@ -151,7 +151,8 @@ def _parties(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
             if text:
                 pdf.set_x(left)
                 pdf.multi_cell(85, 5, printable(text), new_x=XPos.LEFT, new_y=YPos.NEXT)
-    pdf.set_xy(18, max(pdf.get_y(), top + 40))
+        bottom = max(bottom, pdf.get_y())
+    pdf.set_xy(18, bottom + 8)
 
 
 def _lines(pdf: Any, paper: Paper, words: dict[str, str]) -> None:

@@ -26,7 +26,8 @@ def post(
     """Write an entry under the next number and return it; the same key again returns the first entry unchanged.
 
     Lines of zero are left out. Amounts are cents. `label` is French: it goes into the tax office's file as it is.
-    Raises `IntegrityFault` (`entry_unbalanced`) when debits and credits differ, `Conflict` (`period_closed`) when the day's month takes no more entries.
+    Raises `IntegrityFault` (`entry_unbalanced`) when debits and credits differ, `Conflict` (`period_closed`) when the
+    day's month takes no more entries.
     """
     return _write(unit, journal, day, piece_ref, label, lines, idempotency_key, piece_day or day, None)
 
