@@ -48,7 +48,8 @@ def test_forbidden_headers_are_found_in_both_languages(header: str, category: st
     [
         "couleur_cheveux", "taille_bague", "Mensurations", "poids", "pointure", "tour de taille", "Race du chien",
         "magasin", "Croissant", "Beauté et santé", "Note satisfaction", "date", "origine du contact", "sexe", "prénom",
-        "Moyen de paiement CB", "politique de confidentialité", "syndicat de copropriété", "course", "nationalité sportive",
+        "Moyen de paiement CB",
+        "politique de confidentialité", "syndicat de copropriété", "course", "nationalité sportive",
     ],
 )  # fmt: skip
 def test_harmless_headers_pass(header: str) -> None:
