@@ -20,6 +20,7 @@ from broker.kernel.money import format_cents
 _ENCODING = "windows-1252"
 _WORDS: dict[str, dict[str, str]] = {
     "fr": {
+        "colon": " :",
         "invoice": "Facture",
         "deposit": "Facture d'acompte",
         "self_bill": "Facture (autofacturation)",
@@ -41,6 +42,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "corrects": "Se rapporte à la facture",
     },
     "en": {
+        "colon": ":",
         "invoice": "Invoice",
         "deposit": "Deposit invoice",
         "self_bill": "Invoice (self-billed)",
@@ -107,8 +109,8 @@ def invoice_pdf(paper: Paper) -> bytes:
     pdf.set_font("Helvetica", "B", 18)
     _row(pdf, f"{words[paper.kind]} {paper.number}", 12)
     pdf.set_font("Helvetica", "", 10)
-    _row(pdf, f"{words['issued']} : {_day(paper.issued_on, paper.language)}")
-    _row(pdf, f"{words['due']} : {_day(paper.due_on, paper.language)}")
+    _row(pdf, f"{words['issued']}{words['colon']} {_day(paper.issued_on, paper.language)}")
+    _row(pdf, f"{words['due']}{words['colon']} {_day(paper.due_on, paper.language)}")
     if paper.corrects:
         _row(pdf, f"{words['corrects']} {paper.corrects}")
     pdf.ln(4)
@@ -145,8 +147,8 @@ def _parties(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
         pdf.multi_cell(85, 5, words[title], new_x=XPos.LEFT, new_y=YPos.NEXT)
         pdf.set_font("Helvetica", "", 10)
         rows = [party.name, party.street, party.place, party.country]
-        rows += [f"{words['siren']} : {party.siren}"] if party.siren else []
-        rows += [f"{words['vat_number']} : {party.vat_number}"] if party.vat_number else []
+        rows += [f"{words['siren']}{words['colon']} {party.siren}"] if party.siren else []
+        rows += [f"{words['vat_number']}{words['colon']} {party.vat_number}"] if party.vat_number else []
         for text in rows:
             if text:
                 pdf.set_x(left)
