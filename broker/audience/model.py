@@ -22,6 +22,7 @@ class QuestionBudgetSpent(CourtierError):
     """An advertiser has asked as many new questions about a base as a day allows (HTTP 429)."""
 
     default_code = "question_budget"
+    status = 429
 
 
 @dataclass(frozen=True, slots=True)

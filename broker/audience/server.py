@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.audience.protocol import LARGEST_MESSAGE, error_message, line
-from broker.kernel.errors import Conflict, CourtierError, InvalidInput
+from broker.kernel.errors import Conflict, CourtierError, IntegrityFault, InvalidInput
 
 IDLE_SECONDS = 30.0
 LAST_SECONDS = 15.0
@@ -45,7 +45,7 @@ async def serve(
             except Exception as error:  # a fault of ours must not end the process for everybody
                 log_fault(error)
                 return error_message(
-                    CourtierError("The audience process failed on this question; its log says where.", code="fault")
+                    IntegrityFault("The audience process failed on this question; its log says where.", code="fault")
                 )
 
         async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
