@@ -17,7 +17,7 @@ from broker.delivery.template import Slot, Template, merge_value
 from broker.delivery.transport import Letter
 from broker.mailings.slots import MERGE_TAGS, SLOT
 from broker.vault.keyring import FrontKeys
-from broker.vault.tokens import make_token
+from broker.vault.tokens import make_token, make_tokens
 
 # What may stand in RCPT TO and To: nothing that could end the line or the angle brackets. ASCII only: SMTPUTF8 is not
 # offered by every relay on the way.
@@ -48,6 +48,7 @@ class Composer:
         self._signer = signer
         self._envelope = envelope
         self._template = template
+        self._links = template.links
         self._body_start = hashlib.sha256(template.pieces[0])
         self._subject = None if _has_tags(envelope.subject) else header_text(envelope.subject, 9)
         self._date: tuple[datetime, bytes, int] | None = None
@@ -108,7 +109,10 @@ class Composer:
         return Letter(bounce.encode(), to, raw)
 
     def _slot_values(self, send: tuple[int, int, int], leave: str, person: dict[str, str]) -> list[bytes]:
-        tokens = {number: make_token(self._front, "click", *send, number).encode() for number in self._template.links}
+        dispatch_id, mailing_id, position = send
+        links = self._links
+        made = make_tokens(self._front, "click", dispatch_id, mailing_id, [(position, link) for link in links])
+        tokens = dict(zip(links, map(str.encode, made), strict=True))
         left = leave.encode()
         return [self._value(slot, tokens, left, person) for _, slot in self._template.slots]
 

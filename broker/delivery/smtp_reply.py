@@ -38,8 +38,10 @@ def blotted(reply: Reply, address: str) -> str:
     """Code and text as they may be stored: without the recipient's address, its local part, or any other address."""
     text = _ADDRESS_LIKE.sub(BLOT, reply.text)
     local, _, domain = address.partition("@")
+    lowered = text.lower()
     for part in (address, local, domain):
-        if len(part) >= 2:
+        # Looked for first: a pattern compiled for every mail would cost more than signing it.
+        if len(part) >= 2 and part.lower() in lowered:
             text = re.sub(re.escape(part), BLOT, text, flags=re.IGNORECASE)
     printable = "".join(char if char.isprintable() else " " for char in text)
     return f"{reply.code} {printable}"[:LONGEST_KEPT].rstrip()

@@ -13,6 +13,9 @@ from sqlalchemy.engine import Row
 from broker.delivery.model import Claimed, MailingFacts, Outcome
 from broker.kernel.database import UnitOfWork
 
+NEAR = 8  # batches: as far ahead as other workers of the same mailing usually are
+LAST_POSITION = 2**31 - 1
+
 _FACTS = """
 SELECT m.id, m.code, m.kind, m.state, m.dispatch_id, d.order_id, d.participation_send_id, m.base_id,
   b.code AS base_code,
@@ -38,7 +41,9 @@ WHERE {mine} AND s.position = due.position
 RETURNING s.position, s.contact_id, s.seed, s.attempts
 """
 _CLAIM_PENDING = _CLAIM.format(
-    mine=_MINE, sending=_SENDING, which="s.state = 'pending' AND s.position > %(after)s ORDER BY s.position"
+    mine=_MINE,
+    sending=_SENDING,
+    which="s.state = 'pending' AND s.position > %(after)s AND s.position <= %(last)s ORDER BY s.position",
 )
 _CLAIM_PUT_OFF = _CLAIM.format(
     mine=_MINE,
@@ -149,10 +154,13 @@ def _values(facts: MailingFacts, token: UUID, **more: Any) -> dict[str, Any]:
 
 def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after: int, seconds: int) -> list[Claimed]:
     """Lease up to `limit` sends: pending ones behind position `after`, else put-off ones whose hour has come."""
-    values = _values(facts, token, limit=limit, after=after)
-    rows = unit.driver.execute(_CLAIM_PENDING, values, prepare=True).fetchall()
+    # First near where the last batch ended: a look over the whole mailing for each batch would grow with its square.
+    rows: list[tuple[Any, ...]] = []
+    for last in (min(after + NEAR * limit, LAST_POSITION), LAST_POSITION):
+        values = _values(facts, token, limit=limit, after=after, last=last)
+        rows = rows or unit.driver.execute(_CLAIM_PENDING, values, prepare=True).fetchall()
     if not rows:
-        rows = unit.driver.execute(_CLAIM_PUT_OFF, values, prepare=True).fetchall()
+        rows = unit.driver.execute(_CLAIM_PUT_OFF, _values(facts, token, limit=limit), prepare=True).fetchall()
     if rows:
         positions = [row[0] for row in rows]
         unit.run(
