@@ -65,14 +65,17 @@ def header_words(kind: Kind) -> dict[str, str]:
     }
 
 
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý][a-zà-ÿ])")
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
+
 def plain(text: str) -> str:
     """Lower-case ASCII words separated by one space: `DateNaissance`, `Date_naissance` → `date naissance`."""
-    text = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý][a-zà-ÿ])", " ", text)
-    text = (
-        text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("n°", "numero ").replace("N°", "numero ")
-    )
-    ascii_ = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", " ", ascii_).strip()
+    text = _CAMEL.sub(" ", text)
+    if not text.isascii():
+        text = text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("n°", "numero ")
+        text = unicodedata.normalize("NFKD", text.replace("N°", "numero ")).encode("ascii", "ignore").decode()
+    return _NO_WORD.sub(" ", text.lower()).strip()
 
 
 def trait_name(header: str) -> str:

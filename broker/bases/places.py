@@ -29,6 +29,10 @@ _COUNTRIES = {
 }  # fmt: skip
 
 
+_HAS_DIGIT = re.compile(r"\d")
+_NUMBERED = re.compile(r" \d+.*$")
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceTable:
     """Communes in the order of the file; `first_of` has, for each post code, the most populous commune's row."""
@@ -68,8 +72,9 @@ def place_table() -> PlaceTable:
 
 def plain_city(name: str) -> str:
     """A commune's name without accents, case, CEDEX, `ST`/`STE`, and Paris's, Lyon's and Marseille's numbers."""
-    text = re.sub(r"\bcedex\b.*| \d+.*$", "", plain(name))
-    return re.sub(r"\bste\b", "sainte", re.sub(r"\bst\b", "saint", text)).strip()
+    words = plain(name).partition(" cedex")[0]
+    text = _NUMBERED.sub("", words) if _HAS_DIGIT.search(words) else words
+    return " ".join({"st": "saint", "ste": "sainte"}.get(word, word) for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,8 +203,8 @@ def test_every_day_is_read_back(day: date, form: str) -> None:
 
 
 def test_post_codes_are_completed_and_named() -> None:
-    places = check_places(pa.array(["1000", "75011", "99999", "1050", ""]), pa.array(["", "PARIS", "", "Bruxelles", ""]),
-                          pa.array(["", "France", "", "Belgique", ""]))  # fmt: skip
+    codes, cities = ["1000", "75011", "99999", "1050", ""], ["", "PARIS", "", "Bruxelles", ""]
+    places = check_places(pa.array(codes), pa.array(cities), pa.array(["", "France", "", "Belgique", ""]))
     assert places.postcode.to_pylist() == ["01000", "75011", None, "1050", None]
     assert places.department.to_pylist() == ["01", "75", None, None, None]
     assert places.unknown_postcode.tolist() == [False, False, True, False, False]
