@@ -22,6 +22,7 @@ from api import (
     problems,
     programmes,
     reports,
+    seeds,
     segments,
 )
 from api.fields import CODE, CodeConverter, NumberConverter
@@ -29,7 +30,8 @@ from api.work import EXTENSION
 from broker.operate.front import Front
 
 NOUNS = (
-    bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices, ledger,
+    bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
+    ledger, seeds,
 )  # fmt: skip
 LARGEST_BODY = 2 * 1024 * 1024
 

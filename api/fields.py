@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -69,12 +70,14 @@ class SearchQuery(PageQuery):
     q = fields.String(load_default="", validate=[validate.Length(max=200), storable])
 
 
+@cache
 def list_of(item: type[Schema]) -> type[Schema]:
     """A whole list: `{"items": […]}`."""
     name = item.__name__.removesuffix("Schema") + "List"
     return Schema.from_dict({"items": fields.List(fields.Nested(item), required=True)}, name=name)
 
 
+@cache
 def page_of(item: type[Schema]) -> type[Schema]:
     """A page of a list, with the number of all items."""
     name = item.__name__.removesuffix("Schema") + "Page"

@@ -64,6 +64,14 @@ class Creative:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedAddress:
+    """A control address as its organisation may see it: that it exists."""
+
+    id: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Mailing:
     """One frozen recipient list of one base, on its way."""
 

@@ -6,6 +6,7 @@ from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.mailings import store
+from broker.mailings.model import SeedAddress
 from broker.vault.blind_index import normalise
 from broker.vault.keyring import FrontKeys
 from broker.vault.seal import seal_message
@@ -25,3 +26,9 @@ def add_seed_address(unit: UnitOfWork, front: FrontKeys, address: str) -> None:
         raise InvalidInput("This is not an e-mail address.", code="bad_address", field="address")
     store.add_seed(unit, unit.actor.org, seal_message(front, plain.encode(), seed_info(unit.actor.org)))
     record(unit, "seed.added", "organisation", unit.actor.org)
+
+
+def list_seed_addresses(unit: UnitOfWork) -> list[SeedAddress]:
+    """The control addresses of the actor's organisation, oldest first; nobody here can read them."""
+    unit.actor.require("owner", "advertiser", "broker")
+    return store.seeds_of_org(unit, unit.actor.org)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
-from broker.mailings.model import Creative, CreativeLink, Mailing
+from broker.mailings.model import Creative, CreativeLink, Mailing, SeedAddress
 
 _CREATIVE = (
     "SELECT id, code, org_id, name, subject, from_name, language, source_html, html, plain, report, content_hash,"
@@ -189,6 +189,12 @@ def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
 def add_seed(unit: UnitOfWork, org_id: int, sealed: bytes) -> None:
     """Store a sealed control address."""
     unit.run("INSERT INTO seed_address (org_id, sealed) VALUES (:org, :sealed)", org=org_id, sealed=sealed)
+
+
+def seeds_of_org(unit: UnitOfWork, org_id: int) -> list[SeedAddress]:
+    """The control addresses of one organisation, oldest first."""
+    rows = unit.all("SELECT id, created_at FROM seed_address WHERE org_id = :org ORDER BY id", org=org_id)
+    return [SeedAddress(row.id, row.created_at) for row in rows]
 
 
 def seeds_of(unit: UnitOfWork, owner_id: int, advertiser_id: int) -> list[Row[Any]]:

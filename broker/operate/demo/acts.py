@@ -17,12 +17,13 @@ from broker.operate.recipients import simulate_recipients
 
 
 def write_files(scene: Scene) -> None:
-    """The owners' files, as shops really export them. The same seed writes the same bytes."""
+    """The owners' files, as shops really export them today. The same seed and day write the same bytes."""
+    as_of = _today(scene)
     scene.folder.mkdir(parents=True, exist_ok=True)
     small = min(SMALL_BASE_CONTACTS, max(200, scene.contacts // 10))
     for name, contacts, seed in (("clients", scene.contacts, scene.seed), ("bijou", small, scene.seed + 1)):
         file = scene.folder / f"{name}.csv"
-        people = write_contacts(file, contacts, seed)
+        people = write_contacts(file, contacts, seed, as_of)
         write_purchases(scene.folder / f"{name}-achats.csv", people, seed)
         scene.stages.say(f"{file.name}: {file.stat().st_size / 1e6:,.1f} MB, cp1252, separated by ';'")
 
@@ -91,15 +92,23 @@ def publish(scene: Scene) -> None:
     scene.stages.say(f"published as {card['code']}: {card['size_shown']:,} contacts shown")
 
 
+def add_seeds(scene: Scene) -> None:
+    """Each party's control address: it gets every mailing that concerns the party, unpriced."""
+    for player in ("owner", "small", "advertiser", "broker"):
+        scene.door(player).post("/seeds", address=f"controle@{player}.temoins.test")
+
+
 def book(scene: Scene) -> None:
     """The advertiser searches, counts, signs its message and orders; the owner approves; the payment is taken."""
     door, owner = scene.door("advertiser"), scene.door("owner")
+    add_seeds(scene)
     found = door.get("/cards", q="décoration")["items"]
     card = next(item for item in found if item["code"] == scene.known["card"])
     wanted = "gender = F"
     shown = door.post(f"/cards/{card['code']}/count", select_rule=wanted)["shown"]
     scene.stages.say(f"count desk: {wanted}: about {shown:,} contacts")
-    volume = min(scene.volume, shown)
+    step = scene.settings.disclosure.rounding  # orders are for round volumes, so that no invoice betrays a size
+    volume = min(scene.volume, shown) // step * step
     order = door.post("/quotes", card=card["code"], volume=volume, select_rule=wanted, send_on=None)
     scene.stages.say(f"quote {order['code']}: {volume:,} names, {format_cents(order['net_cents'])} net")
     creative = _signed_creative(scene, "Les jours dorés", "Les jours dorés : -30 % sur l'hiver")
@@ -155,7 +164,7 @@ def react(scene: Scene) -> None:
     counts = simulate_recipients(scene.settings, scene.folder / "sink", seed=scene.seed)
     report = scene.door("owner").follow(
         f"/mailings/{scene.known['mailing']}",
-        lambda state: state["bounced"] >= counts["bounced"] and state["hits"] + state["scanner_hits"] >= counts["hits"],
+        lambda state: state["bounced"] >= counts["bounced"] and _clicks(state) >= _clicks(counts),
         lambda state: None,
     )
     scene.result.update(
@@ -168,6 +177,10 @@ def react(scene: Scene) -> None:
         f"{report['hits']:,} human clicks, {report['scanner_hits']:,} by scanners, {report['unsubscribed']:,} left, "
         f"{report['bounced']:,} bounced"
     )
+
+
+def _clicks(counts: Any) -> int:
+    return int(counts["hits"]) + int(counts["scanner_hits"])
 
 
 def affiliate(scene: Scene) -> None:
