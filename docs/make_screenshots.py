@@ -22,10 +22,10 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
              "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 # The first link of each of these shapes on a list's page is opened too.
 BEHIND = (
-    r"/bases/[^/]+", r"/imports/[^/]+", r"/segments/[^/]+", r"/segments/[^/]+/publish", r"/bases/[^/]+/segments/new",
-    r"/cards/[^/]+", r"/catalogue/[^/]+", r"/orders/[^/]+", r"/creatives/[^/]+", r"/creatives/new", r"/programmes/[^/]+",
-    r"/participations/[^/]+", r"/mailings/[^/]+", r"/mailings/[^/]+/sends", r"/invoices/[^/.]+", r"/invoices/[^/]+/lines/\d+",
-    r"/bases/new", r"/programmes/new",
+    r"/bases/(?!new)[^/]+", r"/imports/[^/]+", r"/segments/[^/]+", r"/segments/[^/]+/publish", r"/bases/[^/]+/segments/new",
+    r"/cards/[^/]+", r"/catalogue/[^/]+", r"/orders/[^/]+", r"/creatives/new", r"/creatives/(?!new)[^/]+",
+    r"/programmes/new", r"/programmes/(?!new)[^/]+", r"/participations/[^/]+", r"/mailings/[^/]+",
+    r"/mailings/[^/]+/sends", r"/invoices/[^/.]+", r"/invoices/[^/]+/lines/\d+", r"/bases/new",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def walk(browser: Browser, address: str, email: str, password: str, language: st
     page.click("main button[type=submit]")
     page.wait_for_selector("#main h1")
     waiting, seen = [""], set[str]()
-    wanted = {pattern: "" for pattern in BEHIND}
+    wanted = dict.fromkeys(BEHIND, "")
     waiting += links(page, r"/[a-z]+")
     while waiting:
         path = waiting.pop(0)
@@ -76,7 +76,7 @@ def walk(browser: Browser, address: str, email: str, password: str, language: st
             continue
         seen.add(path)
         page.goto(address + (path or "/"))
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("load")
         shot(page, out / f"{language}-{size}-{role}{name_of(path)}.png")
         for pattern, found in wanted.items():
             first = next(iter(links(page, pattern)), "") if not found else ""

@@ -27,7 +27,7 @@ from web import (
     segments,
     uploads,
 )
-from web.http import display, form_token, headers, language, limits, navigation, refusals, session
+from web.http import clean_input, display, form_token, headers, language, limits, navigation, refusals, session
 from web.http.work import EXTENSION
 from web.public import public_blueprint
 
@@ -50,6 +50,7 @@ def create_pages(front: Front) -> Flask:
     app.register_blueprint(public_blueprint(front.public_database, front.keys, front.settings))
     session.install(app)
     form_token.install(app)
+    clean_input.install(app)
     headers.install(app, payment_hosts=STRIPE_HOSTS if front.settings.payment.gateway == "stripe" else "")
     language.install(app)
     display.install(app)

@@ -15,6 +15,7 @@ SENTENCES = {
     "bad_number": _("Write a whole number."),
     "bad_day": _("Choose a day of the calendar."),
     "bad_period": _("The report ends before it starts."),
+    "null_character": _("The form holds a sign that cannot be stored."),
     "no_file": _("Choose a file to send."),
     "empty_file": _("The file is empty."),
     "too_large": _("This is larger than the server takes."),

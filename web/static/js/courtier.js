@@ -92,7 +92,7 @@ application.register("chart", class extends Stimulus.Controller {
       cursor: { drag: { x: false, y: false } },
       scales: { x: { time: this.timeValue } },
       axes: [
-        { stroke: "#5a6762", grid: { show: false }, font: "13px Source Sans 3", ticks: { stroke: "#e4dfd2" } },
+        { stroke: "#5a6762", grid: { show: false }, incrs: this.timeValue ? undefined : [1, 2, 5, 10, 20, 50, 100, 500, 1000], font: "13px Source Sans 3", ticks: { stroke: "#e4dfd2" } },
         { stroke: "#5a6762", grid: { stroke: "#ece7db" }, font: "13px Source Sans 3", values: write, size: 70, ticks: { show: false } },
       ],
       series: [{}, ...this.seriesValue.map((one, index) => ({
