@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from broker.bases.check_email import find_typos
 from broker.bases.check_rows import CheckedRows, RowChecker
 from broker.bases.fields import IGNORE, TRAIT
 from broker.bases.masks import harmless
@@ -148,6 +149,8 @@ class FileCheck:
 
     def finish(self) -> None:
         """Settle what only the whole file tells: columns refused by their values, types, counters."""
+        if not self.result.rows:
+            raise InvalidInput("The file holds column names and no rows.", code="no_rows")
         for name, watch in self.checker.watches.items():
             header = self.checker.headers[self.checker.traits.get(name) or self.checker.fields[name]]
             if finding := watch.finding():
@@ -160,7 +163,7 @@ class FileCheck:
         self.result.warnings = {code: times for code, times in sorted(found.warnings.items()) if times}
         self.result.normalised = {code: times for code, times in sorted(found.normalised.items()) if times}
         self.result.typos = [
-            {"domain": wrong, "meant": right, "rows": times} for (wrong, right), times in found.typos.most_common(50)
+            {"domain": wrong, "meant": right, "rows": times} for wrong, right, times in find_typos(found.domains)[:50]
         ]
         self._describe()
 

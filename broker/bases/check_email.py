@@ -40,7 +40,7 @@ class CheckedEmails:
     invalid: Mask
     role: Mask
     disposable: Mask
-    typos: Counter[tuple[str, str]]
+    domains: Counter[str]  # how many rows each domain has
     trimmed: int
     lowered: int
 
@@ -65,10 +65,8 @@ def check_emails(column: pa.Array) -> CheckedEmails:
     address_or_null = pc.if_else(valid_column, address, pa.scalar(None, pa.string()))
     parts = pc.split_pattern(pc.fill_null(address_or_null, "@"), "@", max_splits=1, reverse=True).flatten()
     domain = parts.take(pa.array(np.arange(1, len(parts), 2)))
-    typos: Counter[tuple[str, str]] = Counter()
-    for entry in pc.value_counts(domain).to_pylist():
-        if meant := meant_domain(entry["values"]):
-            typos[entry["values"], meant] += entry["counts"]
+    counted = Counter({entry["values"]: entry["counts"] for entry in pc.value_counts(domain).to_pylist()})
+    counted.pop("", None)
     kept = pc.and_(valid_column, pc.not_equal(column, tidy))
     lowered = pc.and_(valid_column, pc.not_equal(tidy, address))
     return CheckedEmails(
@@ -77,7 +75,7 @@ def check_emails(column: pa.Array) -> CheckedEmails:
         ~valid & ~missing,
         np.asarray(pc.fill_null(pc.match_substring_regex(address_or_null, role_pattern()), False)),
         np.asarray(pc.is_in(domain, domains("disposable"))),
-        typos,
+        counted,
         pc.sum(kept).as_py() or 0,
         pc.sum(lowered).as_py() or 0,
     )
@@ -163,3 +161,24 @@ def _one_slip(word: str, right: str) -> bool:
         return len(wrong) == 1 or swapped
     longer, shorter = (word, right) if len(word) > len(right) else (right, word)
     return len(longer) - len(shorter) == 1 and shorter in _drops(longer)
+
+
+def find_typos(counted: Counter[str]) -> list[tuple[str, str, int]]:
+    """(domain, the one that was probably meant, rows) over a whole file, most rows first.
+
+    Meant is a large provider's domain, or one that the file itself has 50 times as often (and in 0.5 % of its rows).
+    """
+    enough = max(50, counted.total() // 200)
+    table: dict[str, list[str]] = {}
+    for often in (domain for domain, times in counted.items() if times >= enough):
+        for short in _drops(often):
+            table.setdefault(short, []).append(often)
+    found = []
+    for domain, times in counted.items():
+        meant = meant_domain(domain)
+        if meant is None and times < enough and domain not in _known():
+            near = (often for short in _drops(domain) for often in table.get(short, ()))
+            meant = next((often for often in near if counted[often] >= 50 * times and _one_slip(domain, often)), None)
+        if meant is not None:
+            found.append((domain, meant, times))
+    return sorted(found, key=lambda typo: (-typo[2], typo[0]))

@@ -30,6 +30,7 @@ from broker.bases.words import family_status_of, map_words, relation_of
 
 DIGITAL_CONSENT_AGE = 15  # France: art. 45 loi Informatique et Libertés, GDPR art. 8
 OLDEST = 115
+_MOST_DOMAINS = 500_000  # of mail, remembered for finding misspelt ones
 _LOOKED_AT = 3_000  # distinct values of a trait that each block is judged by
 DATED_FIELDS = ("birth_date", "consent_at")
 
@@ -69,7 +70,7 @@ class Findings:
 
     normalised: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
-    typos: Counter[tuple[str, str]] = field(default_factory=Counter)
+    domains: Counter[str] = field(default_factory=Counter)
 
 
 class RowChecker:
@@ -112,7 +113,8 @@ class RowChecker:
         emails = check_emails(_or(column("email"), blank))
         changed["email_trimmed"] += emails.trimmed
         changed["email_lowercased"] += emails.lowered
-        self.found.typos.update(emails.typos)
+        if len(self.found.domains) < _MOST_DOMAINS:
+            self.found.domains.update(emails.domains)
         for code, mask in (("role_address", emails.role), ("disposable_address", emails.disposable)):
             note[code] += int(mask.sum())
         birth, minor, under = self._birth(column("birth_date"), column("birth_year"), column("age"), size)

@@ -35,6 +35,11 @@ def read_purchases(
     """Read the file to its end and ask for the snapshot. A line of an unknown customer is rejected as such."""
     with database.begin() as unit:
         today = unit.today
+        if not import_store.base_has_contacts(unit, run.base_id):
+            raise InvalidInput(
+                "Purchases belong to contacts, and this base has none yet. Import its contacts first.",
+                code="no_contacts",
+            )
     check = PurchaseCheck(stream, run.mapping, today)
     result = check.result
     for block in check.reader.blocks():

@@ -15,8 +15,10 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
+import psycopg
 import pyarrow as pa
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError
 
 from broker.audit.record import record
 from broker.bases import import_store, store
@@ -31,7 +33,7 @@ from broker.bases.receive import destroy_ended_uploads, uploads_folder
 from broker.bases.sealed_text import merged_text, sealed_texts
 from broker.bases.stage import Staging, staged_rows
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict, CourtierError, InvalidInput, Unavailable
+from broker.kernel.errors import Conflict, CourtierError, Unavailable
 from broker.kernel.settings import Settings
 from broker.vault.blind_index import contact_keys, md5_keys, reference_keys, sha256_keys
 from broker.vault.data_keys import current_data_key, data_key
@@ -72,12 +74,18 @@ def run_import(
                     read_purchases(database, worker_keys, run, stream, follow)
         except _Cancelled:
             pass
-        except Unavailable:
-            raise  # the job is tried again
+        except (Unavailable, DBAPIError, psycopg.OperationalError):
+            raise  # the row still says reading: the job is asked for again
         except CourtierError as error:
             with database.begin() as unit:
                 import_store.fail(unit, import_id, error.sentence)
                 record(unit, "import.failed", "import", run.code, code=error.code)
+        except Exception:
+            # A fault of ours would come again with every attempt: the owner is told, the fault is logged by the job.
+            with database.begin() as unit:
+                import_store.fail(unit, import_id, "Something unforeseen stopped this import. We have been told.")
+                record(unit, "import.failed", "import", run.code, code="fault")
+            raise
         with database.begin() as unit:
             destroy_ended_uploads(unit, settings, just_read=run.upload_id)
 
@@ -122,8 +130,6 @@ class _ContactImport:
                         raise _Cancelled
                 if self.follow is not None:
                     self.follow(check.result, outcome)
-            if not check.result.rows:
-                raise InvalidInput("The file holds column names and no rows.", code="no_rows")
             lost = staging.finish(check.kept_traits, check.checker.types)
         except BaseException:
             staging.discard()

@@ -220,7 +220,16 @@ def test_a_purchase_import_whose_worker_died_counts_no_line_twice(owner: Owner) 
     assert owner.all("SELECT amount_cents FROM purchase WHERE base_id = :base") == [(1000,)]
 
 
+def test_purchases_before_contacts_are_refused(owner: Owner) -> None:
+    run = owner.bring("client;date;montant\nC1;01/02/2025;3\n", "purchases")
+    assert (run.state, run.problem) == (
+        "failed",
+        "Purchases belong to contacts, and this base has none yet. Import its contacts first.",
+    )
+
+
 def test_purchases_in_another_currency_are_refused(owner: Owner) -> None:
+    owner.bring(FILE)
     run = owner.bring("client;date;montant;devise\nC1;01/02/2025;3;USD\n", "purchases")
     assert run.state == "failed"
     assert "EUR only" in (run.problem or "")

@@ -135,6 +135,12 @@ def test_a_file_without_addresses_is_refused(tmp_path: Path) -> None:
     assert refusal.value.code == "no_email_column"
 
 
+def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        check(tmp_path, "email;nom\n\n")
+    assert refusal.value.code == "no_rows"
+
+
 def test_changes_of_form_are_counted(tmp_path: Path) -> None:
     result = check(tmp_path, "email;civilité;cp;mobile\n A@b.fr ;Mme;1000;06 12 34 56 78\n")
     assert result.normalised == {
@@ -176,6 +182,13 @@ def test_misspelt_large_domains_are_proposed() -> None:
     assert meant_domain("hotmaill.fr") == "hotmail.fr"
     for right in ("gmail.com", "mail.com", "ymail.com", "yahoo.be", "free.com", "exemple.fr", "live.nl"):
         assert meant_domain(right) is None
+
+
+def test_a_domain_that_the_file_itself_has_often_is_proposed_for_its_misspelling(tmp_path: Path) -> None:
+    rows = "".join(f"p{number}@maboite.example\n" for number in range(200))
+    result = check(tmp_path, f"email\n{rows}x@maboiet.example\ny@autre.example\n")
+    assert result.typos == [{"domain": "maboiet.example", "meant": "maboite.example", "rows": 1}]
+    assert result.accepted == 202
 
 
 def test_phones_become_e164() -> None:
