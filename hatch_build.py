@@ -29,16 +29,19 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
         vendor = project / "web" / "static" / "vendor"
         table = project / "broker" / "bases" / "data" / "postcodes.csv"
+        fonts = project / "broker" / "billing" / "data" / "fonts"
         stamp = vendor / ".inputs"
         digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in INPUTS)).hexdigest()
-        if not (table.is_file() and stamp.is_file() and stamp.read_text() == digest):
+        if not (table.is_file() and fonts.is_dir() and stamp.is_file() and stamp.read_text() == digest):
             with tempfile.TemporaryDirectory(prefix="courtier-npm-") as scratch:
                 try:
                     packages = assets.install_packages(project, Path(scratch))
                     assets.copy_assets(packages, project)
+                    assets.copy_pdf_fonts(packages, fonts)
                 except assets.SetupError as error:
                     raise SystemExit(str(error)) from None
                 postcodes.write_postcodes(packages, table)
             stamp.write_text(digest)
         translations.compile_catalogues(project)
-        build_data["artifacts"] += ["/web/static/vendor/**", "/broker/bases/data/postcodes.csv", "/web/**/*.mo"]
+        build_data["artifacts"] += ["/web/static/vendor/**", "/broker/bases/data/postcodes.csv"]
+        build_data["artifacts"] += ["/broker/billing/data/fonts/*", "/web/**/*.mo"]
