@@ -38,6 +38,7 @@ class InstanceSettings:
     name: str = "default"
     state_dir: str = ""  # empty: /var/lib/courtier/<name> as root, else ~/.local/state/courtier/<name>
     demo: bool = False  # allows the shared clock to be moved and the payment fake to be used
+    journal_dir: str = ""  # empty: journal/ in the state folder; better on another disk (docs/operations.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,12 @@ class Settings:
             return Path("/var/lib/courtier") / self.instance.name
         home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         return Path(home) / "courtier" / self.instance.name
+
+    @property
+    def journal_dir(self) -> Path:
+        """The folder of the journal that a restore replays."""
+        chosen = self.instance.journal_dir
+        return Path(chosen).expanduser() if chosen else self.state_dir / "journal"
 
     @property
     def key_dir(self) -> Path:

@@ -65,15 +65,18 @@ def choose_accounts(settings: Settings) -> Accounts:
 def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     """The folders where processes leave files: each belongs to its writer, and to the one who must read it.
 
-    `uploads/`: sealed uploads, written by the front, read and destroyed by workers. `snapshots/`: workers only.
-    `run/`: the audience process's socket, which the front may reach but not list.
+    `journal/`: what the front keeps before it answers, and brings to the database itself. `uploads/`: sealed uploads, written by the front, read and destroyed by workers. `snapshots/`: workers only.
+    `run/`: the audience process's socket, which the front may reach but not list. `journal/`: written by workers; one
+    that the operator chose (`instance.journal_dir`) keeps the owner that the operator gave it.
     """
     root = State.of(settings).root
     front, worker = accounts.front, accounts.worker
     shared = accounts.separate
     for name, owner, group, mode in (
+        ("journal", front, front.gid, 0o700),
         ("uploads", front, worker.gid, 0o2770 if shared else 0o700),
         ("snapshots", worker, worker.gid, 0o700),
+        *([] if settings.instance.journal_dir else [("journal", worker, worker.gid, 0o700)]),
         ("run", worker, front.gid, 0o2710 if shared else 0o700),
     ):
         hand_over(root / name, owner, group, mode)

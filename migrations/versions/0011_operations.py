@@ -129,7 +129,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, jobs, pg_temp AS 
       AND coalesce(j.scheduled_at, now()) <= now() GROUP BY k.queue
   UNION ALL SELECT 'oldest_waiting', '', coalesce(extract(epoch FROM now() - min(greatest(j.scheduled_at, e.at))), 0)
     FROM jobs.procrastinate_jobs j
-    JOIN LATERAL (SELECT min(at) AS at FROM jobs.procrastinate_events WHERE job_id = j.id AND type = 'deferred') e ON true
+    CROSS JOIN LATERAL (SELECT min(at) AS at FROM jobs.procrastinate_events
+                        WHERE job_id = j.id AND type = 'deferred') e
     WHERE j.status = 'todo' AND coalesce(j.scheduled_at, now()) <= now()
   UNION ALL SELECT 'imports', state, count(*)::float8 FROM import_run
     WHERE state IN ('waiting', 'reading', 'building') GROUP BY state
