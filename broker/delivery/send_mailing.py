@@ -18,6 +18,7 @@ from broker.audit.record import record
 from broker.delivery import store
 from broker.delivery.claim import AddressBook, claim_batch
 from broker.delivery.compose import Composer, Envelope
+from broker.delivery.journal import NoJournal, SendJournal
 from broker.delivery.model import Accrue, MailingFacts, OnSent, Outcome
 from broker.delivery.pool import ConnectionPool, relays_of
 from broker.delivery.reconcile import reconcile
@@ -55,17 +56,20 @@ def send_mailing(
     on_sent: OnSent = lambda unit, mailing: None,
     should_stop: Callable[[], bool] = lambda: False,
     slice_seconds: float = SLICE_SECONDS,
+    journal: SendJournal | None = None,
 ) -> SendResult:
     """Send what waits of a mailing until nothing is left, it is paused, or the slice of time is over.
 
-    `accrue` runs in the transaction of the outcomes, `on_sent` in the one that ends the mailing. Raises `Unavailable`
-    when no relay answers; nothing was attempted then.
+    `accrue` runs in the transaction of the outcomes, `on_sent` in the one that ends the mailing; `journal` learns of each
+    batch before it leaves. Raises `Unavailable` when no relay answers; nothing was attempted then.
     """
     with database.begin() as unit:
         facts = _open(unit, mailing_id)
     if facts is None or facts.state != "sending":
         return SendResult()
-    sender = _Sender(database, worker_keys, settings, facts, accrue, should_stop, slice_seconds)
+    sender = _Sender(
+        database, worker_keys, settings, facts, accrue, should_stop, slice_seconds, journal or NoJournal()
+    )
     result = asyncio.run(sender.run())
     with database.begin() as unit:
         _finish(unit, facts, result, on_sent)
@@ -126,11 +130,13 @@ class _Sender:
         accrue: Accrue,
         should_stop: Callable[[], bool],
         slice_seconds: float,
+        journal: SendJournal,
     ) -> None:
         self._units = SteadyUnits(database)
         self._settings = settings
         self._facts = facts
         self._accrue = accrue
+        self._journal = journal
         self._should_stop = should_stop
         self._until = time.monotonic() + slice_seconds
         self._book = AddressBook(worker_keys, facts.base_id)
@@ -174,6 +180,7 @@ class _Sender:
             if batch is None:
                 return None
             positions = [row.position for row in batch.rows]
+            self._journal.claimed(unit, self._facts, batch.token, positions)
             self._after = max(self._after, max(positions))
             people = self._book.open_batch(unit, self._facts, batch)
             erased = [row.position for row in people if row.person is None]
@@ -207,6 +214,8 @@ class _Sender:
                 if not connections:
                     break
                 window = run.turn(outcomes, len(connections))
+                if outcomes:
+                    self._journal.told(self._facts, held.token, outcomes)
                 outcomes = []
                 if not window:
                     # Paused, cancelled, or all of them suppressed: only the first two end the batch.
@@ -217,10 +226,12 @@ class _Sender:
                 self._result.handled += len(outcomes)
             if outcomes:
                 run.turn(outcomes, 0)
+                self._journal.told(self._facts, held.token, outcomes)
         except LeaseLost:
             return
         with self._units.begin() as unit:
             store.release(unit, self._facts, held.token, held.low, held.high)
+        self._journal.closed(held.token)
 
     def _still_sending(self) -> bool:
         with self._units.begin() as unit:

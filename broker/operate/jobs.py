@@ -33,6 +33,9 @@ from broker.mailings.freeze import freeze_mailing
 from broker.mailings.schedule import schedule_participation_send
 from broker.operate.faults import print_fault
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
+from broker.operate.journal.files import journal_of
+from broker.operate.journal.outbox import flush_outbox
+from broker.operate.journal.sends import JournalledSends
 from broker.rentals.cancel import expire_orders
 from broker.vault.keyring import WorkerKeys
 
@@ -79,7 +82,13 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "schedule_participation_send": schedule,
         "freeze_mailing": lambda row_id: freeze_mailing(database, keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
-            database, keys, settings, row_id, accrue_sends, should_stop=means.stopping.is_set
+            database,
+            keys,
+            settings,
+            row_id,
+            accrue_sends,
+            should_stop=means.stopping.is_set,
+            journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
         "read_inbound": lambda row_id: read_inbound(database, keys, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
@@ -139,6 +148,10 @@ def _add_house_tasks(app: App, means: Means) -> None:
         if asked:
             log.info("jobs.asked_again", count=asked)
 
+    def carry_over(timestamp: int) -> None:
+        """Opt-outs, erasures and bounces go to the journal outside the database."""
+        flush_outbox(database, journal_of(settings.journal_dir))
+
     def clean(timestamp: int) -> None:
         """Forget what need not be kept."""
         with database.begin() as unit:
@@ -149,4 +162,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         app.task(name="retry_stalled", queue="house", queueing_lock="retry_stalled")(retry_stalled)
     )
     app.periodic(cron="*/5 * * * * *")(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
+    app.periodic(cron="*/2 * * * * *")(
+        app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
+    )
     app.periodic(cron="17 3 * * *")(app.task(name="clean", queue="house", queueing_lock="clean")(clean))

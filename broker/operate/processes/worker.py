@@ -18,6 +18,8 @@ from broker.kernel.errors import SettingsError, Unavailable
 from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
 from broker.operate.jobs import DELIVERY_QUEUES, OTHER_QUEUES, Means, make_app
+from broker.operate.journal.files import journal_of
+from broker.operate.journal.outbox import flush_outbox
 from broker.vault.keyring import load_worker
 
 LANES = ((DELIVERY_QUEUES, 1), (OTHER_QUEUES, 2))
@@ -39,6 +41,7 @@ def run(settings: Settings) -> None:
     means = Means(Database(engine), load_worker(settings.key_dir), settings, threading.Event())
     try:
         asyncio.run(_work(make_app(means, url), means))
+        flush_outbox(means.database, journal_of(settings.journal_dir))
     finally:
         engine.dispose()
 
