@@ -132,7 +132,7 @@ class _Sender:
         slice_seconds: float,
         journal: SendJournal,
     ) -> None:
-        self._units = SteadyUnits(database)
+        self._units = SteadyUnits(database, settings.worker.lease_seconds)
         self._settings = settings
         self._facts = facts
         self._accrue = accrue

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from broker.billing.accrue import accrue_sends
 from broker.delivery.send_mailing import send_mailing
 from broker.kernel.database import Database, make_engine
+from broker.kernel.errors import Unavailable
 from tests.mail_house import keys_in, mail_settings
 
 
@@ -21,7 +23,8 @@ def main() -> None:
     settings, keys = mail_settings(folder, port), keys_in(folder)
     print("ready", flush=True)
     while True:
-        send_mailing(database, keys, settings, mailing_id, accrue_sends)
+        with suppress(Unavailable):  # the job engine would run it again
+            send_mailing(database, keys, settings, mailing_id, accrue_sends)
         with database.begin() as unit:
             state = unit.scalar("SELECT state FROM mailing WHERE id = :id", id=mailing_id)
         if state not in ("frozen", "sending"):

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from broker.delivery.claim import claim_batch
+from broker.delivery.reconcile import reconcile
+from broker.delivery.steady import SteadyUnits
+from broker.delivery.store import facts_of, mark_started
 from broker.kernel.database import Database
+from broker.kernel.errors import Unavailable
 from broker.operate.database_server import DatabaseServer
 from tests.flows.test_kill_worker import start_worker
 from tests.mail_house import billed, build, keys_in, people, running_sink, states, until
@@ -60,3 +65,29 @@ def test_a_stopped_worker_whose_lease_was_taken_over_sends_nothing(
     assert sum(final.values()) == RECIPIENTS
     assert set(final) <= {"accepted", "uncertain"}
     assert billed(data, mailing) == final["accepted"]
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_stopped_inside_a_transaction_does_not_keep_its_batch_for_ever(
+    database: DatabaseServer, worker_engine: Engine, tmp_path: Path
+) -> None:
+    data, keys = Database(worker_engine), keys_in(tmp_path)
+    mailing = build(data, keys, people(100)).mailing
+    units = SteadyUnits(data, 1)
+    with data.begin() as unit:
+        facts = facts_of(unit, mailing.id)
+        assert facts is not None
+        mark_started(unit, mailing.id)
+        assert claim_batch(unit, facts, 50, -1, 1) is not None
+
+    def sleep_in_a_transaction() -> None:
+        with units.begin() as stopped:
+            stopped.all("SELECT 1 FROM send_batch WHERE mailing_id = :id FOR UPDATE", id=mailing.id)
+            time.sleep(2.5)  # as if stopped here, its locks held
+            with data.begin() as unit:
+                assert reconcile(unit, mailing.id, mailing.code) == (0, 50)
+            stopped.all("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        sleep_in_a_transaction()
+    units.close()
