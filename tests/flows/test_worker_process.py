@@ -1,4 +1,4 @@
-"""The real worker process: rows without a job are found, a killed worker's job comes back, SIGTERM leaves nothing held."""
+"""The real worker process: rows without a job are found, a killed worker's job comes back, SIGTERM holds nothing."""
 
 from __future__ import annotations
 
@@ -65,9 +65,7 @@ def test_a_mailing_survives_the_loss_of_its_job_a_kill_and_an_orderly_end(
     with running_sink(tmp_path / "sink") as sink:
         config = tmp_path / "courtier.toml"
         config.write_text(
-            CONFIG.format(
-                folder=tmp_path, admin=database.url("admin"), worker=database.url("worker"), port=sink.port
-            )
+            CONFIG.format(folder=tmp_path, admin=database.url("admin"), worker=database.url("worker"), port=sink.port)
         )
         killed = start(config)
         try:
