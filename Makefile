@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 
-.PHONY: help env demo up test check lint types rooms format lock clean
+.PHONY: help env demo up test check lint types rooms format messages screenshots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ rooms: env ## import-linter: who may import whom
 format: env ## put the code in form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: env ## find the texts of pages and write new ones into the French catalogue
+	$(BIN)/python setup/messages.py
+
+screenshots: env ## pictures of a running demo's pages: make screenshots AT=http://127.0.0.1:8420 LOGINS="owner@courtier.test=… …"
+	$(BIN)/python docs/make_screenshots.py $(AT) $(LOGINS)
 
 lock: ## renew requirements.txt and package-lock.json (needs uv; see CONTRIBUTING.md)
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header \

@@ -22,7 +22,8 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
              "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 # The first link of each of these shapes on a list's page is opened too.
 BEHIND = (
-    r"/bases/(?!new)[^/]+", r"/imports/[^/]+", r"/segments/[^/]+", r"/segments/[^/]+/publish", r"/bases/[^/]+/segments/new",
+    r"/bases/(?!new)[^/]+", r"/imports/[^/]+", r"/segments/[^/]+", r"/segments/[^/]+/publish",
+    r"/bases/[^/]+/segments/new",
     r"/cards/[^/]+", r"/catalogue/[^/]+", r"/orders/[^/]+", r"/creatives/new", r"/creatives/(?!new)[^/]+",
     r"/programmes/new", r"/programmes/(?!new)[^/]+", r"/participations/[^/]+", r"/mailings/[^/]+",
     r"/mailings/[^/]+/sends", r"/invoices/[^/.]+", r"/invoices/[^/]+/lines/\d+", r"/bases/new",

@@ -6,19 +6,19 @@ means between them. Neither knows the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.app import create_api
+from broker.feedback.frozen_links import FrozenLinks
 from broker.kernel.settings import Settings, load_settings
 from broker.operate.front import Front, open_front
 from web.pages import create_pages
+from web.public.fast_click import FastClicks, Wsgi
 
 API = "/api/v1"
-Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def create_app(settings: Settings | None = None) -> Wsgi:
@@ -26,9 +26,17 @@ def create_app(settings: Settings | None = None) -> Wsgi:
     return compose(open_front(settings or load_settings()))
 
 
+def serve_app(settings: Settings) -> Wsgi:
+    """The same in a process that serves: it also brings journals to the database, those of dead processes too."""
+    front = open_front(settings)
+    front.drain.start()
+    return compose(front)
+
+
 def compose(front: Front) -> Wsgi:
-    """Pages and API on the same means."""
-    whole: Any = DispatcherMiddleware(create_pages(front), {API: create_api(front)})
+    """Clicks first, then pages and API, on the same means."""
+    rest: Any = DispatcherMiddleware(create_pages(front), {API: create_api(front)})
+    whole: Any = FastClicks(rest, front.keys, FrozenLinks(front.public_questions), front.journal)
     proxies = front.settings.web.trusted_proxies
     if proxies:
         whole = ProxyFix(whole, x_for=proxies, x_proto=proxies, x_host=proxies)

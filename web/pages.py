@@ -47,7 +47,9 @@ def create_pages(front: Front) -> Flask:
     app.extensions[EXTENSION] = front
     for noun in NOUNS:
         app.register_blueprint(noun.pages)
-    app.register_blueprint(public_blueprint(front.public_database, front.keys, front.settings))
+    app.register_blueprint(
+        public_blueprint(front.public_database, front.keys, front.settings, front.journal, front.public_questions)
+    )
     session.install(app)
     form_token.install(app)
     clean_input.install(app)

@@ -67,11 +67,12 @@ def size(value: int | None) -> str:
     """Bytes as kB or MB."""
     if value is None:
         return "—"
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{flask_babel.format_decimal(round(value, 1))}\u00a0{unit}"
-        value = value / 1000
-    return ""
+    amount, unit = Decimal(value), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{flask_babel.format_decimal(round(amount, 1))}\u00a0{unit}"
 
 
 def as_json(value: Any) -> str:

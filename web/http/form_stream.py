@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
@@ -27,7 +27,7 @@ class FormStream:
     chunks: Iterator[bytes]
 
 
-def read_form_stream(content_type: str, stream: BinaryIO) -> FormStream:
+def read_form_stream(content_type: str, stream: IO[bytes]) -> FormStream:
     """Read up to the file of a `multipart/form-data` body; refuses another shape."""
     kind, options = parse_options_header(content_type)
     boundary = options.get("boundary", "")
@@ -58,7 +58,7 @@ def _data(events: Iterator[Event], most: int | None) -> Iterator[bytes]:
     raise InvalidInput("The upload ended in the middle. Send the file again.", code="upload_cut", field="file")
 
 
-def _events(decoder: MultipartDecoder, stream: BinaryIO) -> Iterator[Event]:
+def _events(decoder: MultipartDecoder, stream: IO[bytes]) -> Iterator[Event]:
     while True:
         try:
             event = decoder.next_event()

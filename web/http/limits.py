@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -21,4 +23,5 @@ def install(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
     limiter.request_filter(lambda: request.endpoint == "static" or request.endpoint in UNCOUNTED)
     attempts = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
-    app.view_functions["login.enter"] = attempts(app.view_functions["login.enter"])
+    enter: Any = attempts(app.view_functions["login.enter"])
+    app.view_functions["login.enter"] = enter

@@ -79,7 +79,7 @@ def install(app: Flask) -> None:
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         if status < 400:
-            return error.get_response()  # type: ignore[return-value]
+            return make_response("", status, dict(error.get_headers()))
         reply = make_response(render_template("error.html", status=status, message=http_sentence(status)), status)
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):
