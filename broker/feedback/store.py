@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
+from uuid import UUID
 
 from broker.feedback.model import (
     Hit,
@@ -37,6 +38,33 @@ def record_hit(unit: UnitOfWork, key: SendKey, link: int, ip: str, agent: str, m
         manner=manner,
     )
     return url
+
+
+def frozen_links(unit: UnitOfWork, dispatch_id: int, mailing_id: int) -> dict[int, str]:
+    """The links of a mailing by number; none without such a mailing."""
+    rows = unit.all("SELECT * FROM frozen_links(:dispatch, :mailing)", dispatch=dispatch_id, mailing=mailing_id)
+    return {row.number: row.url for row in rows}
+
+
+def record_hits(unit: UnitOfWork, journal: UUID, start: int, end: int, now: int, lines: str) -> int:
+    """Take the lines at bytes [start, end) of a journal; how far it has been taken (beyond `start`: before already).
+
+    `now` is the microsecond of the clock that dated the lines.
+    """
+    taken: int = unit.scalar(
+        "SELECT record_hits(:journal, :start, :end, :now, :lines)",
+        journal=journal,
+        start=start,
+        end=end,
+        now=now,
+        lines=lines,
+    )
+    return taken
+
+
+def forget_journals(unit: UnitOfWork, before: datetime) -> int:
+    """Forget journals that nothing was taken from since this time; how many."""
+    return unit.run("DELETE FROM front_journal WHERE at < :before", before=before).rowcount
 
 
 def leaving_page(unit: UnitOfWork, mailing_id: int) -> LeavingPage | None:
@@ -158,18 +186,18 @@ def finish_typed_request(unit: UnitOfWork, request_id: int) -> None:
 
 
 def unclassified_mailings(unit: UnitOfWork, before: datetime) -> list[int]:
-    """Mailings with hits from before this time that nobody has judged yet."""
-    rows = unit.all("SELECT DISTINCT mailing_id FROM hit WHERE verdict IS NULL AND at <= :before", before=before)
+    """Mailings with hits kept before this time that nobody has judged yet."""
+    rows = unit.all("SELECT DISTINCT mailing_id FROM hit WHERE verdict IS NULL AND kept_at <= :before", before=before)
     return [row.mailing_id for row in rows]
 
 
 def hits_to_judge(unit: UnitOfWork, mailing_id: int, before: datetime, most: int) -> tuple[list[Hit], set[int]]:
-    """All hits of up to `most` persons with unjudged ones from before this time, and the ids of these."""
+    """All hits of up to `most` persons with unjudged ones kept before this time, and the ids of these."""
     rows = unit.all(
         "WITH waiting AS (SELECT DISTINCT position FROM hit"
-        "  WHERE mailing_id = :mailing AND verdict IS NULL AND at <= :before ORDER BY position LIMIT :most)"
+        "  WHERE mailing_id = :mailing AND verdict IS NULL AND kept_at <= :before ORDER BY position LIMIT :most)"
         " SELECT h.id, h.position, h.link, h.at, h.manner, coalesce(h.user_agent, '') AS agent, s.outcome_at,"
-        " h.verdict IS NULL AND h.at <= :before AS waits"
+        " h.verdict IS NULL AND h.kept_at <= :before AS waits"
         " FROM waiting JOIN hit h ON h.mailing_id = :mailing AND h.position = waiting.position"
         " LEFT JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id"
         "  AND s.position = h.position"

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from broker.audience.client import AudienceClient
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.gateway import Gateway
+from broker.feedback.ask_briefly import AskBriefly
+from broker.feedback.drain import Drain, journal_folder
+from broker.feedback.journal import Journal
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import SettingsError
 from broker.kernel.settings import Settings
@@ -28,6 +32,21 @@ class Front:
     public_database: Database
     keys: FrontKeys
     audience: AudienceClient
+
+    @cached_property
+    def journal(self) -> Journal:
+        """This process's journal of clicks and wishes to leave."""
+        return Journal(journal_folder(self.settings.state_dir), on_open=lambda: self.drain.start())
+
+    @cached_property
+    def drain(self) -> Drain:
+        """What brings journals to the database: started by a process that serves, or by the first line of a journal."""
+        return Drain(self.public_database, self.journal)
+
+    @cached_property
+    def public_questions(self) -> AskBriefly:
+        """The public's questions to the database, which wait a moment only."""
+        return AskBriefly(self.public_database)
 
     def gateway(self, *, pay_at_once: bool = True) -> Gateway:
         """The payment gateway of the settings; refuses when there is none."""

@@ -65,7 +65,8 @@ def choose_accounts(settings: Settings) -> Accounts:
 def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     """The folders where processes leave files: each belongs to its writer, and to the one who must read it.
 
-    `journal/`: what the front keeps before it answers, and brings to the database itself. `uploads/`: sealed uploads, written by the front, read and destroyed by workers. `snapshots/`: workers only.
+    `hits/`: clicks and wishes to leave, kept by the front before it answers. `uploads/`: sealed uploads, written by
+    the front, read and destroyed by workers. `snapshots/`: workers only.
     `run/`: the audience process's socket, which the front may reach but not list. `journal/`: written by workers; one
     that the operator chose (`instance.journal_dir`) keeps the owner that the operator gave it.
     """
@@ -73,7 +74,7 @@ def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     front, worker = accounts.front, accounts.worker
     shared = accounts.separate
     for name, owner, group, mode in (
-        ("journal", front, front.gid, 0o700),
+        ("hits", front, front.gid, 0o700),
         ("uploads", front, worker.gid, 0o2770 if shared else 0o700),
         ("snapshots", worker, worker.gid, 0o700),
         *([] if settings.instance.journal_dir else [("journal", worker, worker.gid, 0o700)]),

@@ -15,6 +15,7 @@ TABLES = """
 CREATE TABLE hit (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT app_now(),
+  kept_at timestamptz NOT NULL DEFAULT app_now(),   -- when it came here from the front's journal
   dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
   link smallint NOT NULL,
   ip inet, user_agent text,                 -- erased after 90 days; the verdict stays
@@ -24,6 +25,12 @@ CREATE TABLE hit (
 );
 CREATE INDEX hit_mailing ON hit (mailing_id, position);
 CREATE INDEX hit_unclassified ON hit (mailing_id) WHERE verdict IS NULL;
+
+CREATE TABLE front_journal (                -- how far a journal file of the front has been taken
+  id uuid PRIMARY KEY,
+  taken bigint NOT NULL DEFAULT 0,          -- bytes
+  at timestamptz NOT NULL DEFAULT now()
+);
 
 CREATE TABLE opt_out (                      -- who left by which mail: the count of a campaign, without the person
   dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
@@ -100,6 +107,51 @@ BEGIN
   VALUES (p_dispatch, p_mailing, p_position, p_scope) ON CONFLICT DO NOTHING;
 END $$;
 
+-- The links of a mailing's signed creative, which never change: the front keeps them.
+CREATE FUNCTION frozen_links(p_dispatch bigint, p_mailing bigint) RETURNS TABLE (number smallint, url text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT l.number, l.url FROM mailing m JOIN creative_link l ON l.creative_id = m.creative_id
+  WHERE m.id = p_mailing AND m.dispatch_id = p_dispatch
+$$;
+
+-- Takes bytes [p_from, p_to) of a front's journal, once: how far it has been taken moves with the rows. Answers with
+-- that place; where it is beyond p_from, the lines were taken before and nothing is done. A line that is not whole is
+-- passed over. Times become ages first, so that a front's clock may be wrong.
+CREATE FUNCTION record_hits(p_journal uuid, p_from bigint, p_to bigint, p_now bigint, p_lines text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_taken bigint;
+  v_line text;
+  v_leave text[];
+BEGIN
+  INSERT INTO front_journal (id) VALUES (p_journal) ON CONFLICT DO NOTHING;
+  SELECT taken INTO v_taken FROM front_journal WHERE id = p_journal FOR UPDATE;
+  IF p_from < v_taken OR p_to <= p_from THEN RETURN v_taken; END IF;
+  WITH line AS MATERIALIZED (
+    SELECT CASE WHEN t ~ '^h\t[0-9]{1,17}\t[0-9]{1,13}\t[0-9]{1,10}\t[0-9]{1,9}\t[0-9]{1,4}\t(get|head|prefetch)\t'
+                THEN string_to_array(t, E'\t') END AS f
+    FROM string_to_table(p_lines, E'\n') AS t
+  ), given AS MATERIALIZED (
+    SELECT greatest(p_now - f[2]::bigint, 0) / 1000000.0 AS age,
+           f[3]::bigint AS dispatch_id, f[4]::bigint AS mailing_id, f[5]::integer AS position, f[6]::smallint AS link, f[7] AS manner,
+           CASE WHEN pg_input_is_valid(f[8], 'inet') THEN f[8]::inet END AS ip, left(f[9], 400) AS agent
+    FROM line WHERE f IS NOT NULL
+  )
+  INSERT INTO hit (at, dispatch_id, mailing_id, position, link, ip, user_agent, manner)
+  SELECT app_now() - make_interval(secs => age), g.dispatch_id, g.mailing_id, g.position, g.link, g.ip, g.agent,
+         g.manner
+  FROM given g JOIN mailing m ON m.id = g.mailing_id AND m.dispatch_id = g.dispatch_id
+  JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = g.link;
+  FOR v_line IN SELECT t FROM string_to_table(p_lines, E'\n') AS t
+    WHERE t ~ '^l\t[0-9]{1,17}\t[0-9]{1,13}\t[0-9]{1,10}\t[0-9]{1,9}\t(base|advertiser|everywhere)$'
+  LOOP
+    v_leave := string_to_array(v_line, E'\t');
+    PERFORM leave(v_leave[3]::bigint, v_leave[4]::bigint, v_leave[5]::integer, v_leave[6], 'opt_out');
+  END LOOP;
+  UPDATE front_journal SET taken = p_to, at = now() WHERE id = p_journal;
+  RETURN p_to;
+END $$;
+
 CREATE FUNCTION store_inbound(p_sealed bytea) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
 DECLARE v_id bigint;
@@ -129,6 +181,8 @@ $$;
 
 SIGNATURES = (
     "record_hit(bigint, bigint, integer, integer, text, text, text)",
+    "frozen_links(bigint, bigint)",
+    "record_hits(uuid, bigint, bigint, bigint, text)",
     "leaving_page(bigint)",
     "leave(bigint, bigint, integer, text, text)",
     "store_inbound(bytea)",
@@ -152,6 +206,7 @@ def upgrade() -> None:
         using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = opt_out.mailing_id)",
         web="SELECT (mailing_id, scope, at)",
     )
+    protect("front_journal", using="false")
     protect("inbound", using="false")
     protect("typed_request", using="false")
     for signature in SIGNATURES:
@@ -161,4 +216,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(f"DROP FUNCTION {', '.join(SIGNATURES)}")
-    op.execute("DROP TABLE typed_request, inbound, opt_out, hit")
+    op.execute("DROP TABLE typed_request, inbound, opt_out, front_journal, hit")

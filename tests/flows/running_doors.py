@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 from flask import Flask
 from werkzeug.serving import make_server
 
+from broker.feedback.journal import Journal
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 from broker.operate.processes.mailin import serve
@@ -45,9 +47,9 @@ class RunningMailin:
 class RunningPages:
     """The public pages behind a threaded development server; `address` is their base."""
 
-    def __init__(self, database: Database, front: FrontKeys) -> None:
+    def __init__(self, database: Database, front: FrontKeys, folder: Path) -> None:
         app = Flask("web")
-        app.register_blueprint(public_blueprint(database, front, Settings()))
+        app.register_blueprint(public_blueprint(database, front, Settings(), Journal(folder)))
         self._server = make_server("127.0.0.1", 0, app, threaded=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)

@@ -35,9 +35,9 @@ def scene(admin_engine: Engine) -> Scene:
 
 
 @pytest.fixture
-def settings(public_engine: Engine) -> Iterator[Settings]:
+def settings(public_engine: Engine, tmp_path: Path) -> Iterator[Settings]:
     database = Database(public_engine)
-    mailin, pages = RunningMailin(database, FRONT, MAILIN), RunningPages(database, FRONT)
+    mailin, pages = RunningMailin(database, FRONT, MAILIN), RunningPages(database, FRONT, tmp_path)
     yield dataclasses.replace(
         MAILIN, web=WebSettings(public_url=pages.address), mailin=MailinSettings(port=mailin.port)
     )

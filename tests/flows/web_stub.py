@@ -20,6 +20,8 @@ def create_app(settings: Settings) -> Callable[[dict[str, Any], Any], Iterable[b
     return page
 
 
+serve_app = create_app
+
 if __name__ == "__main__":
     configure_logging()
     web.APPLICATION = "__main__"

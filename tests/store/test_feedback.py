@@ -278,7 +278,7 @@ def test_hits_wait_until_the_visit_is_over_then_are_asked_for(scene: Scene, publ
     click(public, scene, 1, 2)
     assert classify_hits(worker, scene.mailing_id) == 0
     assert verdicts(scene) == {(1, 2): (None, None)}
-    scene.change("UPDATE hit SET at = at - interval '20 seconds' WHERE mailing_id = :mailing")
+    scene.change("UPDATE hit SET kept_at = kept_at - interval '20 seconds' WHERE mailing_id = :mailing")
     for _ in range(2):
         with worker.begin() as unit:
             ask_for_classification(unit)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,27 +14,51 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from broker.feedback.ask_briefly import AskBriefly
+from broker.feedback.drain import Drain
+from broker.feedback.frozen_links import FrozenLinks
+from broker.feedback.journal import Journal
 from broker.kernel.database import Database, make_engine
 from broker.kernel.settings import Settings
 from broker.vault.tokens import TOKEN_LENGTH
 from tests.store.feedback_scene import Scene, make_scene
 from tests.unit.rings import front_ring
 from web.public import public_blueprint
+from web.public.fast_click import FastClicks
 
 FRONT = front_ring()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"}
 
 
-def make_app(database: Database) -> Flask:
+def make_app(database: Database, folder: Path, *, fast: bool = False) -> Flask:
+    """The public pages; `fast` with clicks answered below Flask, and the journal emptied after each answer."""
     app = Flask("web")
-    app.register_blueprint(public_blueprint(database, FRONT, Settings()))
+    journal, questions = Journal(folder), AskBriefly(database)
+    app.register_blueprint(public_blueprint(database, FRONT, Settings(), journal, questions))
+    if fast:
+        clicks = FastClicks(app.wsgi_app, FRONT, FrozenLinks(questions), journal)
+        drain = Drain(database, journal)
+
+        def answer_and_drain(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            reply = clicks(environ, start_response)
+            if journal.path is not None:
+                drain.drain()
+            return reply
+
+        app.wsgi_app = answer_and_drain  # type: ignore[method-assign]
     return app
 
 
-@pytest.fixture(scope="module")
-def client(public_engine: Engine) -> FlaskClient:
-    return make_app(Database(public_engine)).test_client()
+@pytest.fixture(scope="module", params=[False, True], ids=["flask", "fast"])
+def client(
+    request: pytest.FixtureRequest, public_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> FlaskClient:
+    folder = tmp_path_factory.mktemp("hits")
+    return make_app(Database(public_engine), folder, fast=request.param).test_client()
+
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 @pytest.fixture
@@ -74,8 +100,9 @@ def test_the_manner_of_a_request_is_kept_for_its_judge(
     assert [row[-1] for row in hits(scene)] == [manner]
 
 
-def test_a_click_that_cannot_be_kept_is_not_redirected() -> None:
-    nowhere = make_app(Database(make_engine("postgresql://nobody@127.0.0.1:1/none"))).test_client()
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_click_whose_link_is_unknown_while_the_database_is_away_is_not_redirected(tmp_path: Path, fast: bool) -> None:
+    nowhere = make_app(Database(make_engine(NOWHERE)), tmp_path, fast=fast).test_client()
     with_token = nowhere.get(f"/c/{Scene.token(_no_scene(), FRONT, 'click', 1, 1)}")
     assert with_token.status_code == 503
     assert with_token.headers["Retry-After"] == "30"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from broker.feedback.ask_briefly import AskBriefly
+from broker.feedback.journal import Journal
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
@@ -18,10 +20,16 @@ from web.public.page import Door, protect
 UNCOUNTED = frozenset({"public.click", "public.show_leaving", "public.leave"})
 
 
-def public_blueprint(database: Database, front: FrontKeys, settings: Settings) -> Blueprint:
+def public_blueprint(
+    database: Database,
+    front: FrontKeys,
+    settings: Settings,
+    journal: Journal,
+    questions: AskBriefly | None = None,
+) -> Blueprint:
     """The public doors as a blueprint named `public`; `database` must act as `courtier_public`."""
     blueprint = Blueprint("public", __name__, template_folder="templates")
-    door = Door(database, front, settings)
+    door = Door(database, front, settings, journal, questions or AskBriefly(database))
     for part in (click, leaving, partners, objection):
         part.install(blueprint, door)
     refusals.install(blueprint)

@@ -9,6 +9,8 @@ from typing import Any
 from babel.dates import format_date
 from flask import Response, make_response, render_template, request
 
+from broker.feedback.ask_briefly import AskBriefly
+from broker.feedback.journal import Journal
 from broker.kernel.clock import PARIS
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
@@ -38,6 +40,8 @@ class Door:
     database: Database
     front: FrontKeys
     settings: Settings
+    journal: Journal
+    questions: AskBriefly
 
 
 def protect(reply: Response) -> Response:

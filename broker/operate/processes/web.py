@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
 def load_application(settings: Settings, parent: int) -> Any:
     """In a serving process: end at once when the main one is killed, and make the WSGI application."""
     die_with_parent(signal.SIGKILL, parent)()  # left behind, it would keep the port
-    return make_application(settings)
+    return importlib.import_module(APPLICATION).serve_app(settings)
 
 
 def make_application(settings: Settings) -> Any:
