@@ -65,8 +65,17 @@ def _events(decoder: MultipartDecoder, stream: IO[bytes]) -> Iterator[Event]:
         except ValueError:
             raise InvalidInput("The form could not be read. Send the file again.", code="upload_cut") from None
         if isinstance(event, NeedData):
-            decoder.receive_data(stream.read(BLOCK) or None)
+            decoder.receive_data(_block(stream) or None)
         elif isinstance(event, Epilogue):
             return
         else:
             yield event
+
+
+def _block(stream: IO[bytes]) -> bytes:
+    """A whole block, shorter only at the end: the decoder misreads a file's first line break when it comes in halves."""
+    pieces, wanted = [], BLOCK
+    while wanted and (piece := stream.read(wanted)):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return b"".join(pieces)

@@ -14,7 +14,7 @@ LARGEST = 2_147_483_647
 def cents_of(text: str, field: str) -> int:
     """`25`, `25.5`, `25,50` or `1 250,00` euros as cents."""
     plain = re.sub(r"[\s\u00a0\u202f€]", "", text).replace(",", ".")
-    if not re.fullmatch(r"\d{1,8}(\.\d{1,2})?", plain):
+    if not re.fullmatch(r"[0-9]{1,8}(\.[0-9]{1,2})?", plain):
         raise InvalidInput("Write an amount in euros, for example 25.50.", code="bad_amount", field=field)
     return int(Decimal(plain) * 100)
 
