@@ -73,7 +73,7 @@ def _events(decoder: MultipartDecoder, stream: IO[bytes]) -> Iterator[Event]:
 
 
 def _block(stream: IO[bytes]) -> bytes:
-    """A whole block, shorter only at the end: the decoder misreads a file's first line break when it comes in halves."""
+    """A whole block, shorter only at the end: the decoder misreads a line break that comes in halves."""
     pieces, wanted = [], BLOCK
     while wanted and (piece := stream.read(wanted)):
         pieces.append(piece)
