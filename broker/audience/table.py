@@ -106,7 +106,9 @@ def open_duckdb(memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": False,
         "preserve_insertion_order": True,
     }
-    return duckdb.connect(":memory:", config=settings)
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET TimeZone = 'UTC'")  # the day of a time must not depend on where the process runs
+    return connection
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, name: str) -> ibis.Schema:

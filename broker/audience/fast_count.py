@@ -1,0 +1,111 @@
+"""The fast path of interactive counts: a snapshot's columns coded when a rule first asks for them, rules scanned.
+
+The general path (table.py) is its oracle and answers what it cannot do: `plan` raises NotCoded then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from datetime import date
+from threading import Lock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from broker.audience.coded import CodedColumn, NotCoded, code_column, first_of
+from broker.audience.model import Mask
+from broker.audience.rule import Rule, rule_hash
+from broker.audience.scan import Scan, scan_count, scan_left, scan_mask
+from broker.audience.scan_plan import Plan, Planner
+
+KEPT_PLANS = 1024
+ReadColumn = Callable[[str], pa.ChunkedArray]
+
+
+class FastCount:
+    """Counts over columns that `read` gives by their stored names (`names`). Safe to use from several threads."""
+
+    def __init__(self, read: ReadColumn, names: frozenset[str], rows: int, threads: int) -> None:
+        self._read = read
+        self._names = names
+        self._rows = rows
+        self._threads = threads
+        self._columns: dict[str, CodedColumn | None] = {}
+        self._plans: OrderedDict[tuple[bytes, date], Plan] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the codes made so far."""
+        return sum(column.codes.nbytes for column in list(self._columns.values()) if column is not None)
+
+    def plan(self, rule: Rule, today: date) -> Plan:
+        """The plan of a checked rule on a day; raises NotCoded where only the general path can answer."""
+        key = (rule_hash(rule), today)
+        with self._lock:
+            if key in self._plans:
+                self._plans.move_to_end(key)
+                return self._plans[key]
+            plan = Planner(self._coded, self._names, today).plan(rule)
+            self._plans[key] = plan
+            while len(self._plans) > KEPT_PLANS:
+                self._plans.popitem(last=False)
+            return plan
+
+    def column(self, name: str) -> CodedColumn:
+        """A stored column, coded; KeyError where there is none, NotCoded where it cannot be."""
+        with self._lock:
+            return self._coded(name)
+
+    def count(self, rule: Rule, today: date) -> int:
+        """How many rows a rule takes."""
+        return scan_count(self.plan(rule, today), self._rows, self._threads)
+
+    def mask(self, rule: Rule, today: date) -> Mask:
+        """One truth value a row, in the order of the columns."""
+        return scan_mask(self.plan(rule, today), self._rows, self._threads)
+
+    def left(self, rule: Rule, today: date, reasons: NDArray[np.uint8], kinds: int) -> Scan:
+        """Who is left of a rule when each row's reason is respected, and how many each reason took."""
+        return scan_left(self.plan(rule, today), reasons, kinds, self._threads)
+
+    def _coded(self, name: str) -> CodedColumn:
+        if name not in self._columns:
+            try:
+                self._columns[name] = self._make(name)
+            except NotCoded:
+                self._columns[name] = None
+        column = self._columns[name]
+        if column is None:
+            raise NotCoded
+        return column
+
+    def _make(self, name: str) -> CodedColumn:
+        if name == "tenure_days" and name not in self._names:
+            if not {"first_purchase", "consent_at"} <= self._names:
+                raise NotCoded
+            return first_of(self._read("first_purchase"), self._read("consent_at"))
+        if name not in self._names:
+            raise KeyError(name)
+        return code_column(self._read(name))
+
+
+def of_parquet(path: str, threads: int) -> FastCount:
+    """Over a Parquet file; text columns are read as the dictionaries they are stored in."""
+    form = pq.read_schema(path)
+    rows = pq.read_metadata(path).num_rows
+
+    def read(name: str) -> pa.ChunkedArray:
+        return pq.read_table(path, columns=[name]).column(name)
+
+    seen = Counter(name.casefold() for name in form.names)
+    names = frozenset(name for name in form.names if seen[name.casefold()] == 1)  # DuckDB renames the others
+    return FastCount(read, names, rows, threads)
+
+
+def of_table(table: pa.Table, threads: int) -> FastCount:
+    """Over a table in memory."""
+    return FastCount(lambda name: table.column(name), frozenset(table.column_names), table.num_rows, threads)

@@ -1,0 +1,131 @@
+"""Runs a plan over coded columns in blocks that stay in the cache, in threads where numpy lets go of the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.audience.model import Mask
+from broker.audience.scan_plan import Always, Plan, Test
+
+BLOCK = 65_536
+FEW = 8  # with fewer than one row in FEW left, only those are looked at
+Rows = slice | NDArray[np.intp]
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """`left` are the members whom no reason excludes; `taken[k]` how many members have reason k (0: none)."""
+
+    left: Mask
+    taken: NDArray[np.int64]
+
+
+def scan_mask(plan: Plan, rows: int, threads: int) -> Mask:
+    """Which of so many rows a plan takes."""
+    mask = np.empty(rows, dtype=np.bool_)
+
+    def block(at: slice) -> None:
+        mask[at] = members(plan, at, at.stop - at.start)
+
+    in_blocks(block, rows, threads)
+    return mask
+
+
+def scan_count(plan: Plan, rows: int, threads: int) -> int:
+    """How many rows a plan takes."""
+    if isinstance(plan, Test):
+        return int(plan.column.rows_of[plan.table].sum())
+    return sum(in_blocks(lambda at: int(np.count_nonzero(members(plan, at, at.stop - at.start))), rows, threads))
+
+
+def scan_left(plan: Plan, reasons: NDArray[np.uint8], kinds: int, threads: int) -> Scan:
+    """The members of a plan, less those whom a reason (1 to `kinds`) excludes; rows have one reason each, 0 none."""
+    left = np.empty(len(reasons), dtype=np.bool_)
+
+    def block(at: slice) -> NDArray[np.int64]:
+        found, why = members(plan, at, at.stop - at.start), reasons[at]
+        kept = found & (why == 0)
+        left[at] = kept
+        taken = np.bincount(np.compress(found ^ kept, why), minlength=kinds + 1)
+        taken[0] = np.count_nonzero(kept)
+        return taken
+
+    parts = in_blocks(block, len(reasons), threads)
+    return Scan(left, np.sum(parts, axis=0) if parts else np.zeros(kinds + 1, dtype=np.int64))
+
+
+def key_sum(noise: NDArray[np.int64], mask: Mask, threads: int) -> int:
+    """The sum of the members' 64-bit keys modulo 2⁶⁴ (the guard's cell key)."""
+    plain = noise.view(np.uint64)
+    parts = in_blocks(lambda at: int((plain[at] * mask[at]).sum(dtype=np.uint64)), len(mask), threads)
+    return sum(parts) % 2**64
+
+
+def members(plan: Plan, rows: Rows, size: int) -> Mask:
+    """Which of these rows (`size` of them) a plan takes."""
+    if isinstance(plan, Always):
+        return np.full(size, plan.wanted)
+    if isinstance(plan, Test):
+        return _tested(plan, rows)
+    found = members(plan.parts[0], rows, size)
+    for part in plan.parts[1:]:
+        undecided = int(np.count_nonzero(found)) if plan.every else size - int(np.count_nonzero(found))
+        if undecided == 0:
+            break
+        if undecided * FEW < size:
+            open_ones = np.flatnonzero(found if plan.every else ~found)
+            there = open_ones + rows.start if isinstance(rows, slice) else rows[open_ones]
+            found[open_ones] = members(part, there, undecided)
+        elif plan.every:
+            found &= members(part, rows, size)
+        else:
+            found |= members(part, rows, size)
+    return found
+
+
+def in_blocks(work: Callable[[slice], Part], rows: int, threads: int) -> list[Part]:
+    """Do `work` for every block of rows; the results in order."""
+    blocks = [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
+    if threads < 2 or len(blocks) < 4 * threads:
+        return [work(at) for at in blocks]
+    half = -(-len(blocks) // threads)
+    parts = [blocks[start : start + half] for start in range(0, len(blocks), half)]
+    done = _pool(threads).map(lambda part: [work(at) for at in part], parts)
+    return [result for part in done for result in part]
+
+
+def _tested(test: Test, rows: Rows) -> Mask:
+    codes = test.column.codes[rows]
+    if not test.ranges:
+        return np.take(test.table, codes)
+    found = _in_range(codes, *test.ranges[0], len(test.table) - 1)
+    for first, last in test.ranges[1:]:
+        found |= _in_range(codes, first, last, len(test.table) - 1)
+    return found
+
+
+def _in_range(codes: NDArray[Any], first: int, last: int, highest: int) -> Mask:
+    width = codes.dtype.type
+    found: Mask
+    if first == last:
+        found = codes == width(first)
+    elif first == 0:
+        found = codes <= width(last)
+    elif last == highest:
+        found = codes >= width(first)
+    else:
+        found = (codes - width(first)) <= width(last - first)  # what lies below wraps round to the top
+    return found
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="scan")
