@@ -18,6 +18,9 @@ from broker.operate.roles import LOGIN_ROLES, make_database, role_name, set_pass
 from broker.operate.state import State
 
 
+RESTORING = "restoring"  # in the state folder while a restore is under way: nothing may run on half of one
+
+
 @dataclass(frozen=True)
 class DatabaseServer:
     """Addresses of one database, by role. `embedded` is None for a server that somebody else runs."""
@@ -39,16 +42,24 @@ class DatabaseServer:
 
 
 @contextmanager
-def running_postgres(settings: Settings, *, attach: bool = True, durable: bool = True) -> Iterator[DatabaseServer]:
+def running_postgres(
+    settings: Settings, *, attach: bool = True, durable: bool = True, restoring: bool = False
+) -> Iterator[DatabaseServer]:
     """The database of these settings, running, its schema at head and its roles' passwords set.
 
     The embedded server is started, and ended with the block; where another courtier runs it already, the block joins
-    that one (`attach`) or is refused. Enter it from the main thread: the server ends with the thread that started it.
+    that one (`attach`) or is refused. After a restore that broke off only `restoring` may go on. Enter it from the main thread: the server ends with the thread that started it.
     """
+    state = State.of(settings)
+    if (state.root / RESTORING).exists() and not restoring:
+        raise Conflict(
+            f"A restore into {state.root} broke off. Remove that folder and restore again; with a database server of"
+            " your own, empty the database, too.",
+            code="half_restored",
+        )
     if settings.database.url or settings.database.web_url or settings.database.worker_url:
         yield _external(settings)
         return
-    state = State.of(settings)
     state.make()
     handle = state.lock()
     if handle is None:

@@ -44,6 +44,20 @@ def current(url: str) -> str | None:
         engine.dispose()
 
 
+def unmake(admin_url: str) -> None:
+    """Take every step back, so that a dump can be restored into the empty database; the roles stay."""
+    config = _config()
+    engine = create_engine(admin_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+            connection.execute(text("DROP TABLE alembic_version"))
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
 def migrate(admin_url: str, *, demo: bool = False) -> tuple[str | None, str]:
     """Bring the schema to head; return the steps before and after.
 

@@ -28,6 +28,14 @@ def drop_database(maintenance_url: str, name: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def grant_temporary(admin_url: str) -> None:
+    """The rights on the database itself, which stand in no dump: temporary tables are for workers alone."""
+    with psycopg.connect(admin_url) as connection:
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
+        connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO courtier_worker").format(database))
+
+
 def set_passwords(admin_url: str, passwords: dict[str, str]) -> None:
     """Give each log-in role its password, and only these roles the right to connect.
 
