@@ -19,10 +19,19 @@ def protect(table: str, *, using: str, web: str = "", check: str | None = None) 
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO courtier_worker")
     if web:
         op.execute(
-            f"CREATE POLICY tenant ON {table} FOR ALL TO courtier_web"
-            f" USING ({using}) WITH CHECK ({check or using})"
+            f"CREATE POLICY tenant ON {table} FOR ALL TO courtier_web USING ({using}) WITH CHECK ({check or using})"
         )
         op.execute(f"GRANT {web} ON {table} TO courtier_web")
+
+
+def columns_but(table: str, *hidden: str) -> str:
+    """The columns of `table` without `hidden`, for a column right: `web=f"SELECT ({columns_but('t', 'secret')})"`."""
+    names = op.get_bind().exec_driver_sql(
+        "SELECT attname FROM pg_attribute WHERE attrelid = CAST(%(table)s AS regclass) AND attnum > 0"
+        " AND NOT attisdropped ORDER BY attnum",
+        {"table": table},
+    )
+    return ", ".join(name for (name,) in names if name not in hidden)
 
 
 def definer(signature: str, *, to: str) -> None:

@@ -17,7 +17,7 @@ class Participation:
     programme_code: str
     programme_title: str
     price_micros: int
-    commission_bp: int
+    commission_bp: int | None
     starts_on: date
     ends_on: date
     programme_state: Literal["draft", "open", "closed"]

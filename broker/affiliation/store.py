@@ -12,7 +12,8 @@ from broker.kernel.database import UnitOfWork
 
 _SELECT = """
 SELECT p.id, p.code, p.programme_id, g.code AS programme_code, g.title AS programme_title, g.price_micros,
-       g.commission_bp, g.starts_on, g.ends_on, g.state AS programme_state, p.advertiser_id,
+       commission_shown(NULL, g.id) AS commission_bp, g.starts_on, g.ends_on,
+       g.state AS programme_state, p.advertiser_id,
        coalesce(party_name(p.advertiser_id), '') AS advertiser_name, p.owner_id,
        coalesce(party_name(p.owner_id), '') AS owner_name, p.base_id, b.code AS base_code, p.state, p.joined_at,
        (SELECT count(*) FROM participation_send s WHERE s.participation_id = p.id) AS sends

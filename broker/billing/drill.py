@@ -14,13 +14,16 @@ from broker.kernel.paging import Page, offset
 
 @dataclass(frozen=True, slots=True)
 class BilledSend:
-    """One send behind a line, named by its place in the mailing; who received it stays in the vault."""
+    """One send behind a line, named by its place in the mailing; who received it stays in the vault.
+
+    How the price is split is None for an advertiser.
+    """
 
     position: int
     outcome_at: datetime
     gross_micros: int
-    owner_micros: int
-    commission_micros: int
+    owner_micros: int | None
+    commission_micros: int | None
 
 
 def sends_of_line(unit: UnitOfWork, number: str, line: int, page: int = 1, size: int = 100) -> Page[BilledSend]:

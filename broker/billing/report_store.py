@@ -34,9 +34,8 @@ CROSS JOIN LATERAL (
            WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)), 0)::bigint AS sends_micros
   FROM send WHERE send.dispatch_id = m.dispatch_id AND send.mailing_id = m.id AND NOT seed) s
 CROSS JOIN LATERAL (
-  SELECT coalesce(sum(owner_micros), 0)::bigint AS owner_micros,
-         coalesce(sum(commission_micros), 0)::bigint AS commission_micros
-  FROM accrual WHERE accrual.mailing_id = m.id) a
+  SELECT coalesce(owner_micros, 0) AS owner_micros, coalesce(commission_micros, 0) AS commission_micros
+  FROM share_of_mailing(m.id)) a
 LEFT JOIN invoice i ON i.mailing_id = m.id AND i.kind = 'invoice'
 LEFT JOIN invoice b ON b.mailing_id = m.id AND b.kind = 'self_bill'
 LEFT JOIN LATERAL (
@@ -57,7 +56,17 @@ WHERE i.number = :number AND l.line = :line AND (:staff OR i.seller_id = :org OR
 AND NOT EXISTS (SELECT 1 FROM accrual r WHERE r.dispatch_id = a.dispatch_id AND r.mailing_id = a.mailing_id
                 AND r.position = a.position AND r.kind = 'bounce')
 """
-_BILLED_ROWS = "SELECT s.position, s.outcome_at, a.gross_micros, a.owner_micros, a.commission_micros"
+# How the price is split is asked for the rows of the page alone; null for an advertiser.
+_BILLED_PAGE = (
+    "SELECT b.position, b.outcome_at, b.gross_micros, c.owner_micros, c.commission_micros FROM ("  # noqa: S608 - all ours
+    " SELECT m.id AS mailing_id, s.position, s.outcome_at, a.gross_micros"
+    + _BILLED
+    + """
+ORDER BY s.position LIMIT :size OFFSET :offset) b
+LEFT JOIN LATERAL share_of_send(b.mailing_id, b.position) c ON true
+ORDER BY b.position
+"""
+)
 _BILLED_COUNT = "SELECT count(*)"
 
 
@@ -69,7 +78,7 @@ def report_rows(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
 def billed_sends(unit: UnitOfWork, number: str, line: int, size: int, offset: int) -> list[Row[Any]]:
     """The sends behind an invoice line, by position."""
     return unit.all(
-        _BILLED_ROWS + _BILLED + "ORDER BY s.position LIMIT :size OFFSET :offset",
+        _BILLED_PAGE,
         number=number,
         line=line,
         size=size,

@@ -20,7 +20,7 @@ class Programme:
     sector: str
     model: Literal["cpm"]
     price_micros: int
-    commission_bp: int
+    commission_bp: int | None
     budget_cents: int
     creative_id: int
     creative_code: str

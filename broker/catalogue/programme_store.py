@@ -12,7 +12,8 @@ from broker.kernel.database import UnitOfWork
 
 _SELECT = """
 SELECT g.id, g.code, g.advertiser_id, coalesce(party_name(g.advertiser_id), '') AS advertiser_name, g.title,
-       g.description, g.sector, g.model, g.price_micros, g.commission_bp, g.budget_cents, g.creative_id,
+       g.description, g.sector, g.model, g.price_micros,
+       commission_shown(NULL, g.id) AS commission_bp, g.budget_cents, g.creative_id,
        c.code AS creative_code, g.starts_on, g.ends_on, g.state, g.created_at
 FROM programme g JOIN creative c ON c.id = g.creative_id
 """

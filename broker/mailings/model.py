@@ -86,7 +86,6 @@ class Mailing:
     content_hash: bytes
     state: str
     price_micros: int
-    commission_bp: int
     draw_seed: int
     exclusions: dict[str, int]
     problem: str | None

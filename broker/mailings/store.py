@@ -18,7 +18,7 @@ _CREATIVE = (
 )
 _MAILING = (
     "SELECT id, code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash, state,"
-    " price_micros, commission_bp, draw_seed, exclusions, problem, starts_at, frozen_at, started_at, ended_at"
+    " price_micros, draw_seed, exclusions, problem, starts_at, frozen_at, started_at, ended_at"
     " FROM mailing"
 )
 

@@ -62,7 +62,8 @@ TRANSITIONS: tuple[Transition, ...] = (
 class Order:
     """A booking of one data card. Prices are micros a send, amounts cents; terms never change once quoted.
 
-    `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed.
+    `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed;
+    `commission_bp`, what the broker keeps, is None for the advertiser.
     """
 
     id: int
@@ -83,7 +84,7 @@ class Order:
     select_rule_text: str
     size_shown: int
     price_micros: int
-    commission_bp: int
+    commission_bp: int | None
     vat_bp: int
     contract_role: str
     net_cents: int

@@ -19,7 +19,8 @@ _SELECT = """
 SELECT o.id, o.code, o.state, o.advertiser_id, coalesce(party_name(o.advertiser_id), '') AS advertiser_name,
        o.owner_id, coalesce(party_name(o.owner_id), '') AS owner_name, o.card_id, o.card_code, o.card_title,
        o.base_id, o.segment_id, o.creative_id, c.code AS creative_code, o.volume, o.select_rule_text, o.size_shown,
-       o.price_micros, o.commission_bp, o.vat_bp, o.contract_role, o.net_cents, o.vat_cents, o.send_on,
+       o.price_micros,
+       commission_shown(o.id, NULL) AS commission_bp, o.vat_bp, o.contract_role, o.net_cents, o.vat_cents, o.send_on,
        o.valid_until, o.refusal, o.created_at, o.updated_at
 FROM rental_order o LEFT JOIN creative c ON c.id = o.creative_id
 """

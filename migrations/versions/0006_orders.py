@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.protect import definer, protect
+from migrations.protect import columns_but, definer, protect
 
 revision = "0006"
 down_revision = "0005"
@@ -109,7 +109,7 @@ CREATE TABLE rental_order (
 CREATE INDEX rental_order_advertiser ON rental_order (advertiser_id, id);
 CREATE INDEX rental_order_owner ON rental_order (owner_id, id);
 
--- What a quote needs of a card that its advertiser may not read: owner, base and segment, and whether it is still offered.
+-- What a quote needs of a card that its advertiser may not read: owner, base, segment, and whether it is still offered.
 CREATE FUNCTION card_terms(p_code text)
 RETURNS TABLE (card_id bigint, owner_id bigint, base_id bigint, segment_id bigint, state text, title text,
                size_shown bigint, base_price_micros bigint, minimum_order integer, selects jsonb)
@@ -153,7 +153,8 @@ BEGIN
         USING ERRCODE = 'check_violation', CONSTRAINT = 'order_party';
     END IF;
     IF NEW.state = 'ordered' AND NOT EXISTS (
-        SELECT 1 FROM creative c WHERE c.id = NEW.creative_id AND c.org_id = NEW.advertiser_id AND c.state = 'signed') THEN
+        SELECT 1 FROM creative c WHERE c.id = NEW.creative_id AND c.org_id = NEW.advertiser_id
+        AND c.state = 'signed') THEN
       RAISE EXCEPTION 'an order needs a signed creative of its advertiser'
         USING ERRCODE = 'check_violation', CONSTRAINT = 'order_creative';
     END IF;
@@ -255,7 +256,8 @@ BEGIN
   END IF;
   IF TG_OP = 'UPDATE' AND (NEW.participation_id, NEW.segment_id, NEW.volume, NEW.send_on)
                           IS DISTINCT FROM (OLD.participation_id, OLD.segment_id, OLD.volume, OLD.send_on) THEN
-    RAISE EXCEPTION 'a picked send does not change' USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_terms';
+    RAISE EXCEPTION 'a picked send does not change'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'participation_terms';
   END IF;
   IF TG_OP = 'UPDATE' AND OLD.state = 'withdrawn' AND NEW.state <> 'withdrawn' THEN
     RAISE EXCEPTION 'a withdrawn send stays withdrawn'
@@ -288,6 +290,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                WHERE (p.owner_id, p.advertiser_id) IN ((o.id, app_org()), (app_org(), o.id)))
     OR (app_role() = 'owner' AND EXISTS (
                SELECT 1 FROM programme g WHERE g.advertiser_id = o.id AND g.state = 'open')))
+$$;
+
+-- What the broker keeps is between the broker and the owner: an advertiser knows the price it pays. Policies choose
+-- rows, so the column is not granted to the front, which asks here; null for whom it is not for.
+CREATE FUNCTION commission_shown(p_order bigint, p_programme bigint) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT o.commission_bp FROM rental_order o WHERE o.id = p_order
+    AND (app_staff() OR app_role() = 'system' OR o.owner_id = app_org())
+  UNION ALL
+  SELECT g.commission_bp FROM programme g WHERE g.id = p_programme
+    AND (app_role() IN ('owner', 'broker', 'accountant', 'system'))
 $$;
 
 -- A picked send becomes a mailing in a worker: the front has no right to write mailings.
@@ -326,7 +339,7 @@ def upgrade() -> None:
         "rental_order",
         using="advertiser_id = app_org() OR (owner_id = app_org() AND state <> 'quote') OR app_staff()",
         check="advertiser_id = app_org() OR owner_id = app_org()",
-        web="SELECT, INSERT, UPDATE (state, creative_id, refusal)",
+        web=f"SELECT ({columns_but('rental_order', 'commission_bp')}), INSERT, UPDATE (state, creative_id, refusal)",
     )
     op.execute(
         "CREATE POLICY advertiser_orders ON rental_order AS RESTRICTIVE FOR INSERT TO courtier_web"
@@ -337,7 +350,7 @@ def upgrade() -> None:
         using="advertiser_id = app_org() OR app_staff() OR (state = 'open' AND app_role() = 'owner')"
         " OR EXISTS (SELECT 1 FROM participation j WHERE j.programme_id = programme.id AND j.owner_id = app_org())",
         check="advertiser_id = app_org()",
-        web="SELECT, INSERT, UPDATE (state, title, description)",
+        web=f"SELECT ({columns_but('programme', 'commission_bp')}), INSERT, UPDATE (state, title, description)",
     )
     protect(
         "participation",
@@ -353,6 +366,7 @@ def upgrade() -> None:
     )
     definer("card_terms(text)", to="courtier_web, courtier_worker")
     definer("party_name(bigint)", to="courtier_web, courtier_worker")
+    definer("commission_shown(bigint, bigint)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 
 
@@ -364,5 +378,6 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs.kind WHERE kind = 'schedule_participation_send'")
     op.execute(
         "DROP FUNCTION check_order_transition(), check_order_start(), check_participation(),"
-        " check_participation_send(), card_terms(text), party_name(bigint), keep_signed_creative(), keep_signed_links()"
+        " check_participation_send(), card_terms(text), party_name(bigint),"
+        " commission_shown(bigint, bigint), keep_signed_creative(), keep_signed_links()"
     )

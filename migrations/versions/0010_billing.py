@@ -28,6 +28,23 @@ CREATE TABLE accrual (
 CREATE INDEX accrual_mailing ON accrual (mailing_id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON accrual FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- How a price is split is the owner's and the broker's to know; the advertiser knows what it pays. The two columns are
+-- not granted to the front, which asks here: nothing comes back for whom it is not.
+CREATE FUNCTION share_of_mailing(p_mailing bigint) RETURNS TABLE (owner_micros bigint, commission_micros bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT sum(a.owner_micros)::bigint, sum(a.commission_micros)::bigint FROM accrual a
+  JOIN mailing m ON m.id = a.mailing_id AND m.dispatch_id = a.dispatch_id
+  WHERE m.id = p_mailing AND (app_staff() OR app_role() = 'system' OR m.owner_id = app_org())
+$$;
+CREATE FUNCTION share_of_send(p_mailing bigint, p_position integer)
+RETURNS TABLE (owner_micros bigint, commission_micros bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT a.owner_micros, a.commission_micros FROM mailing m
+  JOIN accrual a ON a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id AND a.position = p_position
+    AND a.kind = 'send'
+  WHERE m.id = p_mailing AND (app_staff() OR app_role() = 'system' OR m.owner_id = app_org())
+$$;
+
 CREATE TABLE invoice_series (series text PRIMARY KEY, last integer NOT NULL DEFAULT 0);   -- continuous numbers
 
 CREATE TABLE invoice (
@@ -123,8 +140,14 @@ PARTY = "seller_id = app_org() OR buyer_id = app_org() OR app_staff()"
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
-    # An advertiser sees what it pays, an owner what it earns: both by way of the mailing's policy, split by verbs.
-    protect("accrual", using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = accrual.mailing_id)", web="SELECT")
+    # Both parties see by way of the mailing's policy that a send counted and its price; the split is asked for.
+    protect(
+        "accrual",
+        using="EXISTS (SELECT 1 FROM mailing m WHERE m.id = accrual.mailing_id)",
+        web="SELECT (dispatch_id, mailing_id, position, kind, gross_micros, at)",
+    )
+    definer("share_of_mailing(bigint)", to="courtier_web, courtier_worker")
+    definer("share_of_send(bigint, integer)", to="courtier_web, courtier_worker")
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON accrual FROM courtier_worker")
     protect("invoice_series", using="false")
     protect("invoice", using=PARTY, web="SELECT")
@@ -152,4 +175,7 @@ def downgrade() -> None:
     op.execute(
         "DROP TABLE fake_payment_intent, webhook_event, payment, invoice_line, invoice, invoice_series, accrual CASCADE"
     )
-    op.execute("DROP FUNCTION receive_webhook(text, text, text), is_demo()")
+    op.execute(
+        "DROP FUNCTION receive_webhook(text, text, text), is_demo(), share_of_mailing(bigint),"
+        " share_of_send(bigint, integer)"
+    )

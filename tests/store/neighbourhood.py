@@ -102,6 +102,8 @@ def furnish(connection: Connection) -> Trade:
         form_version="1",
         partner_list_version=1,
     )
+    notice = {"base_id": base, "relation": "customer", "erase_on": "2099-01-01", "contacts": 1}
+    add(connection, "retention_notice", "contacts", **notice)
     upload = add(connection, "upload", code=f"up_{mark}", base_id=base, kind="contacts", file_name="file.csv")
     run = add(connection, "import_run", code=f"imp_{mark}", base_id=base, upload_id=upload, kind="contacts")
     add(connection, "import_reject", "line", import_id=run, line=2, reasons=["no_address"], masked="{}")

@@ -282,6 +282,11 @@ def test_partitions_are_out_of_reach(admin: Connection, trade: Trade) -> None:
         "SELECT ip FROM hit",
         "SELECT sealed FROM seed_address",
         "SELECT sealed_path FROM upload",
+        "SELECT owner_micros FROM accrual",
+        "SELECT commission_micros FROM accrual",
+        "SELECT commission_bp FROM rental_order",
+        "SELECT commission_bp FROM programme",
+        "SELECT commission_bp FROM mailing",
         "SELECT password_hash FROM app_user",
         "SELECT secret_hash FROM api_key",
         "SELECT 1 FROM web_session",
@@ -501,3 +506,38 @@ def test_the_right_party_takes_its_step(admin: Connection, trade: Trade) -> None
         assert admin.execute(text("UPDATE mailing SET state = 'cancelled'")).rowcount == 1
     with acting(admin, trade.owner):
         assert admin.execute(text("UPDATE participation_send SET state = 'withdrawn'")).rowcount == 1
+
+
+SPLIT = (
+    "SELECT commission_shown(:order, NULL)",
+    "SELECT commission_shown(NULL, :programme)",
+    "SELECT commission_micros FROM share_of_mailing(:mailing)",
+    "SELECT commission_micros FROM share_of_send(:mailing, 1)",
+)
+
+
+@pytest.mark.parametrize(
+    ("reader", "told"),
+    [("owner", True), ("broker", True), ("accountant", True), ("advertiser", False), ("another advertiser", False)],
+)
+def test_how_a_price_is_split_is_not_for_the_advertiser(
+    admin: Connection, trade: Trade, reader: str, told: bool
+) -> None:
+    kind = {"accountant": "broker", "another advertiser": "advertiser"}.get(reader, reader)
+    party = {"owner": trade.owner, "advertiser": trade.advertiser}.get(reader)
+    ids = {"order": trade.order, "programme": trade.programme, "mailing": trade.mailing}
+    with acting(admin, party or settle_in(admin, kind), role="accountant" if reader == "accountant" else None):
+        answers = [_only(admin, sql, ids) for sql in SPLIT]
+    assert [answer is not None for answer in answers] == [told] * len(SPLIT)
+
+
+def test_another_owner_is_told_no_split_of_an_order(admin: Connection, trade: Trade) -> None:
+    ids = {"order": trade.order, "programme": trade.programme, "mailing": trade.mailing}
+    with acting(admin, settle_in(admin, "owner")):
+        answers = {sql: _only(admin, sql, ids) for sql in SPLIT if ":programme" not in sql}
+    assert set(answers.values()) == {None}
+
+
+def _only(connection: Connection, sql: str, ids: dict[str, int]) -> Any:
+    wanted = {name: value for name, value in ids.items() if f":{name}" in sql}
+    return connection.execute(text(sql), wanted).scalar()

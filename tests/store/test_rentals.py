@@ -178,7 +178,7 @@ def test_an_order_names_its_cards_own_owner(scene: MoneyScene, admin_engine: Eng
             "INSERT INTO rental_order (code, advertiser_id, owner_id, card_id, card_code, card_title, base_id,"
             " segment_id, volume, size_shown, price_micros, commission_bp, vat_bp, net_cents, vat_cents, valid_until)"
             " SELECT 'order_forged', advertiser_id, :stranger, card_id, card_code, card_title, base_id, segment_id,"
-            " volume, size_shown, price_micros, commission_bp, vat_bp, net_cents, vat_cents, valid_until"
+            " volume, size_shown, price_micros, 2000, vat_bp, net_cents, vat_cents, valid_until"
             " FROM rental_order WHERE code = :code",
             stranger=scene.stranger.org,
             code=order.code,
