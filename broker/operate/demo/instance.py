@@ -30,7 +30,7 @@ def fresh_demo(given: Settings, contacts: int) -> Settings:
             "where demo = true.",
             field="instance.demo",
         )
-    base = given if given.source else Settings(instance=InstanceSettings(name="demo", demo=True))
+    base = given if given.instance.demo else Settings(instance=InstanceSettings(name="demo", demo=True))
     root = base.state_dir.absolute()
     _clear(State(root))
     legal = DisclosureSettings()
