@@ -12,7 +12,7 @@ from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.model import InvoiceLine, Payment
 from broker.billing.parties import party, vat_of_sale
-from broker.billing.unused import credit_deposit
+from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, IntegrityFault
 from broker.kernel.ids import new_code
@@ -102,6 +102,7 @@ def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
         schedule_order(unit, order.id)
     else:
         credit_deposit(unit, settings, order.id, order.net_cents, order.vat_cents)
+        letter_deposit(unit, order.id, order.advertiser_id)
     record(unit, "payment.captured", "payment", payment.code, order=order.code, cents=payment.amount_cents)
 
 

@@ -5,6 +5,7 @@ Pure functions: amounts in cents, organisations by id. Worked tables stand in do
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from broker.kernel.money import round_div
@@ -60,3 +61,42 @@ def reverse_charge_lines(net: int, self_assessed: int, owner: int) -> list[Line]
         debit("445662", self_assessed),
         credit("4452", self_assessed),
     ]
+
+
+def receipt_lines(total: int, shares: Mapping[int, int], waiting_vat: int, left: int) -> list[Line]:
+    """Money at the bank: `shares` (advertiser → cents) pay invoices, `left` waits in suspense.
+
+    `waiting_vat` is the VAT of those invoices that falls due with this money.
+    """
+    return [
+        debit("512", total),
+        *(credit("411", cents, org) for org, cents in shares.items()),
+        credit("471", left),
+        debit("44574", waiting_vat),
+        credit("44571", waiting_vat),
+    ]
+
+
+def assignment_lines(cents: int, waiting_vat: int, advertiser: int) -> list[Line]:
+    """Money that waited in suspense pays an invoice."""
+    return [
+        debit("471", cents),
+        credit("411", cents, advertiser),
+        debit("44574", waiting_vat),
+        credit("44571", waiting_vat),
+    ]
+
+
+def payout_lines(cents: int, waiting_vat: int, owner: int) -> list[Line]:
+    """An owner is paid: its VAT that was due at payment can be deducted now."""
+    return [debit("401", cents, owner), credit("512", cents), debit("44566", waiting_vat), credit("44564", waiting_vat)]
+
+
+def cut_off_sale_lines(net: int, vat: int, advertiser: int) -> list[Line]:
+    """Sends of the month that no invoice bills yet."""
+    return [debit("4181", net + vat, advertiser), credit("706", net), credit("44587", vat)]
+
+
+def cut_off_purchase_lines(net: int, vat: int, owner: int) -> list[Line]:
+    """The owner's share of them."""
+    return [debit("604", net), debit("44586", vat), credit("4081", net + vat, owner)]

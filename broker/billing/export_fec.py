@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from broker.billing.export_result import ExportResult
 from broker.kernel.database import UnitOfWork
+from broker.ledger.matching import letters
 from broker.ledger.store import journal_rows
 
 COLUMNS = (
@@ -50,7 +51,7 @@ def export_fec(unit: UnitOfWork, siren: str, first: date, last: date, folder: Pa
 
 
 def _fields(row: Row[Any]) -> Iterator[str]:
-    """The eighteen columns of a posting. Matching and foreign currency are empty: neither is kept yet."""
+    """The eighteen columns of a posting. Foreign currency is empty: all amounts are in euro."""
     auxiliary = bool(row.org_code)
     yield row.journal
     yield _plain(row.journal_label)
@@ -65,8 +66,8 @@ def _fields(row: Row[Any]) -> Iterator[str]:
     yield _plain(row.label)
     yield amount(row.debit_cents)
     yield amount(row.credit_cents)
-    yield ""
-    yield ""
+    yield letters(row.match_id) if row.match_id else ""
+    yield f"{row.matched_on:%Y%m%d}" if row.match_id else ""
     yield f"{row.validated_on:%Y%m%d}"
     yield ""
     yield ""

@@ -130,6 +130,16 @@ def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
     return row
 
 
+def entry_keys_of_order(unit: UnitOfWork, order_id: int) -> list[str]:
+    """The idempotency keys of the entries of an order's payment and documents."""
+    rows = unit.all(
+        "SELECT 'payment:' || code AS key FROM payment WHERE order_id = :order"
+        " UNION ALL SELECT 'invoice:' || number FROM invoice WHERE order_id = :order",
+        order=order_id,
+    )
+    return [row.key for row in rows]
+
+
 def _lines(unit: UnitOfWork, invoice_id: int) -> list[InvoiceLine]:
     rows = unit.all(
         "SELECT l.line, l.label, l.quantity, l.amount_micros, l.net_cents, l.mailing_id, m.code AS mailing_code"

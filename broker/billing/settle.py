@@ -13,11 +13,12 @@ from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.model import Invoice, InvoiceLine, Share, shares_in_cents, still_to_post
 from broker.billing.parties import party, vat_of_purchase, vat_of_sale
-from broker.billing.unused import credit_deposit
+from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.money import share
 from broker.kernel.settings import Settings
+from broker.ledger.matching import match_settled
 from broker.ledger.post import post
 from broker.rentals import store as rentals
 from broker.rentals.advance import advance_order
@@ -128,8 +129,11 @@ def _invoice_advertiser(
             invoice_lines(net, vat, deducted, advertiser.id, vat_due),
             f"invoice:{invoice.number}",
         )
+        match_settled(unit, "411", advertiser.id, [f"invoice:{invoice.number}"])
     if deposit is not None and not due.more_to_come and left_net > net:
         credit_deposit(unit, settings, due.order_id, left_net - net, left_vat - vat, due.id)
+    if deposit is not None:
+        letter_deposit(unit, due.order_id, advertiser.id)
     return invoice
 
 

@@ -12,6 +12,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.kernel.money import MICROS_PER_CENT
 from broker.kernel.settings import Settings
+from broker.ledger.matching import match_settled
 from broker.ledger.post import post
 from broker.rentals import store as rentals
 
@@ -53,3 +54,8 @@ def credit_deposit(
         f"invoice:{credit.number}",
     )
     return credit
+
+
+def letter_deposit(unit: UnitOfWork, order_id: int, advertiser_id: int) -> bool:
+    """Letter an order's advance (4191) once its invoices and credit note have used it up."""
+    return match_settled(unit, "4191", advertiser_id, invoice_store.entry_keys_of_order(unit, order_id))

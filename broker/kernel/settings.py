@@ -160,6 +160,16 @@ class PaymentSettings:
     """The gateway of payments. `fake` is the local stand-in, refused outside a demo instance."""
 
     gateway: str = _one_of("none", "none", "fake", "stripe")  # Stripe's key comes from COURTIER_STRIPE_KEY
+    threshold_cents: int = _at_least(0, 5_000)  # owed less than this, an owner is paid on the due date and not before
+    iban_wait_hours: int = _at_least(0, 48)  # nothing is paid to a bank account that was proposed more recently
+
+
+@dataclass(frozen=True, slots=True)
+class BooksSettings:
+    """Whether the ledger here is the company's whole books, or feeds those of another program."""
+
+    scope: str = _one_of("full", "full", "subledger")
+    program: str = _one_of("pennylane", "cegid", "pennylane", "sage")  # whose import file a subledger writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,8 @@ class CompanySettings:
     postcode: str = "75002"
     city: str = "Paris"
     country: str = "FR"
+    iban: str = ""  # the account that payouts leave from, and that invoices ask to be paid to
+    bic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,7 @@ class Settings:
     disclosure: DisclosureSettings = DisclosureSettings()
     trade: TradeSettings = TradeSettings()
     payment: PaymentSettings = PaymentSettings()
+    books: BooksSettings = BooksSettings()
     company: CompanySettings = CompanySettings()
     source: Path | None = None
 

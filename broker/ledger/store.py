@@ -125,15 +125,68 @@ def balance(unit: UnitOfWork, account: str, org_id: int | None) -> int:
     )
 
 
+def unmatched_postings(unit: UnitOfWork, account: str, org_id: int, keys: Sequence[str]) -> list[Row[Any]]:
+    """(entry_id, line, day, cents) of an account's postings without letters, of the entries with these keys."""
+    return unit.all(
+        "SELECT p.entry_id, p.line, e.day, p.debit_cents - p.credit_cents AS cents"
+        " FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+        " WHERE e.idempotency_key = ANY (:keys) AND p.account = :account AND p.org_id = :org_id"
+        " AND NOT EXISTS (SELECT 1 FROM ledger_match_line l WHERE l.entry_id = p.entry_id AND l.line = p.line)"
+        " ORDER BY p.entry_id, p.line",
+        keys=list(keys),
+        account=account,
+        org_id=org_id,
+    )
+
+
+def insert_match(unit: UnitOfWork, account: str, org_id: int, day: date, lines: Sequence[tuple[int, int]]) -> None:
+    """Letter postings (entry id, line); the database holds that they cancel out."""
+    match_id = unit.scalar(
+        "INSERT INTO ledger_match (account, org_id, matched_on) VALUES (:account, :org_id, :day) RETURNING id",
+        account=account,
+        org_id=org_id,
+        day=day,
+    )
+    unit.run_many(
+        "INSERT INTO ledger_match_line (match_id, entry_id, line) VALUES (:match, :entry, :line)",
+        [{"match": match_id, "entry": entry, "line": line} for entry, line in lines],
+    )
+
+
+def entry_balance(unit: UnitOfWork, key: str, account: str) -> int:
+    """Debits minus credits on an account in the entry of a key; 0 when there is no such entry."""
+    return int(
+        unit.scalar(
+            "SELECT coalesce(sum(p.debit_cents - p.credit_cents), 0) FROM ledger_entry e"
+            " JOIN ledger_posting p ON p.entry_id = e.id WHERE e.idempotency_key = :key AND p.account = :account",
+            key=key,
+            account=account,
+        )
+    )
+
+
+def trial_balance(unit: UnitOfWork, last: date) -> list[Row[Any]]:
+    """(account, label_fr, label_en, debit_cents, credit_cents) up to a day, by account."""
+    return unit.all(
+        "SELECT p.account, a.label_fr, a.label_en, sum(p.debit_cents)::bigint AS debit_cents,"
+        " sum(p.credit_cents)::bigint AS credit_cents FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+        " JOIN ledger_account a ON a.number = p.account WHERE e.day <= :last"
+        " GROUP BY p.account, a.label_fr, a.label_en ORDER BY p.account",
+        last=last,
+    )
+
+
 def journal_rows(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
     """Every posting of entries dated in the period with its labels, by entry number and line, read as a stream."""
     statement = text(
         "SELECT e.journal, j.label_fr AS journal_label, e.number, e.day, p.account, a.label_fr AS account_label,"
         " o.code AS org_code, o.name AS org_name, e.piece_ref, e.piece_day, e.label, p.debit_cents, p.credit_cents,"
-        " CAST(e.validated_at AT TIME ZONE 'Europe/Paris' AS date) AS validated_on, p.line"
+        " CAST(e.validated_at AT TIME ZONE 'Europe/Paris' AS date) AS validated_on, p.line,"
+        " l.match_id, m.matched_on"
         " FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id JOIN ledger_journal j ON j.code = e.journal"
         " JOIN ledger_account a ON a.number = p.account LEFT JOIN organisation o ON o.id = p.org_id"
-        " WHERE e.day BETWEEN :first AND :last ORDER BY e.number, p.line"
+        " LEFT JOIN ledger_match_line l ON l.entry_id = p.entry_id AND l.line = p.line"
+        " LEFT JOIN ledger_match m ON m.id = l.match_id WHERE e.day BETWEEN :first AND :last ORDER BY e.number, p.line"
     )
     yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 2000})
 

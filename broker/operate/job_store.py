@@ -25,6 +25,9 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'match_request', id, false FROM typed_request WHERE done_at IS NULL
   UNION ALL SELECT 'book_payment', id, false FROM payment
     WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
+  UNION ALL SELECT 'book_receipt', id, false FROM receipt WHERE booked_at IS NULL
+  UNION ALL SELECT 'book_receipt', receipt_id, false FROM receipt_share WHERE booked_at IS NULL
+  UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (
   SELECT 1 FROM jobs.procrastinate_jobs j

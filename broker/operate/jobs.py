@@ -21,6 +21,8 @@ from broker.bases.run_import import run_import
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.collect import book_payment
+from broker.billing.payouts import book_payout
+from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.delivery.send_mailing import send_mailing
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
@@ -94,6 +96,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "match_request": lambda row_id: match_request(database, keys, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
+        "book_receipt": lambda row_id: book_receipt(database, row_id),
+        "book_payout": lambda row_id: book_payout(database, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
     }
 

@@ -12,10 +12,13 @@ from sqlalchemy import Connection, Engine, text
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.collect import book_payment, start_payment
 from broker.billing.fake_gateway import FakeGateway
+from broker.billing.settle import settle_mailing
 from broker.kernel import clock
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 from broker.kernel.settings import InstanceSettings, PaymentSettings, Settings
+from broker.mailings.schedule import schedule_order
+from broker.rentals.advance import advance_order
 from broker.rentals.approve import approve_order
 from broker.rentals.model import Order
 from broker.rentals.place import place_order
@@ -81,6 +84,42 @@ class MoneyScene:
             payment = start_payment(unit, gateway, order.code)
         book_payment(self.worker, SETTINGS, gateway, payment.id)
         return order
+
+    def on_credit(self, volume: int = 30_000) -> Order:
+        """An order without prepayment, scheduled."""
+        order = self.approved(volume)
+        with self.worker.begin() as unit:
+            advance_order(unit, order.id, "on_credit")
+            schedule_order(unit, order.id)
+        return order
+
+    def settled(self, order: Order, accepted: int, bounced: int = 0) -> int:
+        """Send an order and settle it; returns its mailing."""
+        mailing, dispatch, _ = self.mailing_of(order)
+        self.send(mailing, dispatch, accepted, bounced=bounced)
+        self.wait(SETTINGS.trade.bounce_freeze_hours + 1)
+        settle_mailing(self.worker, SETTINGS, mailing)
+        return mailing
+
+    def number(self, order: Order, kind: str) -> str:
+        """The number of an order's document."""
+        with self.worker.begin() as unit:
+            found = unit.scalar(
+                "SELECT number FROM invoice WHERE order_id = :id AND kind = :kind", id=order.id, kind=kind
+            )
+            return str(found)
+
+    def person(self, role: str = "accountant") -> Actor:
+        """A new person of the company."""
+        with self.worker.begin() as unit:
+            user = unit.scalar(
+                "INSERT INTO app_user (org_id, email, name, role, password_hash) VALUES (:org, :mail, 'P', :role, 'x')"
+                " RETURNING id",
+                org=self.company,
+                mail=f"{secrets.token_hex(6)}@example.test",
+                role=role,
+            )
+        return Actor(role, self.company, int(user))  # type: ignore[arg-type]
 
     def mailing_of(self, order: Order) -> tuple[int, int, str]:
         """(mailing, dispatch, code) of a scheduled order."""

@@ -1,0 +1,137 @@
+"""Pay the owners: proposed by one person, approved by another, exported to the bank, booked when it has left."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import groupby
+
+from broker.audit.record import record
+from broker.billing import bank_store as store
+from broker.billing.bank_accounts import usable_account
+from broker.billing.bank_model import Payout
+from broker.billing.entries import payout_lines
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from broker.kernel.ids import new_code
+from broker.kernel.settings import Settings
+from broker.ledger.matching import match_settled
+from broker.ledger.post import post
+from broker.ledger.store import entry_balance
+
+
+def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[Payout]:
+    """Propose one payout for each owner that has a self-bill due until a day, of all its unpaid ones.
+
+    Under the threshold an owner is paid when its due date comes and not before; the threshold never defers a due
+    date. Owners without a usable bank account are left out.
+    """
+    unit.actor.require("broker", "accountant")
+    user = _user(unit)
+    made = []
+    for owner_id, group in groupby(store.unpaid_bills(unit, until), key=lambda row: int(row.owner_id)):
+        bills = list(group)
+        total = sum(row.total_cents for row in bills)
+        due = any(row.due for row in bills)
+        account = usable_account(unit, owner_id, settings.payment.iban_wait_hours)
+        if account is None or not (due or total >= settings.payment.threshold_cents):
+            continue
+        code = new_code("pout")
+        store.insert_payout(
+            unit,
+            {
+                "code": code,
+                "owner_id": owner_id,
+                "bank_account_id": account.id,
+                "amount_cents": total,
+                "end_to_end_id": code.replace("_", "-").upper()[:35],
+                "proposed_by": user,
+            },
+            [(row.id, row.total_cents) for row in bills],
+        )
+        record(unit, "payout.proposed", "payout", code, cents=total, bills=len(bills))
+        made.append(_payout(unit, code))
+    return made
+
+
+def approve_payout(unit: UnitOfWork, code: str) -> Payout:
+    """Approve a proposed payout: a second person. Raises `Forbidden` (`four_eyes`), `Conflict` (`payout_state`)."""
+    unit.actor.require("broker", "accountant")
+    payout, user = _payout(unit, code), _user(unit)
+    if user == payout.proposed_by:
+        raise Forbidden("Whoever proposed a payout cannot approve it: another person must.", code="four_eyes")
+    _move(unit, payout, ["proposed"], "approved", approved_by=user, approved_at=unit.now)
+    return _payout(unit, code)
+
+
+def confirm_payout(unit: UnitOfWork, code: str, paid_on: date) -> Payout:
+    """Say that an exported payout has left our account; a job books it."""
+    unit.actor.require("broker", "accountant")
+    if paid_on > unit.today:
+        raise InvalidInput("A payout cannot have left in the future.", code="bad_day", field="paid_on")
+    payout = _payout(unit, code)
+    _move(unit, payout, ["exported"], "confirmed", paid_on=paid_on)
+    unit.enqueue("book_payout", payout.id)
+    return _payout(unit, code)
+
+
+def fail_payout(unit: UnitOfWork, code: str, reason: str) -> Payout:
+    """Give a payout up that was refused or returned by the bank; its self-bills can be proposed again."""
+    unit.actor.require("broker", "accountant")
+    payout = _payout(unit, code)
+    _move(unit, payout, ["proposed", "approved", "exported"], "failed", reason=reason)
+    store.free_lines(unit, payout.id)
+    return _payout(unit, code)
+
+
+def find_payout(unit: UnitOfWork, code: str) -> Payout:
+    """A payout that the actor may see."""
+    return _payout(unit, code)
+
+
+def list_payouts(unit: UnitOfWork, *states: str) -> list[Payout]:
+    """Payouts in some states, or all, that the actor may see."""
+    every = ("proposed", "approved", "exported", "confirmed", "paid", "failed")
+    return store.payouts(unit, states or every)
+
+
+def book_payout(database: Database, payout_id: int) -> None:
+    """Book a confirmed payout: D 401 / C 512, the waiting VAT of its self-bills becomes deductible; once.
+
+    The postings of each self-bill and its payment are lettered.
+    """
+    with database.begin() as unit:
+        payout = store.lock_payout(unit, payout_id)
+        if payout is None or payout.state != "confirmed":
+            return
+        assert payout.paid_on is not None
+        keys = [f"invoice:{number}" for number in payout.invoices]
+        waiting = sum(entry_balance(unit, key, "44564") for key in keys)
+        key = f"payout:{payout.code}"
+        lines = payout_lines(payout.amount_cents, waiting, payout.owner_id)
+        post(unit, "BQ", payout.paid_on, payout.code, f"Virement propriétaire {payout.code}", lines, key)
+        store.set_state(unit, payout.id, ["confirmed"], "paid")
+        match_settled(unit, "401", payout.owner_id, [*keys, key])
+        record(unit, "payout.paid", "payout", payout.code, cents=payout.amount_cents)
+
+
+def _move(unit: UnitOfWork, payout: Payout, before: list[str], after: str, **values: object) -> None:
+    reason = values.pop("reason", None)
+    if not store.set_state(unit, payout.id, before, after, **values):
+        raise Conflict(
+            f"The payout is {payout.state}; this needs one that is {' or '.join(before)}.", code="payout_state"
+        )
+    detail = {} if reason is None else {"reason": reason}
+    record(unit, f"payout.{after}", "payout", payout.code, cents=payout.amount_cents, **detail)
+
+
+def _payout(unit: UnitOfWork, code: str) -> Payout:
+    found = store.payout_by_code(unit, code)
+    if found is None:
+        raise NotFound(f"There is no payout {code!r}.")
+    return found
+
+
+def _user(unit: UnitOfWork) -> int:
+    if unit.actor.user_id is None:
+        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
+    return unit.actor.user_id
