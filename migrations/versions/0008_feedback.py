@@ -128,12 +128,14 @@ BEGIN
   SELECT taken INTO v_taken FROM front_journal WHERE id = p_journal FOR UPDATE;
   IF p_from < v_taken OR p_to <= p_from THEN RETURN v_taken; END IF;
   WITH line AS MATERIALIZED (
-    SELECT CASE WHEN t ~ '^h\t[0-9]{1,17}\t[0-9]{1,13}\t[0-9]{1,10}\t[0-9]{1,9}\t[0-9]{1,4}\t(get|head|prefetch)\t'
-                THEN string_to_array(t, E'\t') END AS f
-    FROM string_to_table(p_lines, E'\n') AS t
+    SELECT CASE WHEN t ~ ('^h\\t[0-9]{1,17}\\t[0-9]{1,13}\\t[0-9]{1,10}\\t[0-9]{1,9}\\t[0-9]{1,4}\\t'
+                            '(get|head|prefetch)\\t')
+                THEN string_to_array(t, E'\\t') END AS f
+    FROM string_to_table(p_lines, E'\\n') AS t
   ), given AS MATERIALIZED (
     SELECT greatest(p_now - f[2]::bigint, 0) / 1000000.0 AS age,
-           f[3]::bigint AS dispatch_id, f[4]::bigint AS mailing_id, f[5]::integer AS position, f[6]::smallint AS link, f[7] AS manner,
+           f[3]::bigint AS dispatch_id, f[4]::bigint AS mailing_id, f[5]::integer AS position,
+           f[6]::smallint AS link, f[7] AS manner,
            CASE WHEN pg_input_is_valid(f[8], 'inet') THEN f[8]::inet END AS ip, left(f[9], 400) AS agent
     FROM line WHERE f IS NOT NULL
   )
@@ -142,10 +144,10 @@ BEGIN
          g.manner
   FROM given g JOIN mailing m ON m.id = g.mailing_id AND m.dispatch_id = g.dispatch_id
   JOIN creative_link l ON l.creative_id = m.creative_id AND l.number = g.link;
-  FOR v_line IN SELECT t FROM string_to_table(p_lines, E'\n') AS t
-    WHERE t ~ '^l\t[0-9]{1,17}\t[0-9]{1,13}\t[0-9]{1,10}\t[0-9]{1,9}\t(base|advertiser|everywhere)$'
+  FOR v_line IN SELECT t FROM string_to_table(p_lines, E'\\n') AS t
+    WHERE t ~ '^l\\t[0-9]{1,17}\\t[0-9]{1,13}\\t[0-9]{1,10}\\t[0-9]{1,9}\\t(base|advertiser|everywhere)$'
   LOOP
-    v_leave := string_to_array(v_line, E'\t');
+    v_leave := string_to_array(v_line, E'\\t');
     PERFORM leave(v_leave[3]::bigint, v_leave[4]::bigint, v_leave[5]::integer, v_leave[6], 'opt_out');
   END LOOP;
   UPDATE front_journal SET taken = p_to, at = now() WHERE id = p_journal;
