@@ -54,6 +54,7 @@ def enqueue_what_is_due(unit: UnitOfWork) -> int:
 
 def forget_old_jobs(unit: UnitOfWork, hours: int) -> int:
     """Delete failed jobs of some hours ago; successful ones are not kept at all."""
+    unit.run("SET LOCAL search_path = public, jobs")  # the engine's triggers name their tables without a schema
     return unit.run(
         "DELETE FROM jobs.procrastinate_jobs j WHERE j.status IN ('failed', 'cancelled', 'aborted')"
         " AND NOT EXISTS (SELECT 1 FROM jobs.procrastinate_events e"
