@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from broker.operate.logs import configure_logging
 
 from broker.kernel.settings import DatabaseSettings, InstanceSettings, Settings, WebSettings
 from broker.operate.processes import web
 
 if __name__ == "__main__":
-    configure_logging()
     _, port, state_dir, web_url, public_url = sys.argv
     web.run(
         Settings(
