@@ -8,7 +8,6 @@ import sys
 
 from broker.kernel.errors import CourtierError
 from broker.operate.faults import print_fault
-from broker.operate.logs import configure_logging
 from broker.operate.parent_death import follow_parent
 from broker.operate.part import PARENT, report_to_parent
 from broker.operate.process_settings import ROLES_OF, received_settings
@@ -21,7 +20,6 @@ def main() -> int:
     if kind not in ROLES_OF:
         print(f"No such process: {kind}.", file=sys.stderr)
         return 2
-    configure_logging()
     try:
         importlib.import_module(f"broker.operate.processes.{kind}").run(received_settings(kind))
     except CourtierError as error:

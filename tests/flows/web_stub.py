@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from broker.kernel.settings import Settings, WebSettings
-from broker.operate.logs import configure_logging
 from broker.operate.processes import web
 
 
@@ -23,6 +22,5 @@ def create_app(settings: Settings) -> Callable[[dict[str, Any], Any], Iterable[b
 serve_app = create_app
 
 if __name__ == "__main__":
-    configure_logging()
     web.APPLICATION = "__main__"
     web.run(Settings(web=WebSettings(port=int(sys.argv[1]), workers=2)))

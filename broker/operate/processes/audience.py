@@ -15,6 +15,7 @@ from broker.audience.loaded import SnapshotCache
 from broker.audience.server import serve
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import SettingsError
+from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
 from broker.operate.faults import print_fault
 from broker.operate.front import audience_socket
@@ -22,6 +23,7 @@ from broker.operate.front import audience_socket
 
 def run(settings: Settings) -> None:
     """Serve on the audience socket until SIGTERM or SIGINT."""
+    configure_logging("audience")
     url = os.environ.get("COURTIER_DATABASE_URL") or settings.database.worker_url
     if not url:
         raise SettingsError(

@@ -12,6 +12,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
 from broker.operate.parent_death import die_with_parent
 from broker.operate.system import check_port_free
@@ -21,6 +22,7 @@ APPLICATION = "web.app"  # a name and no import: the domain does not know the we
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. The settings carry the addresses of the roles `web` and `public` and no other."""
+    configure_logging("web")
     check_port_free(settings.web.host, settings.web.port, "web.port")
     # Made once here, where what is missing ends in a sentence; serving processes would fail in turn and be restarted.
     make_application(settings)
@@ -44,6 +46,7 @@ def run(settings: Settings) -> None:
 def load_application(settings: Settings, parent: int) -> Any:
     """In a serving process: end at once when the main one is killed, and make the WSGI application."""
     die_with_parent(signal.SIGKILL, parent)()  # left behind, it would keep the port
+    configure_logging("web")
     return importlib.import_module(APPLICATION).serve_app(settings)
 
 
