@@ -39,6 +39,7 @@ from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
 from broker.rentals.cancel import expire_orders
+from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import WorkerKeys
 
 DELIVERY_QUEUES = ("delivery",)
@@ -57,14 +58,19 @@ class Means:
     """What jobs work with. `stopping` is set when the worker was asked to end."""
 
     database: Database
-    keys: WorkerKeys
+    ring: CurrentRing
     settings: Settings
     stopping: threading.Event
+
+    @property
+    def keys(self) -> WorkerKeys:
+        """The ring of this moment: each job asks when it starts, so that a rotation needs no restart."""
+        return self.ring()
 
 
 def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
     """Kind → function of a row's id. Later rooms reach earlier ones here, as arguments."""
-    database, keys, settings = means.database, means.keys, means.settings
+    database, settings = means.database, means.settings
 
     def schedule(row_id: int) -> None:
         with database.begin() as unit:
@@ -78,23 +84,23 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         reverse_bounces(unit, mailing_id, keys)
 
     return {
-        "import_base": lambda row_id: run_import(database, keys, settings, row_id),
-        "import_purchases": lambda row_id: run_import(database, keys, settings, row_id),
-        "build_snapshot": lambda row_id: build_snapshot(database, keys, settings, row_id),
+        "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
+        "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
+        "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
-        "freeze_mailing": lambda row_id: freeze_mailing(database, keys, settings, row_id),
+        "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
             database,
-            keys,
+            means.keys,
             settings,
             row_id,
             accrue_sends,
             should_stop=means.stopping.is_set,
             journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
-        "read_inbound": lambda row_id: read_inbound(database, keys, row_id, take_back),
+        "read_inbound": lambda row_id: read_inbound(database, means.keys, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
-        "match_request": lambda row_id: match_request(database, keys, row_id),
+        "match_request": lambda row_id: match_request(database, means.keys, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),

@@ -9,8 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from broker.kernel.errors import Conflict, IntegrityFault, SettingsError
+from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import create_keys, load_front, load_worker
 from broker.vault.open import open_message
+from broker.vault.rotate import renew_opening_key
 from broker.vault.seal import seal_message
 
 DOMAIN, SELECTOR = "mail.courtier.test", "c2026"
@@ -144,3 +146,25 @@ def test_an_unknown_seal_says_what_to_do(key_dir: Path, tmp_path_factory: pytest
     create_keys(other, DOMAIN, SELECTOR)
     with pytest.raises(IntegrityFault, match=r"worker\.json"):
         open_message(load_worker(key_dir), seal_message(load_front(other), b"text", "x"), "x")
+
+
+def test_a_running_process_takes_up_a_rotation_and_still_opens_what_was_sealed_before(key_dir: Path) -> None:
+    ring = CurrentRing(key_dir)
+    before = ring()
+    sealed = seal_message(before.front, b"text", "x")
+    assert ring() is before
+    renewed = renew_opening_key(key_dir)
+    after = ring()
+    assert after.opening_key.private_bytes_raw() == renewed.opening_key.private_bytes_raw()
+    assert after.opening_key.private_bytes_raw() != before.opening_key.private_bytes_raw()
+    assert open_message(after, sealed, "x") == b"text"
+    assert open_message(after, seal_message(after.front, b"new", "x"), "x") == b"new"
+
+
+def test_a_ring_that_is_spoilt_while_a_process_runs_is_not_taken_up(key_dir: Path) -> None:
+    ring = CurrentRing(key_dir)
+    before, good = ring(), (key_dir / "worker.json").read_text()
+    (key_dir / "worker.json").write_text("{")
+    assert ring() is before
+    (key_dir / "worker.json").write_text(good)
+    assert ring().opening_key.private_bytes_raw() == before.opening_key.private_bytes_raw()

@@ -26,8 +26,9 @@ def command() -> None:
 def rotate(invocation: Invocation, rewrap_only: bool, as_json: bool) -> None:
     """Give the workers a new key and wrap the data keys of all bases for it; no contact is touched.
 
-    The former key stays in worker.json for what was sealed before. Restart the processes afterwards: until then
-    workers that run cannot open data keys, and their jobs wait.
+    The former key stays in worker.json for what was sealed before. Workers that run take the new key with their next
+    job; a job under way that meets a data key wrapped anew ends and is asked for again. The web interface goes on
+    sealing for the former key, which workers still open, until it is restarted.
 
     Example: courtier key rotate
     """
@@ -41,4 +42,5 @@ def rotate(invocation: Invocation, rewrap_only: bool, as_json: bool) -> None:
     if as_json:
         print_json({"key": name, "data_keys": wrapped})
     else:
-        print(f"The workers' key is now {name}; {wrapped} data keys were wrapped for it. Restart courtier now.")
+        print(f"The workers' key is now {name}; {wrapped} data keys were wrapped for it.")
+        print("Workers use it from their next job on. Restart courtier (or the web process) so that uploads do too.")

@@ -20,7 +20,7 @@ from broker.kernel.settings import Settings
 from broker.operate.jobs import DELIVERY_QUEUES, OTHER_QUEUES, Means, make_app
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
-from broker.vault.keyring import load_worker
+from broker.vault.current_ring import CurrentRing
 
 LANES = ((DELIVERY_QUEUES, 1), (OTHER_QUEUES, 2))
 GRACE_SECONDS = 20.0  # the supervisor waits a little longer before it kills
@@ -38,7 +38,7 @@ def run(settings: Settings) -> None:
     configure_logging("worker")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     engine = make_engine(url, settings.database.pool_size)
-    means = Means(Database(engine), load_worker(settings.key_dir), settings, threading.Event())
+    means = Means(Database(engine), CurrentRing(settings.key_dir), settings, threading.Event())
     try:
         asyncio.run(_work(make_app(means, url), means))
         flush_outbox(means.database, journal_of(settings.journal_dir))
