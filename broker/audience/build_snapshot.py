@@ -84,6 +84,7 @@ def _write(
         raise Conflict("Purchases need contacts first: import the base's contacts.", code="no_snapshot")
     connection.register("purchases", _purchases(unit, run.base_id))
     connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, run.base_id), pa.int64())}))
+    connection.register("unconsented", build_store.unconsented(unit, run.base_id))
     sql = merged_sql(
         _view(connection, "staged", staged), _view(connection, "before", before), bool(run.summary.get("full_refresh"))
     )

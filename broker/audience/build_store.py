@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
@@ -38,6 +39,22 @@ def erased(unit: UnitOfWork, base_id: int) -> list[int]:
     """Contacts whose address was erased: their traits go with this snapshot."""
     rows = unit.all("SELECT id FROM contact WHERE base_id = :base_id AND sealed IS NULL", base_id=base_id)
     return [row.id for row in rows]
+
+
+def unconsented(unit: UnitOfWork, base_id: int) -> pa.Table:
+    """(contact_id, at): until when no consent counts; for ever where its source is in quarantine."""
+    rows = unit.all(
+        "SELECT c.id, CASE WHEN s.quarantined_at IS NULL THEN c.consent_withdrawn_at END AS at FROM contact c"
+        " LEFT JOIN consent_source s ON s.id = c.consent_source_id WHERE c.base_id = :base_id"
+        " AND (c.consent_withdrawn_at IS NOT NULL OR s.quarantined_at IS NOT NULL)",
+        base_id=base_id,
+    )
+    return pa.table(
+        {
+            "contact_id": pa.array([row.id for row in rows], pa.int64()),
+            "at": pa.array([row.at for row in rows], pa.timestamp("us", tz="UTC")),
+        }
+    )
 
 
 def insert_snapshot(

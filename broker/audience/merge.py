@@ -23,12 +23,13 @@ PURCHASES: dict[str, str] = {
 
 
 def merged_sql(staged: Mapping[str, str], before: Mapping[str, str], full_refresh: bool) -> str:
-    """A query over the tables staged, before, erased and purchases; gives one row a contact, by contact key.
+    """A query over the tables staged, before, erased, unconsented and purchases; one row a contact, by contact key.
 
-    `staged` and `before` map each column to its DuckDB type; an empty `staged` renews the purchases alone.
+    `staged` and `before` map each column to its DuckDB type; an empty `staged` renews the purchases alone. Consent
+    taken back (`unconsented`: contact, moment) voids a proof that is not later; who bought is a customer.
     """
     columns = [
-        f"{_merged(name, staged, before)} AS {_quoted(name)}"
+        f"{_settled(name, staged, before)} AS {_quoted(name)}"
         for name in _in_order(staged, before)
         if name not in PURCHASES and name != "noise"
     ]
@@ -41,8 +42,20 @@ def merged_sql(staged: Mapping[str, str], before: Mapping[str, str], full_refres
     return (
         f"SELECT {', '.join(columns + bought)} FROM {rows}"  # noqa: S608 - names are quoted
         f" LEFT JOIN purchases p ON p.contact_id = {contact_id}"
+        f" LEFT JOIN unconsented w ON w.contact_id = {contact_id}"
         f" WHERE {contact_id} NOT IN (SELECT contact_id FROM erased) ORDER BY contact_key"
     )
+
+
+def _settled(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> str:
+    """The merged value, after what the vault and the purchases say of it."""
+    merged = _merged(name, staged, before)
+    if name == "relation":
+        return f"CASE WHEN p.contact_id IS NOT NULL THEN 'customer' ELSE {merged} END"
+    if name == "consent_complete":
+        at = _merged("consent_at", staged, before)
+        return f"CASE WHEN w.contact_id IS NOT NULL AND coalesce({at} <= w.at, true) THEN false ELSE {merged} END"
+    return merged
 
 
 def _in_order(staged: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

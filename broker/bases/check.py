@@ -193,6 +193,11 @@ class FileCheck:
         ]
 
     @property
+    def refused_fields(self) -> set[str]:
+        """Core fields among the refused columns, after `finish`."""
+        return {target for header in self._refused if (target := self.mapping.get(header, TRAIT))[:6] != TRAIT}
+
+    @property
     def refused_headers(self) -> set[str]:
         """Columns that nothing of may be stored or shown."""
         return set(self._refused)

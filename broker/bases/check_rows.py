@@ -145,6 +145,7 @@ class RowChecker:
             month_first=self._month_first["consent_at"],
         )
         note["bad_consent_date"] += int(consent.bad_date.sum())
+        note["consent_withdrawn"] += int((consent.withdrawn_at != NOT_READ).sum())
         note["consent_refused"] += int((consent.refused & ~rejected).sum())
         note["consent_incomplete"] += int((~consent.complete & ~consent.refused & ~rejected).sum())
         note["minor"] += int((minor & ~rejected).sum())

@@ -17,6 +17,7 @@ from broker.bases.finish_import import finish
 from broker.bases.masks import mask
 from broker.bases.model import ImportRun
 from broker.bases.read_table import Block
+from broker.bases.repeated_lines import RepeatedLines
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.vault.blind_index import contact_keys, reference_keys
@@ -42,15 +43,20 @@ def read_purchases(
             )
     check = PurchaseCheck(stream, run.mapping, today)
     result = check.result
+    repeated = RepeatedLines()
     for block in check.reader.blocks():
         lines = check.check(block)
         with database.begin() as unit:
             ids = _contacts(unit, keys, run.base_id, lines)
             lines.reasons["unknown_customer"] = (ids == 0) & ~lines.reasons["no_customer"]
             kept = ~lines.rejected
-            import_store.copy_purchases(unit, _rows(lines, ids, kept, run))
+            row_keys = repeated.keys(lines, ids, kept)
+            added = import_store.copy_purchases(unit, _rows(lines, ids, kept, run, row_keys))
+            held = int(kept.sum()) - added  # an export that overlaps the last one, or the same file again
             import_store.copy_rejects(unit, run.id, _rejects(check, block, lines))
             count(result, block, lines)
+            result.accepted -= held
+            result.duplicates += held
             result.done_bytes = check.reader.source.bytes_read
             result.encoding = check.reader.encoding
             if not import_store.report_progress(unit, run.id, result):
@@ -101,6 +107,7 @@ def _rows(
     ids: np.ndarray[Any, np.dtype[np.int64]],
     kept: np.ndarray[Any, np.dtype[np.bool_]],
     run: ImportRun,
+    row_keys: list[int],
 ) -> Any:
     mask_ = pa.array(kept)
     days: dict[int, date] = {}
@@ -114,6 +121,7 @@ def _rows(
         lines.amount_cents[kept].tolist(),
         lines.margin_cents.filter(mask_).to_pylist(),
         *(lines.texts[name].filter(mask_).to_pylist() for name in TEXTS),
+        row_keys,
         [run.id] * size,
         strict=True,
     )

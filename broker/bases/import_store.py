@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -141,11 +141,31 @@ def source_id(unit: UnitOfWork, base_id: int, url: str, wording: str, form: str,
 
 _COLUMNS = (
     "id, base_id, contact_key, md5_key, sha256_key, reference_key, pepper_version, key_version, sealed, relation,"
-    " consent_source_id, consent_at, import_id"
+    " consent_source_id, consent_at, consent_withdrawn_at, import_id"
 )
 _TYPES = ("int8", "int8", "bytea", "bytea", "bytea", "bytea", "int2", "int2", "bytea", "text", "int8", "timestamptz",
-          "int8")  # fmt: skip
-ContactRow = tuple[int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, int]
+          "timestamptz", "int8")  # fmt: skip
+ContactRow = tuple[
+    int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, datetime | None, int
+]
+
+# What a row in hand (i) does to the consent of the contact it is about (c). A proof counts if it is later than what is
+# held and than the last "no"; a "no" counts unless the consent held is the later.
+_NEWER = (
+    "(i.consent_source_id IS NOT NULL AND (c.consent_at IS NULL OR i.consent_at >= c.consent_at)"
+    " AND (c.consent_withdrawn_at IS NULL OR i.consent_at > c.consent_withdrawn_at))"
+)
+_WITHDRAWS = (
+    "(i.consent_withdrawn_at IS NOT NULL AND (c.consent_at IS NULL OR i.consent_withdrawn_at >= c.consent_at)"
+    " AND (c.consent_withdrawn_at IS NULL OR i.consent_withdrawn_at > c.consent_withdrawn_at))"
+)
+
+_CONSENT_SET = (
+    f"consent_source_id = CASE WHEN {_NEWER} THEN i.consent_source_id WHEN {_WITHDRAWS} THEN NULL"
+    f" ELSE c.consent_source_id END,"
+    f" consent_at = CASE WHEN {_NEWER} THEN i.consent_at WHEN {_WITHDRAWS} THEN NULL ELSE c.consent_at END,"
+    f" consent_withdrawn_at = CASE WHEN {_WITHDRAWS} THEN i.consent_withdrawn_at ELSE c.consent_withdrawn_at END"
+)
 
 
 def copy_new_contacts(unit: UnitOfWork, rows: Iterable[ContactRow]) -> None:
@@ -154,23 +174,59 @@ def copy_new_contacts(unit: UnitOfWork, rows: Iterable[ContactRow]) -> None:
 
 
 def update_contacts(unit: UnitOfWork, rows: Iterable[ContactRow], *, relation_given: bool) -> None:
-    """Contacts that the base had: sealed anew, the later consent proof kept, an erased one left alone.
+    """Contacts that the base had: sealed anew, the later word on consent kept, an erased one left alone.
 
-    Opt-outs are not touched: they hang on the contact's key, not on its row.
+    What it replaces of a consent goes to its history. Opt-outs are not touched: they hang on the contact's key, not on
+    its row.
     """
     unit.run(
         f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_COLUMNS} FROM contact WITH NO DATA"  # noqa: S608
     )
     _copy(unit.driver, f"COPY incoming ({_COLUMNS}) FROM STDIN (FORMAT binary)", _TYPES, rows)
-    newer = "i.consent_source_id IS NOT NULL AND (c.consent_at IS NULL OR i.consent_at >= c.consent_at)"
+    _keep_history(unit, "incoming", "c.id = i.id AND c.sealed IS NOT NULL")
     unit.run(
         "UPDATE contact c SET sealed = i.sealed, key_version = i.key_version, import_id = i.import_id,"  # noqa: S608
         " reference_key = coalesce(i.reference_key, c.reference_key),"
         " relation = CASE WHEN :relation_given THEN i.relation ELSE c.relation END,"
-        f" consent_source_id = CASE WHEN {newer} THEN i.consent_source_id ELSE c.consent_source_id END,"
-        f" consent_at = CASE WHEN {newer} THEN i.consent_at ELSE c.consent_at END, updated_at = app_now()"
-        " FROM incoming i WHERE c.id = i.id AND c.sealed IS NOT NULL",
+        f" {_CONSENT_SET}, updated_at = app_now() FROM incoming i WHERE c.id = i.id AND c.sealed IS NOT NULL",
         relation_given=relation_given,
+    )
+
+
+def _keep_history(unit: UnitOfWork, rows: str, match: str, **values: object) -> None:
+    """Put away what the table `rows` is about to replace of its contacts' consent."""
+    joined = f"FROM contact c JOIN {rows} i ON {match}"
+    unit.run(
+        "INSERT INTO consent_event (contact_id, kind, at, source_id, import_id)"  # noqa: S608 - our own text
+        f" SELECT c.id, 'given', c.consent_at, c.consent_source_id, c.import_id {joined}"
+        f" WHERE c.consent_source_id IS NOT NULL AND c.consent_at IS NOT NULL AND ({_WITHDRAWS} OR"
+        f" ({_NEWER} AND (i.consent_source_id, i.consent_at) IS DISTINCT FROM (c.consent_source_id, c.consent_at)))"
+        f" UNION ALL SELECT c.id, 'withdrawn', c.consent_withdrawn_at, NULL, c.import_id {joined}"
+        f" WHERE c.consent_withdrawn_at IS NOT NULL AND {_WITHDRAWS} ON CONFLICT DO NOTHING",
+        **values,
+    )
+
+
+def withdraw_consents(unit: UnitOfWork, base_id: int, withdrawals: Mapping[bytes, datetime]) -> None:
+    """A "no" that stands in rows that are not written themselves, repeated or rejected ones: contact key → moment."""
+    if not withdrawals:
+        return
+    unit.run(
+        "CREATE TEMP TABLE taken_back ON COMMIT DROP AS"
+        " SELECT contact_key, consent_source_id, consent_at, consent_withdrawn_at FROM contact WITH NO DATA"
+    )
+    _copy(
+        unit.driver,
+        "COPY taken_back (contact_key, consent_withdrawn_at) FROM STDIN (FORMAT binary)",
+        ("bytea", "timestamptz"),
+        withdrawals.items(),
+    )
+    match = "c.base_id = :base AND c.contact_key = i.contact_key AND c.sealed IS NOT NULL"
+    _keep_history(unit, "taken_back", match, base=base_id)
+    unit.run(
+        f"UPDATE contact c SET {_CONSENT_SET}, updated_at = app_now() FROM taken_back i"  # noqa: S608 - our own text
+        f" WHERE {match} AND {_WITHDRAWS}",
+        base=base_id,
     )
 
 
@@ -203,17 +259,52 @@ def contact_ids(unit: UnitOfWork, base_id: int, column: str, keys: Sequence[byte
     return {bytes(row.key): row.id for row in rows}
 
 
-PurchaseRow = tuple[int, int, Any, int, int | None, str | None, str | None, str | None, str | None, int]
+PurchaseRow = tuple[int, int, Any, int, int | None, str | None, str | None, str | None, str | None, int, int]
+_PURCHASE = (
+    "base_id, contact_id, day, amount_cents, margin_cents, product, category, payment_means, shop, row_key, import_id"
+)
 
 
-def copy_purchases(unit: UnitOfWork, rows: Iterable[PurchaseRow]) -> None:
-    """Order lines, returns as negative amounts."""
+def copy_purchases(unit: UnitOfWork, rows: Iterable[PurchaseRow]) -> int:
+    """Order lines, returns as negative amounts; a line that the base has already is left out. How many were new."""
+    unit.run(f"CREATE TEMP TABLE bought ON COMMIT DROP AS SELECT {_PURCHASE} FROM purchase WITH NO DATA")  # noqa: S608
     _copy(
         unit.driver,
-        "COPY purchase (base_id, contact_id, day, amount_cents, margin_cents, product, category, payment_means, shop,"
-        " import_id) FROM STDIN (FORMAT binary)",
-        ("int8", "int8", "date", "int8", "int8", "text", "text", "text", "text", "int8"),
+        f"COPY bought ({_PURCHASE}) FROM STDIN (FORMAT binary)",
+        ("int8", "int8", "date", "int8", "int8", "text", "text", "text", "text", "int8", "int8"),
         rows,
+    )
+    return unit.run(
+        f"INSERT INTO purchase ({_PURCHASE}) SELECT {_PURCHASE} FROM bought"  # noqa: S608 - our own names
+        " ON CONFLICT (base_id, row_key) DO NOTHING"
+    ).rowcount
+
+
+def forget_columns(unit: UnitOfWork, import_id: int, headers: Sequence[str]) -> None:
+    """Take columns out of the masked rejects: what was refused after the rows were kept."""
+    unit.run(
+        "UPDATE import_reject SET masked = masked - CAST(:headers AS text[]) WHERE import_id = :id",
+        id=import_id,
+        headers=list(headers),
+    )
+
+
+def contacts_with_reference(unit: UnitOfWork, import_id: int, after: int, size: int) -> list[Row[Any]]:
+    """Contacts that this import wrote last, by id: id, key_version, sealed."""
+    return unit.all(
+        "SELECT id, key_version, sealed FROM contact WHERE import_id = :import AND id > :after AND sealed IS NOT NULL"
+        " AND reference_key IS NOT NULL ORDER BY id LIMIT :size",
+        after=after,
+        size=size,
+        **{"import": import_id},
+    )
+
+
+def reseal_without_reference(unit: UnitOfWork, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Write rows sealed anew, and forget their references' keys."""
+    unit.run_many(
+        "UPDATE contact SET sealed = :sealed, reference_key = NULL WHERE id = :id AND sealed IS NOT NULL",
+        [{"id": contact_id, "sealed": sealed} for contact_id, sealed in rows],
     )
 
 

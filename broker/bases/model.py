@@ -57,18 +57,33 @@ class Upload:
     kind: FileKind
     file_name: str
     size_bytes: int
+    whole_bytes: int | None
+    parts: list[int]
     state: str
     created_at: datetime
 
     @property
     def sealed_name(self) -> str:
-        """The file's name in the uploads folder."""
+        """The file's name in the uploads folder, of a file that was sent at once."""
         return f"{self.code}.sealed"
 
     @property
     def info(self) -> str:
         """What the seal binds the file to."""
         return f"upload|{self.base_id}|{self.code}"
+
+    def part_name(self, offset: int) -> str:
+        """The name of the piece that begins at `offset`, of a file that was sent in pieces."""
+        return f"{self.code}.{offset}.part"
+
+    def part_info(self, offset: int) -> str:
+        """What the seal binds a piece to: no piece takes another's place."""
+        return f"{self.info}|{offset}"
+
+    @property
+    def sealed_names(self) -> list[str]:
+        """Every file that it is made of."""
+        return [self.sealed_name, *(self.part_name(offset) for offset in self.parts)]
 
 
 @dataclass(frozen=True, slots=True)

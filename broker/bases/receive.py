@@ -85,15 +85,15 @@ def _shown_name(file_name: str) -> str:
     return name[:200] or "file.csv"
 
 
-def destroy_ended_uploads(unit: UnitOfWork, settings: Settings, just_read: int) -> int:
-    """Destroy the sealed files of imports that ended longer ago than the settings keep them; how many.
+def destroy_ended_uploads(unit: UnitOfWork, settings: Settings) -> int:
+    """Destroy the sealed files that nobody needs any more; how many.
 
-    With no time to keep them (the default) the upload `just_read` goes at once: the snapshot build needs it no more.
+    A file that was read goes at once. One whose import failed or was stopped, or that no import ever asked for, stays
+    for `trade.upload_retention_hours`, so that it can be read again with another mapping.
     """
     uploads = store.uploads_to_destroy(unit, settings.trade.upload_retention_hours)
-    if settings.trade.upload_retention_hours == 0 and just_read not in {upload.id for upload in uploads}:
-        uploads.append(store.upload_by_id(unit, just_read))
     for upload in uploads:
-        (uploads_folder(settings) / upload.sealed_name).unlink(missing_ok=True)
+        for name in upload.sealed_names:
+            (uploads_folder(settings) / name).unlink(missing_ok=True)
         store.mark_destroyed(unit, upload.id)
     return len(uploads)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
@@ -87,7 +88,7 @@ def run_import(
                 record(unit, "import.failed", "import", run.code, code="fault")
             raise
         with database.begin() as unit:
-            destroy_ended_uploads(unit, settings, just_read=run.upload_id)
+            destroy_ended_uploads(unit, settings)
 
 
 @contextmanager
@@ -120,6 +121,7 @@ class _ContactImport:
             self.fresh = not import_store.base_has_contacts(unit, self.run.base_id)
             self.erasures = import_store.any_erasures(unit)
         check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age)
+        self.refused_at_first = check.refused_headers
         traits = list(check.checker.traits)
         staging = Staging(self.settings.state_dir / "staging", self.run.id, traits)
         try:
@@ -130,7 +132,8 @@ class _ContactImport:
                         raise _Cancelled
                 if self.follow is not None:
                     self.follow(check.result, outcome)
-            lost = staging.finish(check.kept_traits, check.checker.types)
+            self._forget_refused(check)
+            lost = staging.finish(check.kept_traits, check.checker.types, check.refused_fields)
         except BaseException:
             staging.discard()
             raise
@@ -142,6 +145,28 @@ class _ContactImport:
                 raise _Cancelled
         if self.follow is not None:
             self.follow(check.result, None)
+
+    def _forget_refused(self, check: FileCheck) -> None:
+        """What only the whole file showed to be forbidden goes from where its rows were put meanwhile."""
+        if not (late := check.refused_headers - self.refused_at_first):
+            return
+        with self.database.begin() as unit:
+            import_store.forget_columns(unit, self.run.id, sorted(late))
+        after = 0
+        while "reference" in check.refused_fields:
+            with self.database.begin() as unit:
+                rows = import_store.contacts_with_reference(unit, self.run.id, after, 5_000)
+                if not rows:
+                    return
+                after = rows[-1].id
+                base_id, resealed = self.run.base_id, []
+                for row in rows:
+                    text = json.loads(self._opened_text(unit, row))
+                    text.pop("reference", None)
+                    plain = json.dumps(text, ensure_ascii=False, separators=(",", ":")).encode()
+                    key = self._key_of(unit, row.key_version)
+                    resealed.append((row.id, seal_rows(key, base_id, row.key_version, [row.id], [plain])[0]))
+                import_store.reseal_without_reference(unit, resealed)
 
     def _marks(self, rows: CheckedRows) -> npt.NDArray[np.uint64]:
         """The first half of each contact key tells duplicates; the keys are kept for the write that follows."""
@@ -162,6 +187,7 @@ class _ContactImport:
             kept, keys = self._set_erased_aside(check, outcome, keys, erased)
         if keys:
             self._write_contacts(unit, check, rows, kept, keys, known, staging, traits)
+        import_store.withdraw_consents(unit, self.run.base_id, self._withdrawals(rows, kept))
         import_store.copy_rejects(unit, self.run.id, masked_rows(check, outcome))
 
     def _write_contacts(
@@ -195,7 +221,8 @@ class _ContactImport:
                 sealed,
                 relations.to_pylist(),
                 sources.to_pylist(),
-                [None if seconds == NOT_READ else _EPOCH + timedelta(seconds=seconds) for seconds in at],
+                [_moment(seconds) for seconds in at],
+                [_moment(seconds) for seconds in rows.consent.withdrawn_at[kept].tolist()],
                 [self.run.id] * len(ids),
                 strict=True,
             )
@@ -210,10 +237,25 @@ class _ContactImport:
             staged_rows(rows, kept, np.array(ids, np.int64), keys, is_known, relations, sources, traits, has_relation)
         )
 
+    def _withdrawals(self, rows: CheckedRows, kept: npt.NDArray[np.bool_]) -> dict[bytes, datetime]:
+        """Who says no in a row that is not written: a repeated address, or a row rejected for another reason."""
+        said = (rows.consent.withdrawn_at != NOT_READ) & ~kept & np.asarray(pc.is_valid(rows.email))
+        if not said.any():
+            return {}
+        keys = contact_keys(self.keys, rows.email.filter(pa.array(said)).to_pylist())
+        latest: dict[bytes, datetime] = {}
+        for key, seconds in zip(keys, rows.consent.withdrawn_at[said].tolist(), strict=True):
+            at = _EPOCH + timedelta(seconds=seconds)
+            latest[key] = max(at, latest.get(key, at))
+        return latest
+
     def _opened_text(self, unit: UnitOfWork, row: Row[Any]) -> bytes:
-        version: int = row.key_version
-        key = self.key if version == self.key_version else data_key(unit, self.keys, self.run.base_id, version)
-        return open_row(key, self.run.base_id, version, row.id, row.sealed)
+        return open_row(
+            self._key_of(unit, row.key_version), self.run.base_id, row.key_version, row.id, bytes(row.sealed)
+        )
+
+    def _key_of(self, unit: UnitOfWork, version: int) -> bytes:
+        return self.key if version == self.key_version else data_key(unit, self.keys, self.run.base_id, version)
 
     def _references(self, rows: CheckedRows, mask_: pa.Array) -> list[bytes | None]:
         if "reference" not in rows.sealed:
@@ -251,6 +293,10 @@ class _ContactImport:
         outcome.rows.reasons["erased_person"] = gone
         np.logical_or(outcome.rows.rejected, gone, out=outcome.rows.rejected)
         return outcome.kept & ~gone, [key for key in keys if key not in erased]
+
+
+def _moment(seconds: int) -> datetime | None:
+    return None if seconds == NOT_READ else _EPOCH + timedelta(seconds=seconds)
 
 
 def masked_rows(check: FileCheck, outcome: Outcome) -> Iterator[tuple[int, list[str], str]]:

@@ -6,7 +6,7 @@ trait's type and whether it must be refused, so the Parquet file is written from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +72,13 @@ class Staging:
         """Append rows made by `staged_rows`."""
         self._writer.write_batch(batch)
 
-    def finish(self, types: Mapping[str, Type], watches: Mapping[str, TraitWatch]) -> int:
-        """Write the Parquet file with the traits that stay, each in its type; how many values did not fit."""
+    def finish(
+        self, types: Mapping[str, Type], watches: Mapping[str, TraitWatch], refused: Collection[str] = ()
+    ) -> int:
+        """Write the Parquet file with the traits that stay, each in its type; how many values did not fit.
+
+        Core fields that turned out to be `refused` are emptied.
+        """
         self._writer.close()
         self._sink.close()
         fields = [pa.field(field.name, DICTIONARY if field.name in _CATEGORIES else field.type) for field in CORE]
@@ -89,6 +94,8 @@ class Staging:
                 columns = []
                 for field in CORE:
                     column = batch.column(field.name)
+                    if field.name in refused:
+                        column = pa.nulls(len(column), column.type)
                     columns.append(column.dictionary_encode() if field.name in _CATEGORIES else column)
                 for name, type_ in types.items():
                     values, unfit = type_values(batch.column(f"trait:{name}"), type_, watches[name])

@@ -13,7 +13,8 @@ from broker.kernel.errors import Conflict
 
 _BASE = "SELECT id, org_id, code, name, sector, contact_kind, partner_policy, current_snapshot_id, created_at FROM base"
 _UPLOAD = (
-    "SELECT u.id, u.code, u.base_id, b.code AS base_code, u.kind, u.file_name, u.size_bytes, u.state, u.created_at"
+    "SELECT u.id, u.code, u.base_id, b.code AS base_code, u.kind, u.file_name, u.size_bytes, u.whole_bytes, u.parts,"
+    " u.state, u.created_at"
     " FROM upload u JOIN base b ON b.id = u.base_id"
 )
 _RUN = (
@@ -137,11 +138,13 @@ def upload_by_id(unit: UnitOfWork, upload_id: int) -> Upload:
 
 
 def uploads_to_destroy(unit: UnitOfWork, hours: int) -> list[Upload]:
-    """Uploads whose imports have all ended at least so many hours ago."""
+    """Uploads that were read, or whose last import ended so many hours ago; a day more where none was ever asked for."""
     rows = unit.all(
-        f"{_UPLOAD} WHERE u.state = 'received' AND EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id)"  # noqa: S608 - our own text
-        " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state <> 'cancelled'"
-        " AND coalesce(r.ended_at, 'infinity') > app_now() - make_interval(hours => :hours))",
+        f"{_UPLOAD} WHERE u.state <> 'destroyed'"  # noqa: S608 - our own text
+        " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state IN ('waiting', 'reading'))"
+        " AND (EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state IN ('building', 'done'))"
+        " OR coalesce((SELECT max(coalesce(r.ended_at, r.created_at)) FROM import_run r WHERE r.upload_id = u.id),"
+        "   u.created_at + interval '1 day') <= app_now() - make_interval(hours => :hours))",
         hours=hours,
     )
     return [Upload(**row._mapping) for row in rows]
@@ -191,7 +194,7 @@ def cancel_run(unit: UnitOfWork, run_id: int) -> bool:
     """Stop an import that has not come to its build; False where it has."""
     return bool(
         unit.scalar(
-            "UPDATE import_run SET state = 'cancelled' WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
+            "UPDATE import_run SET state = 'cancelled', ended_at = app_now() WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
             id=run_id,
         )
     )

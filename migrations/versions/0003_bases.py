@@ -62,6 +62,8 @@ CREATE TABLE consent_source (
   wording text NOT NULL,
   form_version text NOT NULL,
   partner_list_version integer NOT NULL,
+  quarantined_at timestamptz,               -- the broker found its proofs wanting: who came by it is not rented
+  quarantine_reason text,
   UNIQUE NULLS NOT DISTINCT (base_id, source_url, wording, form_version, partner_list_version)
 );
 
@@ -73,7 +75,9 @@ CREATE TABLE upload (
   file_name text NOT NULL,
   sealed_path text,
   sealed_key bytea,
-  size_bytes bigint NOT NULL DEFAULT 0,
+  size_bytes bigint NOT NULL DEFAULT 0,      -- received so far
+  whole_bytes bigint,                       -- of a file sent in pieces: how long it will be
+  parts bigint[] NOT NULL DEFAULT '{}',     -- of a file sent in pieces: where each sealed piece begins
   state text NOT NULL DEFAULT 'receiving' CHECK (state IN ('receiving', 'received', 'destroyed')),
   created_at timestamptz NOT NULL DEFAULT app_now(),
   UNIQUE (base_id, id)
@@ -126,6 +130,7 @@ CREATE TABLE contact (
   relation text NOT NULL DEFAULT 'prospect' CHECK (relation IN ('customer', 'prospect')),
   consent_source_id bigint REFERENCES consent_source,
   consent_at timestamptz,
+  consent_withdrawn_at timestamptz,         -- the last "no": only a later consent counts again
   import_id bigint NOT NULL REFERENCES import_run,
   updated_at timestamptz NOT NULL DEFAULT app_now(),
   UNIQUE (base_id, contact_key)
@@ -135,6 +140,28 @@ CREATE INDEX contact_reference ON contact (base_id, reference_key) WHERE referen
 CREATE INDEX contact_md5 ON contact (md5_key);
 CREATE INDEX contact_sha256 ON contact (sha256_key);
 
+-- Consent before the state that the contact's row shows: what an import replaced or a person took back. Appended to,
+-- never changed; it goes with the contact alone. Sources are numbers, so that ten million rows stay small.
+CREATE TABLE consent_event (
+  contact_id bigint NOT NULL REFERENCES contact ON DELETE CASCADE,
+  kind text NOT NULL CHECK (kind IN ('given', 'withdrawn')),
+  at timestamptz NOT NULL,
+  source_id bigint REFERENCES consent_source,
+  import_id bigint NOT NULL REFERENCES import_run,
+  recorded_at timestamptz NOT NULL DEFAULT app_now(),
+  PRIMARY KEY (contact_id, at, kind)
+);
+
+-- What the owner said of a column of its files, for the next file.
+CREATE TABLE base_mapping (
+  base_id bigint NOT NULL REFERENCES base,
+  kind text NOT NULL CHECK (kind IN ('contacts', 'purchases')),
+  header text NOT NULL,
+  field text NOT NULL,
+  updated_at timestamptz NOT NULL DEFAULT app_now(),
+  PRIMARY KEY (base_id, kind, header)
+);
+
 CREATE TABLE purchase (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   base_id bigint NOT NULL REFERENCES base,
@@ -143,8 +170,10 @@ CREATE TABLE purchase (
   amount_cents bigint NOT NULL,
   margin_cents bigint,
   product text, category text, payment_means text, shop text,
+  row_key bigint,                           -- hash of the line and of how often it stood in its file
   import_id bigint NOT NULL REFERENCES import_run
 );
+CREATE UNIQUE INDEX purchase_once ON purchase (base_id, row_key);
 CREATE INDEX purchase_contact ON purchase (base_id, contact_id);
 
 CREATE TABLE snapshot (
@@ -161,6 +190,40 @@ CREATE TABLE snapshot (
   UNIQUE (base_id, number),
   UNIQUE (base_id, id)
 );
+-- What a snapshot is worth, measured when it is built: `parts` explains the score, `facts` holds what it is made from.
+CREATE TABLE base_quality (
+  base_id bigint NOT NULL,
+  snapshot_id bigint PRIMARY KEY,
+  number integer NOT NULL,
+  contacts bigint NOT NULL,
+  arrivals bigint NOT NULL,
+  departures bigint NOT NULL,
+  rentable bigint NOT NULL,
+  score smallint NOT NULL CHECK (score BETWEEN 0 AND 100),
+  parts jsonb NOT NULL,
+  facts jsonb NOT NULL,
+  measured_at timestamptz NOT NULL DEFAULT app_now(),
+  FOREIGN KEY (base_id, snapshot_id) REFERENCES snapshot (base_id, id)
+);
+CREATE INDEX base_quality_base ON base_quality (base_id, number);
+
+-- The broker's samples of consent proofs. No person: a proof is its moment and its source.
+CREATE TABLE consent_audit (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  base_id bigint NOT NULL REFERENCES base,
+  drawn_at timestamptz NOT NULL DEFAULT app_now()
+);
+CREATE TABLE consent_audit_item (
+  audit_id bigint NOT NULL REFERENCES consent_audit,
+  place integer NOT NULL,
+  source_id bigint NOT NULL REFERENCES consent_source,
+  consent_at timestamptz NOT NULL,
+  verdict text CHECK (verdict IN ('sound', 'doubtful', 'false')),
+  note text NOT NULL DEFAULT '',
+  judged_at timestamptz,
+  PRIMARY KEY (audit_id, place)
+);
 ALTER TABLE base ADD FOREIGN KEY (id, current_snapshot_id) REFERENCES snapshot (base_id, id);
 ALTER TABLE import_run ADD FOREIGN KEY (base_id, snapshot_id) REFERENCES snapshot (base_id, id);
 """
@@ -171,6 +234,37 @@ CREATE FUNCTION advertisers_named(p_codes text[]) RETURNS TABLE (code text, id b
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT code, id FROM organisation WHERE kind = 'advertiser' AND code = ANY (p_codes)
 $$;
+
+-- Proofs drawn at random for the broker's audit, without the people. Ordered by a hash of the audit's number, so that
+-- nobody chooses and the same audit draws the same.
+CREATE FUNCTION draw_consents(p_audit bigint, p_size integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_drawn integer;
+BEGIN
+  IF NOT app_staff() OR EXISTS (SELECT 1 FROM consent_audit_item WHERE audit_id = p_audit) THEN
+    RETURN 0;
+  END IF;
+  INSERT INTO consent_audit_item (audit_id, place, source_id, consent_at)
+  SELECT p_audit, row_number() OVER (ORDER BY d.lot), d.consent_source_id, d.consent_at FROM (
+    SELECT c.consent_source_id, c.consent_at, md5(p_audit::text || '|' || c.id::text) AS lot
+    FROM contact c JOIN consent_audit a ON a.base_id = c.base_id
+    WHERE a.id = p_audit AND c.consent_source_id IS NOT NULL AND c.consent_at IS NOT NULL AND c.sealed IS NOT NULL
+    ORDER BY lot LIMIT least(greatest(p_size, 1), 500)) d;
+  GET DIAGNOSTICS v_drawn = ROW_COUNT;
+  RETURN v_drawn;
+END $$;
+
+CREATE FUNCTION quarantine_source(p_source bigint, p_reason text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NOT app_staff() THEN
+    RETURN false;
+  END IF;
+  UPDATE consent_source SET quarantined_at = app_now(), quarantine_reason = p_reason
+  WHERE id = p_source AND quarantined_at IS NULL;
+  RETURN FOUND;
+END $$;
 """
 
 OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_id = app_org())"
@@ -181,6 +275,8 @@ def upgrade() -> None:
     op.execute(TABLES)
     op.execute(FUNCTIONS)
     definer("advertisers_named(text[])", to="courtier_web, courtier_worker")
+    definer("draw_consents(bigint, integer)", to="courtier_web, courtier_worker")
+    definer("quarantine_source(bigint, text)", to="courtier_web, courtier_worker")
     # The kind decides the floor and the policy who may be mailed: neither is changed from the front.
     protect(
         "base",
@@ -194,12 +290,14 @@ def upgrade() -> None:
         ("partner_list", "SELECT, INSERT (base_id, version)"),
         ("partner", "SELECT, INSERT"),
         ("consent_source", "SELECT"),
-        ("import_run", "SELECT, INSERT, UPDATE (state, mapping)"),
+        ("import_run", "SELECT, INSERT, UPDATE (state, mapping, ended_at)"),
         ("snapshot", "SELECT"),
+        ("base_mapping", "SELECT, INSERT, UPDATE (field, updated_at), DELETE"),
+        ("base_quality", "SELECT"),
         (
             "upload",
-            "SELECT (id, code, base_id, kind, file_name, size_bytes, state, created_at), INSERT,"
-            " UPDATE (state, size_bytes, sealed_path, sealed_key)",
+            "SELECT (id, code, base_id, kind, file_name, size_bytes, whole_bytes, parts, state, created_at), INSERT,"
+            " UPDATE (state, size_bytes, parts, sealed_path, sealed_key)",
         ),
     ):
         protect(table, using=f"{own(table=table)} OR app_staff()", check=own(table=table), web=web)
@@ -217,15 +315,22 @@ def upgrade() -> None:
     )
     protect("contact", using="false")
     protect("purchase", using="false")
+    protect("consent_event", using="false")
+    op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON consent_event FROM courtier_worker")
+    protect("consent_audit", using="app_staff()", web="SELECT, INSERT (code, base_id)")
+    protect("consent_audit_item", using="app_staff()", web="SELECT, UPDATE (verdict, note, judged_at)")
     op.execute("GRANT USAGE ON SEQUENCE contact_id_seq TO courtier_worker")  # imports draw ids in blocks
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION quarantine_source(bigint, text)")
+    op.execute("DROP FUNCTION draw_consents(bigint, integer)")
     op.execute("DROP FUNCTION advertisers_named(text[])")
     op.execute("ALTER TABLE base DROP COLUMN current_snapshot_id")
     op.execute("ALTER TABLE import_run DROP COLUMN snapshot_id")
     op.execute(
-        "DROP TABLE snapshot, purchase, contact, import_reject, import_run, upload, consent_source, partner,"
+        "DROP TABLE consent_audit_item, consent_audit, base_quality, base_mapping, consent_event, snapshot, purchase,"
+        " contact, import_reject, import_run, upload, consent_source, partner,"
         " partner_list, data_key, base"
     )

