@@ -1,20 +1,25 @@
-"""The profile on a card: shares by gender, age and region, each cell guarded like any other figure."""
+"""The profile on a card: shares by gender, age, region, tier and recency, each cell guarded like any other figure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.audience.guard import figure_of
+from broker.audience.coded import NotCoded
+from broker.audience.guard import figure_from
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import Mask
+from broker.audience.profile_codes import AGE_BANDS, RECENCY_BANDS, CellSums, band_names
+from broker.audience.scan import key_sum
 from broker.audience.table import RuleTable
 from broker.kernel.settings import DisclosureSettings
 
-AGE_BANDS = ((0, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 150))
+PROFILED = ("gender", "age", "region", "value_tier", "recency_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +31,26 @@ class Cell:
 
 
 def guarded_profile(
-    snapshot: LoadedSnapshot, table: RuleTable, members: Mask, rules: DisclosureSettings
+    snapshot: LoadedSnapshot, today: date, members: Mask, rules: DisclosureSettings
 ) -> dict[str, list[dict[str, Any]]]:
-    """`{gender: [{value, share}], age: […], region: […]}`: shares in whole per cent of those whose value is known.
+    """`{gender: [{value, share}], age: […], …}`: shares in whole per cent of those whose value is known.
 
     `share` is None where a cell is hidden. People of unknown value stand in no cell.
     """
+    try:
+        sums: Mapping[str, CellSums] = snapshot.profile_codes(PROFILED, today).sums(
+            members, snapshot.noise, snapshot.threads
+        )
+    except NotCoded:
+        sums = general_sums(snapshot.table(today), PROFILED, members, snapshot.noise)
     profile: dict[str, list[dict[str, Any]]] = {}
-    known = {column.name for column in table.columns}
-    for name in ("gender", "age", "region"):
-        if name in known:
-            codes, values = _codes(table, name)
-            cells = [
-                Cell(value, figure_of(members & (codes == code), snapshot.noise, rules).shown)
-                for code, value in enumerate(values)
-            ]
-            if shares := shares_of(cells):
-                profile[name] = shares
+    for name, found in sums.items():
+        cells = [
+            Cell(value, figure_from(int(count), int(key), rules).shown)
+            for value, count, key in zip(found.values, found.counts, found.keys, strict=True)
+        ]
+        if shares := shares_of(cells):
+            profile[name] = shares
     return profile
 
 
@@ -68,14 +76,32 @@ def shares_of(cells: list[Cell]) -> list[dict[str, Any]]:
     )
 
 
-def _codes(table: RuleTable, name: str) -> tuple[NDArray[np.int32], list[str]]:
+def general_sums(
+    table: RuleTable, names: tuple[str, ...], members: Mask, noise: NDArray[np.int64]
+) -> dict[str, CellSums]:
+    """The same sums the general way, value by value."""
+    known = {column.name for column in table.columns}
+    sums: dict[str, CellSums] = {}
+    for name in names:
+        if name not in known:
+            continue
+        codes, values = _codes(table, name)
+        masks = [members & (codes == code) for code in range(len(values))]
+        counts = np.array([np.count_nonzero(mask) for mask in masks], dtype=np.int64)
+        keys = np.array([key_sum(noise, mask, 1) for mask in masks], dtype=np.uint64)
+        sums[name] = CellSums(values, counts, keys)
+    return sums
+
+
+def _codes(table: RuleTable, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """A small code for each row (-1: missing) and the values in order."""
-    if name == "age":
-        ages = table.numbers("age")
-        codes = np.full(len(ages), -1, dtype=np.int32)
-        for code, (low, high) in enumerate(AGE_BANDS):
-            codes[(ages >= low) & (ages <= high)] = code
-        return codes, [f"{low}-{high}" if high < 150 else f"{low}+" for low, high in AGE_BANDS]
+    bands = {"age": AGE_BANDS, "recency_days": RECENCY_BANDS}.get(name)
+    if bands is not None:
+        numbers = table.numbers(name)
+        codes = np.full(len(numbers), -1, dtype=np.int32)
+        for code, (low, high) in enumerate(bands):
+            codes[(numbers >= low) & (numbers <= high)] = code
+        return codes, band_names(bands)
     coded = table.texts(name)
     values = coded.dictionary.to_pylist()
     order = sorted(range(len(values)), key=lambda index: values[index])
@@ -83,4 +109,4 @@ def _codes(table: RuleTable, name: str) -> tuple[NDArray[np.int32], list[str]]:
     place[order] = np.arange(len(values), dtype=np.int32)
     place[-1] = -1
     indices = coded.indices.fill_null(len(values)).to_numpy()
-    return place[indices], [values[index] for index in order]
+    return place[indices], tuple(values[index] for index in order)

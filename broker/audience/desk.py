@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from broker.audience import store
 from broker.audience.breakdown import guarded_profile
 from broker.audience.check import check_rule
-from broker.audience.exclusions import exclude, exclusion_masks
+from broker.audience.exclusions import exclusion_reasons, tally_of
 from broker.audience.guard import Decision, Shown, check_selects, decide, furthest
 from broker.audience.loaded import LoadedSnapshot, SnapshotCache
-from broker.audience.model import EVERY_VIEWER, Mask, QuestionBudgetSpent
+from broker.audience.model import EVERY_VIEWER, EXCLUSIONS, Mask, QuestionBudgetSpent
 from broker.audience.rule import Rule, both, clean_rule, rule_hash
+from broker.audience.scan import Scan
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.settings import Settings
@@ -43,8 +47,7 @@ class CountDesk:
         base_id, advertiser_id = _number(arguments, "base_id"), _number_or_none(arguments, "advertiser_id")
         with self.database.begin() as unit:
             snapshot = self._snapshot(unit, base_id)
-            members = self._members(unit, snapshot, clean_rule(arguments.get("rule")))
-            _, tally = exclude(members, exclusion_masks(unit, self.settings.trade, snapshot, advertiser_id))
+            tally = tally_of(self._left(unit, snapshot, clean_rule(arguments.get("rule")), advertiser_id).taken)
         return {"count": tally.count, "rentable": tally.rentable, "exclusions": tally.exclusions}
 
     def size_card(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,8 +58,8 @@ class CountDesk:
         with self.database.begin() as unit:
             store.lock_answers(unit, base_id)
             snapshot = self._snapshot(unit, base_id)
-            masks = exclusion_masks(unit, self.settings.trade, snapshot, advertiser_id)
-            left, tally = exclude(self._members(unit, snapshot, rule), masks)
+            scan = self._left(unit, snapshot, rule, advertiser_id)
+            left, tally = scan.left, tally_of(scan.taken)
             b2c = snapshot.row.contact_kind == "b2c"
             floor = rules.publication_floor_b2c if b2c else rules.publication_floor_b2b
             reaches = tally.rentable >= floor
@@ -73,7 +76,7 @@ class CountDesk:
             if reaches:
                 decision = self._decide(unit, snapshot, EVERY_VIEWER, rule, left)
                 answer["size_shown"] = decision.figure.shown
-                answer["profile"] = guarded_profile(snapshot, snapshot.table(unit.today), left, rules)
+                answer["profile"] = guarded_profile(snapshot, unit.today, left, rules)
         return answer
 
     def count_for_advertiser(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,28 +94,27 @@ class CountDesk:
                 select = check_rule(select, snapshot.table(unit.today).columns)
                 check_selects(select, card.selects)
             rule = both(card.rule, select)
-            masks = exclusion_masks(unit, self.settings.trade, snapshot, viewer)
-            left, _ = exclude(self._members(unit, snapshot, rule), masks)
-            decision = self._decide(unit, snapshot, viewer, rule, left)
+            decision = self._decide(unit, snapshot, viewer, rule, self._left(unit, snapshot, rule, viewer).left)
         return {"shown": decision.figure.shown, "below_floor": decision.figure.below_floor}
 
     def _decide(self, unit: UnitOfWork, snapshot: LoadedSnapshot, viewer: int, rule: Rule, left: Mask) -> Decision:
         """The guard's figure for who is left of a rule, with the memory read before and written after."""
         rules, base_id, name = self.settings.disclosure, snapshot.row.base_id, rule_hash(rule)
-        reachable: dict[int, Mask] = {}  # whom each viewer's mails may reach, of those who saw something near
+        reasons: dict[
+            int, NDArray[np.uint8]
+        ] = {}  # whom each viewer's mails may reach, of those who saw something near
 
         def mask_of(shown: Shown) -> Mask | None:
             try:
-                members = self._members(unit, snapshot, shown.rule)
+                checked = check_rule(shown.rule, snapshot.table(unit.today).columns)
             except InvalidInput:
                 return None
-            if shown.viewer_org_id not in reachable:
+            if shown.viewer_org_id not in reasons:
                 advertiser = None if shown.viewer_org_id == EVERY_VIEWER else shown.viewer_org_id
-                masks = exclusion_masks(unit, self.settings.trade, snapshot, advertiser)
-                reachable[shown.viewer_org_id] = exclude(snapshot.everybody, masks)[0]
-            return members & reachable[shown.viewer_org_id]
+                reasons[shown.viewer_org_id] = exclusion_reasons(unit, self.settings.trade, snapshot, advertiser)
+            return snapshot.left(checked, unit.today, reasons[shown.viewer_org_id], len(EXCLUSIONS)).left
 
-        count, reach = int(left.sum()), furthest(rules)
+        count, reach = int(np.count_nonzero(left)), furthest(rules)
         decision = decide(
             left,
             snapshot.noise,
@@ -141,9 +143,11 @@ class CountDesk:
             raise Conflict("This base holds no contacts yet: import a file first.", code="no_snapshot")
         return self.cache.get(row)
 
-    def _members(self, unit: UnitOfWork, snapshot: LoadedSnapshot, rule: Rule) -> Mask:
+    def _left(self, unit: UnitOfWork, snapshot: LoadedSnapshot, rule: Rule, advertiser_id: int | None) -> Scan:
+        """Who is left of a rule towards an advertiser (None: towards somebody)."""
         checked = check_rule(rule, snapshot.table(unit.today).columns)
-        return snapshot.mask(checked, unit.today)
+        reasons = exclusion_reasons(unit, self.settings.trade, snapshot, advertiser_id)
+        return snapshot.left(checked, unit.today, reasons, len(EXCLUSIONS))
 
 
 def _number(arguments: Mapping[str, Any], name: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from broker.audience import store
 from broker.audience.compile import day_of
@@ -33,6 +34,46 @@ def exclusion_masks(
         "retention": _expired(unit, snapshot, trade, today),
         "pressure": snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)),
     }
+
+
+def exclusion_reasons(
+    unit: UnitOfWork, trade: TradeSettings, snapshot: LoadedSnapshot, advertiser_id: int | None
+) -> NDArray[np.uint8]:
+    """For each row the first of EXCLUSIONS that takes it away, numbered from 1, or 0: all masks as one, kept.
+
+    Suppressions are never lifted, so their number tells whether there are new ones.
+    """
+    base_id = snapshot.row.base_id
+    pressed = store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)
+    key = (
+        advertiser_id,
+        unit.today,
+        trade,
+        frozenset(store.partner_versions(unit, base_id, advertiser_id)),
+        store.count_suppressed(unit, base_id, advertiser_id),
+        hash(tuple(sorted(pressed))),
+        store.last_click(unit, base_id),
+    )
+
+    def make() -> NDArray[np.uint8]:
+        masks = exclusion_masks(unit, trade, snapshot, advertiser_id)
+        return reasons_of(masks, len(snapshot.noise))
+
+    return snapshot.reasons(key, make)
+
+
+def reasons_of(masks: Mapping[str, Mask], rows: int) -> NDArray[np.uint8]:
+    """The first of EXCLUSIONS that takes each row, numbered from 1; 0 where none does."""
+    reasons = np.zeros(rows, dtype=np.uint8)
+    for number, name in reversed(list(enumerate(EXCLUSIONS, start=1))):
+        reasons[masks[name]] = number
+    return reasons
+
+
+def tally_of(taken: NDArray[np.int64]) -> Tally:
+    """How many each reason took of a rule's members, index 0 being those who are left."""
+    counts = {name: int(taken[number]) for number, name in enumerate(EXCLUSIONS, start=1)}
+    return Tally(int(taken.sum()), int(taken[0]), counts)
 
 
 def exclude(members: Mask, masks: Mapping[str, Mask], names: Iterable[str] = EXCLUSIONS) -> tuple[Mask, Tally]:

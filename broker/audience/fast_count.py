@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -38,9 +39,13 @@ class FastCount:
         self._lock = Lock()
 
     @property
-    def bytes(self) -> int:
+    def held_bytes(self) -> int:
         """Memory of the codes made so far."""
         return sum(column.codes.nbytes for column in list(self._columns.values()) if column is not None)
+
+    def has(self, name: str) -> bool:
+        """Whether a column of that name is stored."""
+        return name in self._names
 
     def plan(self, rule: Rule, today: date) -> Plan:
         """The plan of a checked rule on a day; raises NotCoded where only the general path can answer."""
@@ -93,7 +98,7 @@ class FastCount:
         return code_column(self._read(name))
 
 
-def of_parquet(path: str, threads: int) -> FastCount:
+def of_parquet(path: Path, threads: int) -> FastCount:
     """Over a Parquet file; text columns are read as the dictionaries they are stored in."""
     form = pq.read_schema(path)
     rows = pq.read_metadata(path).num_rows

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from broker.audience.model import Mask
 from broker.audience.rule import Rule, fields_of
+from broker.audience.scan import key_sum
 from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import DisclosureSettings
 
@@ -54,7 +55,7 @@ class Decision:
 
 def cell_key(noise: NDArray[np.int64], members: Mask) -> int:
     """The sum of the members' secret keys modulo 2⁶⁴."""
-    return int(noise.view(np.uint64)[members].sum(dtype=np.uint64))
+    return key_sum(noise, members, 1)
 
 
 def amplitude(count: int, rules: DisclosureSettings) -> int:
@@ -79,9 +80,14 @@ def floored(figure: int, rules: DisclosureSettings) -> Figure:
     return Figure(0, True) if figure < rules.smallest_count else Figure(figure, False)
 
 
+def figure_from(count: int, key: int, rules: DisclosureSettings) -> Figure:
+    """The figure of one set by itself, from its size and cell key, without a memory: for the cells of a profile."""
+    return floored(perturbed(count, key, rules), rules)
+
+
 def figure_of(members: Mask, noise: NDArray[np.int64], rules: DisclosureSettings) -> Figure:
-    """The figure of one set by itself, without a memory: for the cells of a profile."""
-    return floored(perturbed(int(members.sum()), cell_key(noise, members), rules), rules)
+    """The figure of one set by itself, without a memory."""
+    return figure_from(int(np.count_nonzero(members)), cell_key(noise, members), rules)
 
 
 def decide(
@@ -102,7 +108,7 @@ def decide(
     its fields are gone; its count when shown must be near, too, so that a repeated figure is never further from the
     truth than threshold and noise together.
     """
-    count, key = int(members.sum()), cell_key(noise, members)
+    count, key = int(np.count_nonzero(members)), cell_key(noise, members)
     if asked_before is not None and abs(asked_before.true_count - count) < rules.difference_threshold:
         return Decision(floored(asked_before.shown, rules), count, asked_before.anchor, known=True)
     nearest: tuple[int, Shown] | None = None

@@ -1,13 +1,14 @@
-"""A snapshot in memory: what every count needs as arrays, the fields of rules in DuckDB."""
+"""A snapshot in memory: what every count needs as arrays, the fields of rules as codes, and in DuckDB when needed."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 import duckdb
 import numpy as np
@@ -16,12 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from broker.audience.coded import NotCoded
+from broker.audience.fast_count import of_parquet
 from broker.audience.model import Mask, SnapshotRow
+from broker.audience.profile_codes import ProfileCodes, profile_codes
 from broker.audience.rule import Rule, rule_hash
+from broker.audience.scan import Scan
 from broker.audience.table import RuleTable, open_duckdb
 from broker.kernel.errors import IntegrityFault, Unavailable
 
 KEPT_MASKS = 256
+KEPT_REASONS = 32
 ARRAYS = (
     "contact_id",
     "contact_key",
@@ -54,19 +60,25 @@ class LoadedSnapshot:
         self.birth_date = _days(arrays.column("birth_date"))
         self.last_purchase = _days(arrays.column("last_purchase"))
         self.consent_day = _days(arrays.column("consent_at"))
+        self.threads = threads
+        self.fast = of_parquet(path, threads)
         self._connection = open_duckdb(memory_mb, threads)
-        self.bytes = sum(
-            array.nbytes
-            for array in (self.contact_ids, self.contact_keys, self.noise, self.partner_list, self.birth_date)
-        ) + self._attach(path, memory_mb)
+        self._place = str(path.absolute()).replace("'", "''")
+        self._general_fits = _general_size(path, memory_mb)
+        self.general_bytes = 0  # held by DuckDB, once the general path was needed
+        self._attach("VIEW")
         self._tables: dict[date, RuleTable] = {}
         self._masks: OrderedDict[tuple[bytes, date], NDArray[np.uint8]] = OrderedDict()
+        self._profiles: dict[tuple[tuple[str, ...], date], ProfileCodes] = {}
+        self._reasons: OrderedDict[Hashable, NDArray[np.uint8]] = OrderedDict()
         self._lock = Lock()
 
     @property
-    def everybody(self) -> Mask:
-        """All rows."""
-        return np.ones(len(self.contact_ids), dtype=np.bool_)
+    def held_bytes(self) -> int:
+        """Memory held, about."""
+        arrays = (self.contact_ids, self.contact_keys, self.noise, self.partner_list, self.birth_date)
+        kept = len(self._profiles) * 2 + len(self._reasons)
+        return sum(array.nbytes for array in arrays) + self.fast.held_bytes + kept * self.row.rows + self.general_bytes
 
     def table(self, today: date) -> RuleTable:
         """The table of rules as of a day; yesterday's is dropped."""
@@ -77,13 +89,55 @@ class LoadedSnapshot:
             return self._tables[today]
 
     def mask(self, rule: Rule, today: date) -> Mask:
-        """Which rows a rule takes; the last few hundred answers are kept (a bit a row)."""
+        """Which rows a checked rule takes: the fast way where it can, else the general one."""
+        try:
+            return self.fast.mask(rule, today)
+        except NotCoded:
+            return self._general_mask(rule, today)
+
+    def left(self, rule: Rule, today: date, reasons: NDArray[np.uint8], kinds: int) -> Scan:
+        """Who is left of a checked rule when reasons (1 to `kinds`) exclude, and how many each took."""
+        try:
+            return self.fast.left(rule, today, reasons, kinds)
+        except NotCoded:
+            members = self._general_mask(rule, today)
+            kept = members & (reasons == 0)
+            return Scan(kept, np.bincount(np.compress(members, reasons), minlength=kinds + 1))
+
+    def profile_codes(self, names: tuple[str, ...], today: date) -> ProfileCodes:
+        """The cells of a profile as codes, made once a day; raises NotCoded."""
+        key = (names, today)
+        if key not in self._profiles:
+            made = profile_codes(
+                self.fast, names, frozenset(column.name for column in self.table(today).columns), today
+            )
+            self._profiles = {key: made}
+        return self._profiles[key]
+
+    def reasons(self, key: Hashable, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Exclusion reasons a row, kept under what they follow from; `make` works them out."""
+        with self._lock:
+            if key in self._reasons:
+                self._reasons.move_to_end(key)
+                return self._reasons[key]
+        made = make()
+        with self._lock:
+            self._reasons[key] = made
+            while len(self._reasons) > KEPT_REASONS:
+                self._reasons.popitem(last=False)
+        return made
+
+    def _general_mask(self, rule: Rule, today: date) -> Mask:
+        """The general path; the last few hundred answers are kept (a bit a row)."""
         table = self.table(today)
         key = (rule_hash(rule), today)
         with self._lock:
             if key in self._masks:
                 self._masks.move_to_end(key)
                 return np.unpackbits(self._masks[key], count=self.row.rows).view(np.bool_)
+            if self._general_fits and not self.general_bytes:
+                self._attach("TABLE")
+                self.general_bytes = self._general_fits
         members = table.mask(rule)
         with self._lock:
             self._masks[key] = np.packbits(members)
@@ -104,19 +158,17 @@ class LoadedSnapshot:
         """Free DuckDB's memory."""
         self._connection.close()
 
-    def _attach(self, path: Path, memory_mb: int) -> int:
-        """Put the fields of rules into DuckDB's memory if they fit into half of it, else read the file each time."""
-        place = str(path.absolute()).replace("'", "''")
+    def _attach(self, kind: Literal["VIEW", "TABLE"]) -> None:
+        """Make the fields of rules known to DuckDB: read from the file each time, or held in its memory."""
         machinery = "contact_id, contact_key, noise, consent_source_id, partner_list, consent_complete, minor"
-        source = f"SELECT * EXCLUDE ({machinery}) FROM read_parquet('{place}')"  # noqa: S608 - our own path, quoted
-        form = pq.read_metadata(path)
-        size = sum(form.row_group(group).total_byte_size for group in range(form.num_row_groups))
-        fits = size * 2 < memory_mb << 19
+        source = f"SELECT * EXCLUDE ({machinery}) FROM read_parquet('{self._place}')"  # noqa: S608 - our own path, quoted
         try:
-            self._connection.execute(f"CREATE {'TABLE' if fits else 'VIEW'} snapshot AS {source}")
+            if kind == "TABLE":
+                self._connection.execute(f"CREATE TABLE held AS {source}")
+                source = "SELECT * FROM held"
+            self._connection.execute(f"CREATE OR REPLACE VIEW snapshot AS {source}")
         except duckdb.Error as error:
             raise Unavailable("A snapshot could not be loaded into memory.", code="snapshot_load") from error
-        return size * 2 if fits else 0
 
 
 class SnapshotCache:
@@ -148,7 +200,14 @@ class SnapshotCache:
             return fresh
 
     def _size(self) -> int:
-        return sum(loaded.bytes for loaded in self._loaded.values())
+        return sum(loaded.held_bytes for loaded in self._loaded.values())
+
+
+def _general_size(path: Path, memory_mb: int) -> int:
+    """Bytes that DuckDB needs to hold the file, or 0 when that is more than half of its memory."""
+    form = pq.read_metadata(path)
+    size = sum(form.row_group(group).total_byte_size for group in range(form.num_row_groups))
+    return size * 2 if size * 2 < memory_mb << 19 else 0
 
 
 def _check_whole(row: SnapshotRow, path: Path) -> None:

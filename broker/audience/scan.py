@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from broker.audience.scan_plan import Always, Plan, Test
 BLOCK = 65_536
 FEW = 8  # with fewer than one row in FEW left, only those are looked at
 Rows = slice | NDArray[np.intp]
+One = TypeVar("One")
 Part = TypeVar("Part")
 
 
@@ -93,12 +94,16 @@ def members(plan: Plan, rows: Rows, size: int) -> Mask:
 
 def in_blocks(work: Callable[[slice], Part], rows: int, threads: int) -> list[Part]:
     """Do `work` for every block of rows; the results in order."""
-    blocks = [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
-    if threads < 2 or len(blocks) < 4 * threads:
-        return [work(at) for at in blocks]
-    half = -(-len(blocks) // threads)
-    parts = [blocks[start : start + half] for start in range(0, len(blocks), half)]
-    done = _pool(threads).map(lambda part: [work(at) for at in part], parts)
+    return in_parallel(work, [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)], threads)
+
+
+def in_parallel(work: Callable[[One], Part], items: Sequence[One], threads: int) -> list[Part]:
+    """Do `work` for every item, each thread a run of them; the results in order."""
+    if threads < 2 or len(items) < 4 * threads:
+        return [work(item) for item in items]
+    share = -(-len(items) // threads)
+    parts = [items[start : start + share] for start in range(0, len(items), share)]
+    done = _pool(threads).map(lambda part: [work(item) for item in part], parts)
     return [result for part in done for result in part]
 
 

@@ -47,7 +47,7 @@ def select_recipients(
     )
     try:
         table = snapshot.table(unit.today)
-        members = table.mask(check_rule(both(rule, select_rule), table.columns))
+        members = snapshot.mask(check_rule(both(rule, select_rule), table.columns), unit.today)
         masks = exclusion_masks(unit, settings.trade, snapshot, advertiser_id)
         frozen = [] if dispatch_id is None else store.dispatch_keys(unit, dispatch_id)
         masks["duplicates"] = snapshot.rows_of_keys(frozen)

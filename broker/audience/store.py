@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,31 @@ def partner_versions(unit: UnitOfWork, base_id: int, advertiser_id: int | None) 
     return {row.version for row in rows}
 
 
+_SUPPRESSED = (
+    " FROM suppression WHERE scope = 'everywhere' OR (scope = 'base' AND base_id = :base_id)"
+    " OR (scope = 'advertiser' AND advertiser_id = :advertiser_id)"
+)
+
+
+def count_suppressed(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -> int:
+    """How many rows `suppressed_keys` would be made of."""
+    return int(unit.scalar(f"SELECT count(*){_SUPPRESSED}", base_id=base_id, advertiser_id=advertiser_id or 0))
+
+
+def last_click(unit: UnitOfWork, base_id: int) -> tuple[int, datetime | None]:
+    """How many human clicks a base's mailings had, and when the last was: whether `clicked_since` can have changed."""
+    row = unit.one(
+        "SELECT count(*) AS clicks, max(h.at) AS last FROM mailing m JOIN hit h ON h.mailing_id = m.id"
+        " WHERE m.base_id = :base_id AND h.verdict = 'human'",
+        base_id=base_id,
+    )
+    return (0, None) if row is None else (row.clicks, row.last)
+
+
 def suppressed_keys(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -> list[bytes]:
     """Contact keys suppressed everywhere, for this base, or towards this advertiser."""
     rows = unit.all(
-        "SELECT DISTINCT contact_key FROM suppression WHERE scope = 'everywhere'"
-        " OR (scope = 'base' AND base_id = :base_id)"
-        " OR (scope = 'advertiser' AND advertiser_id = :advertiser_id)",
+        f"SELECT DISTINCT contact_key{_SUPPRESSED}",
         base_id=base_id,
         advertiser_id=advertiser_id or 0,
     )

@@ -233,12 +233,12 @@ def test_snapshots_used_longest_ago_leave_memory_first(bench: Bench) -> None:
     cache = SnapshotCache(bench.settings.state_dir / "snapshots", 64, 1)
     kept = cache.get(first)
     assert cache.get(first) is kept
-    kept.bytes = 40 << 20
-    cache.get(second).bytes = 20 << 20
+    kept.general_bytes = 40 << 20
+    cache.get(second).general_bytes = 20 << 20
     assert cache.get(first) is kept
-    cache.get(third).bytes = 20 << 20
+    cache.get(third).general_bytes = 20 << 20
     assert cache.get(first) is kept
     cache.get(fourth)  # 80 MiB of 64: somebody has to go
     assert cache.get(first) is kept
-    assert cache.get(third).bytes == 20 << 20
-    assert cache.get(second).bytes < 1 << 20, "the second was used longest ago and should have been read anew"
+    assert cache.get(third).general_bytes == 20 << 20
+    assert cache.get(second).general_bytes < 1 << 20, "the second was used longest ago and should have been read anew"

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.audience.breakdown import general_sums
 from broker.audience.check import check_rule
 from broker.audience.coded import NotCoded
 from broker.audience.fast_count import of_table
 from broker.audience.parse import parse_rule
+from broker.audience.profile_codes import profile_codes
 from broker.audience.rule import clean_rule
 from broker.audience.scan import BLOCK, key_sum
 from broker.audience.table import RuleTable, open_duckdb
@@ -223,3 +225,25 @@ def test_what_is_not_coded_is_left_to_the_general_path() -> None:
     for text in ("d = 1", "f < 2"):
         with pytest.raises(NotCoded):
             of_table(table, 1).count(parse_rule(text), TODAY)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(ROW, max_size=60), st.integers(0, 2**31))
+def test_a_profile_gets_the_general_paths_sums(rows: list[dict[str, Any]], seed: int) -> None:
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    draw = np.random.default_rng(seed)
+    noise = draw.integers(-(2**63), 2**63 - 1, len(rows))
+    members = draw.random(len(rows)) < 0.7
+    connection, oracle = general(table)
+    names = ("colour", "age", "region", "recency_days", "unknown")
+    try:
+        wanted = general_sums(oracle, names, members, noise)
+        known = frozenset(column.name for column in oracle.columns)
+        found = profile_codes(of_table(table, 1), names, known, TODAY).sums(members, noise, 1)
+        assert list(found) == list(wanted)
+        for name, sums in wanted.items():
+            assert found[name].values == sums.values
+            assert found[name].counts.tolist() == sums.counts.tolist()
+            assert found[name].keys.tolist() == sums.keys.tolist()
+    finally:
+        connection.close()
