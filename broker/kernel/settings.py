@@ -152,7 +152,7 @@ class TradeSettings:
     retention_months: int = _at_least(1, 36)
     pressure_per_week: int = _at_least(1, 3)
     pressure_per_month: int = _at_least(1, 8)
-    upload_retention_hours: int = _at_least(0, 0)  # 0: an uploaded file is destroyed when its import ends
+    upload_retention_hours: int = _at_least(0, 24)  # how long the file of a failed import waits for another try
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.bases.receive import destroy_ended_uploads
 from broker.bases.run_import import run_import
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
@@ -162,6 +163,11 @@ def _add_house_tasks(app: App, means: Means) -> None:
         """Opt-outs, erasures and bounces go to the journal outside the database."""
         flush_outbox(database, journal_of(settings.journal_dir))
 
+    def destroy_uploads(timestamp: int) -> None:
+        """Destroy sealed files whose time is over."""
+        with database.begin() as unit:
+            destroy_ended_uploads(unit, settings)
+
     def clean(timestamp: int) -> None:
         """Forget what need not be kept."""
         with database.begin() as unit:
@@ -174,5 +180,8 @@ def _add_house_tasks(app: App, means: Means) -> None:
     app.periodic(cron="*/5 * * * * *")(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
     app.periodic(cron="*/2 * * * * *")(
         app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
+    )
+    app.periodic(cron="*/10 * * * *")(
+        app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)
     )
     app.periodic(cron="17 3 * * *")(app.task(name="clean", queue="house", queueing_lock="clean")(clean))
