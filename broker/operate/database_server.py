@@ -17,7 +17,6 @@ from broker.operate.postgres_server import DATABASE, PostgresServer
 from broker.operate.roles import LOGIN_ROLES, make_database, role_name, set_passwords
 from broker.operate.state import State
 
-
 RESTORING = "restoring"  # in the state folder while a restore is under way: nothing may run on half of one
 
 
@@ -48,7 +47,8 @@ def running_postgres(
     """The database of these settings, running, its schema at head and its roles' passwords set.
 
     The embedded server is started, and ended with the block; where another courtier runs it already, the block joins
-    that one (`attach`) or is refused. After a restore that broke off only `restoring` may go on. Enter it from the main thread: the server ends with the thread that started it.
+    that one (`attach`) or is refused. After a restore that broke off only `restoring` may go on. Enter it from the main
+    thread: the server ends with the thread that started it.
     """
     state = State.of(settings)
     if (state.root / RESTORING).exists() and not restoring:

@@ -1,7 +1,7 @@
 """The journal of sends: what is about to leave, before it does; what became of it, after.
 
-Entries: `mailing` (the rows of mailing and dispatch, once a run), `batch` (token, rows), `outcomes` (token, position and
-state), `closed` (token). From a batch that is not closed, whatever has no outcome may have left.
+Entries: `mailing` (the rows of mailing and dispatch, once a run), `batch` (token, rows), `outcomes` (token, position
+and state), `closed` (token). From a batch that is not closed, whatever has no outcome may have left.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Backup and restore of a whole instance (docs/operations.md, "Backup and restore")."""
