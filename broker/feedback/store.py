@@ -172,12 +172,13 @@ def mark_bounced(unit: UnitOfWork, key: SendKey, status: str) -> None:
     )
 
 
-def lock_typed_request(unit: UnitOfWork, request_id: int) -> tuple[str, bytes] | None:
-    """(kind, sealed) of a typed request that waits, locked; None once it is done."""
+def lock_typed_request(unit: UnitOfWork, request_id: int) -> tuple[str, str, bytes] | None:
+    """(kind, base code or nothing, sealed) of a typed request that waits, locked; None once it is done."""
     row = unit.one(
-        "SELECT kind, sealed FROM typed_request WHERE id = :id AND sealed IS NOT NULL FOR UPDATE", id=request_id
+        "SELECT kind, base_code, sealed FROM typed_request WHERE id = :id AND sealed IS NOT NULL FOR UPDATE",
+        id=request_id,
     )
-    return None if row is None else (row.kind, bytes(row.sealed))
+    return None if row is None else (row.kind, row.base_code, bytes(row.sealed))
 
 
 def finish_typed_request(unit: UnitOfWork, request_id: int) -> None:
