@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 
 from broker.accounts import store as accounts
 from broker.accounts.model import Organisation
@@ -110,9 +111,10 @@ def count_invoices(unit: UnitOfWork) -> int:
 
 
 def deposit_of(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
-    """The deposit invoice of an order: id, number, net_cents, vat_cents, vat_bp."""
+    """The deposit invoice of an order: id, number, net_cents, vat_cents, vat_bp, issued_on."""
     return unit.one(
-        "SELECT id, number, net_cents, vat_cents, vat_bp FROM invoice WHERE order_id = :order AND kind = 'deposit'",
+        "SELECT id, number, net_cents, vat_cents, vat_bp, issued_on FROM invoice"
+        " WHERE order_id = :order AND kind = 'deposit'",
         order=order_id,
     )
 
@@ -128,6 +130,18 @@ def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
     )
     assert row is not None
     return row
+
+
+def files_of_period(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
+    """Every document issued in a period with its PDF, by id, read a few at a time."""
+    statement = text(
+        "SELECT i.number, i.type_code, i.kind, i.issued_on, i.due_on, coalesce(party_name(i.seller_id), '') AS seller,"
+        " coalesce(party_name(i.buyer_id), '') AS buyer, i.net_cents, i.vat_cents, i.total_cents, i.deposit_cents,"
+        " i.currency, coalesce(o.number, '') AS relates_to, i.pdf"
+        " FROM invoice i LEFT JOIN invoice o ON o.id = i.corrects_id"
+        " WHERE i.issued_on BETWEEN :first AND :last ORDER BY i.id"
+    )
+    yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 50})
 
 
 def entry_keys_of_order(unit: UnitOfWork, order_id: int) -> list[str]:

@@ -9,7 +9,8 @@ from broker.accounts.model import Organisation
 from broker.billing import invoice_store as store
 from broker.billing.mentions import mention, payment_terms
 from broker.billing.model import TYPE_CODES, Invoice, InvoiceKind, InvoiceLine
-from broker.billing.pdf import Paper, PaperParty, invoice_pdf
+from broker.billing.paper import Note, Paper, PaperParty, Reference
+from broker.billing.pdf import invoice_pdf
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import Settings
 from broker.ledger.vat import Regime
@@ -29,7 +30,8 @@ class Draft:
     mailing_id: int | None = None
     deposit_cents: int = 0
     corrects_id: int | None = None
-    corrects_number: str = ""
+    refers: Reference | None = None
+    supplied_on: date | None = None
     refund_due: bool = False
     vat_on_debits: bool = False
 
@@ -55,6 +57,7 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
     due_on = day + timedelta(days=_days(draft))
     paper = Paper(
         kind=draft.kind,
+        type_code=TYPE_CODES[draft.kind],
         number=number,
         language=language,
         issued_on=day,
@@ -65,9 +68,14 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
         net_cents=draft.net_cents,
         vat_bp=draft.vat_bp,
         vat_cents=draft.vat_cents,
-        deposit_cents=draft.deposit_cents,
-        corrects=draft.corrects_number,
-        mentions=_mentions(draft, settings, day, language),
+        regime=draft.regime,
+        vat_on_debits=draft.vat_on_debits,
+        paid_cents=total if draft.kind == "deposit" else draft.deposit_cents,
+        refers=draft.refers,
+        notes=_notes(draft, settings, day, language),
+        supplied_on=draft.supplied_on,
+        iban=settings.company.iban,
+        bic=settings.company.bic,
     )
     return store.insert_invoice(
         unit,
@@ -100,7 +108,8 @@ def company_party(settings: Settings) -> PaperParty:
     return PaperParty(
         company.name,
         company.street,
-        f"{company.postcode} {company.city}",
+        company.postcode,
+        company.city,
         company.country,
         company.siren,
         company.vat_number,
@@ -108,11 +117,11 @@ def company_party(settings: Settings) -> PaperParty:
 
 
 def _party(organisation: Organisation) -> PaperParty:
-    place = f"{organisation.postcode or ''} {organisation.city or ''}".strip()
     return PaperParty(
         organisation.name,
         organisation.street or "",
-        place,
+        organisation.postcode or "",
+        organisation.city or "",
         organisation.country,
         organisation.siren or "",
         organisation.vat_number or "",
@@ -135,16 +144,17 @@ def _days(draft: Draft) -> int:
     return 0  # paid already, or to be refunded at once
 
 
-def _mentions(draft: Draft, settings: Settings, day: date, language: str) -> tuple[str, ...]:
-    keys = ["category"]
+def _notes(draft: Draft, settings: Settings, day: date, language: str) -> tuple[Note, ...]:
+    """The mentions of a document with their subject codes; TXD is what is said of its tax, at most once."""
+    keys = [("category", "REG")]
     if draft.regime != "taxed":
-        keys.append(draft.regime)
-    if draft.vat_on_debits and draft.regime == "taxed":
-        keys.append("vat_on_debits")
+        keys.append((draft.regime, "TXD"))
+    elif draft.vat_on_debits:
+        keys.append(("vat_on_debits", "TXD"))
     if draft.kind == "self_bill":
-        keys += ["self_billing", "contest"]
-    if draft.kind in ("invoice", "self_bill"):
-        keys += ["discount", "late_payment"]
+        keys += [("self_billing", "AAI"), ("contest", "AAI")]
+    keys += [("discount", "AAB"), ("late_penalty", "PMD"), ("recovery", "PMT")]
     if draft.refund_due:
-        keys.append("refund_due")
-    return tuple(mention(key, day, language, company=settings.company.name, owner=draft.other.name) for key in keys)
+        keys.append(("refund_due", "AAI"))
+    names = {"company": settings.company.name, "owner": draft.other.name}
+    return tuple(Note(code, mention(key, day, language, **names)) for key, code in keys)

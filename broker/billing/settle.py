@@ -12,6 +12,7 @@ from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, 
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.model import Invoice, InvoiceLine, Share, shares_in_cents, still_to_post
+from broker.billing.paper import Reference
 from broker.billing.parties import party, vat_of_purchase, vat_of_sale
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
@@ -115,7 +116,9 @@ def _invoice_advertiser(
                 regime=regime.regime,
                 order_id=due.order_id,
                 mailing_id=due.id,
+                supplied_on=due.supplied_on,
                 deposit_cents=deducted,
+                refers=Reference(deposit.number, deposit.issued_on) if deposit is not None and deducted else None,
                 vat_on_debits=settings.trade.vat_due == "invoice",
             ),
         )
@@ -159,6 +162,7 @@ def _self_bill(
             regime=treatment.regime,
             order_id=due.order_id,
             mailing_id=due.id,
+            supplied_on=due.supplied_on,
             vat_on_debits=owner.vat_due == "invoice",
         ),
     )

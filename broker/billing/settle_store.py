@@ -19,6 +19,7 @@ _DUE_IDS = "SELECT m.id FROM mailing m WHERE"
 _DUE_ROW = """
 SELECT m.id, m.code, m.kind, m.state, m.owner_id, m.advertiser_id, m.contract_role, d.order_id, d.participation_send_id,
        coalesce(o.code, g.code) AS reference, coalesce(o.card_title, g.title) AS title, o.vat_bp,
+       CAST(coalesce(m.ended_at, m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) AS supplied_on,
        (d.order_id IS NOT NULL AND EXISTS (
           SELECT 1 FROM dispatch od JOIN mailing om ON om.dispatch_id = od.id
           WHERE od.order_id = d.order_id AND om.id <> m.id AND om.closed_at IS NULL)) AS more_to_come

@@ -7,6 +7,7 @@ from broker.billing.entries import deposit_credit_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.model import Invoice, InvoiceLine
+from broker.billing.paper import Reference
 from broker.billing.parties import party, vat_of_sale
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
@@ -40,7 +41,7 @@ def credit_deposit(
             order_id=order_id,
             mailing_id=mailing_id,
             corrects_id=deposit.id,
-            corrects_number=deposit.number,
+            refers=Reference(deposit.number, deposit.issued_on),
             refund_due=True,
         ),
     )

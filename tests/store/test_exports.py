@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
+import zipfile
 from datetime import date
 from pathlib import Path
 
+import facturx
 import pytest
 from sqlalchemy import Engine
 
+from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import COLUMNS, export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_revenue import export_revenue
@@ -83,6 +87,24 @@ def test_the_revenue_file_has_a_row_for_each_mailing(scene: MoneyScene, tmp_path
     assert len(rows) == result.rows
     assert any((row["billable"], row["bounced"], row["gross_cents"]) == ("4300", "21", "14333") for row in rows)
     assert result.debit_cents == result.credit_cents
+
+
+def test_the_archive_of_invoices_has_an_index_hashes_and_readable_files(scene: MoneyScene, tmp_path: Path) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        first = export_facturx(unit, FIRST, LAST, tmp_path)
+        content = first.files[0].read_bytes()
+        assert export_facturx(unit, FIRST, LAST, tmp_path).files[0].read_bytes() == content
+    with zipfile.ZipFile(first.files[0]) as archive:
+        rows = list(csv.DictReader(archive.read("index.csv").decode().splitlines()))
+        sums = dict(line.split("  ")[::-1] for line in archive.read("SHA256SUMS").decode().splitlines())
+        assert len(rows) == first.rows
+        assert {"380", "381", "386", "389"} <= {row["type_code"] for row in rows}
+        for row in rows:
+            document = archive.read(row["file"])
+            assert hashlib.sha256(document).hexdigest() == row["sha256"] == sums[row["file"]]
+            assert (row["type_code"] == "381") == bool(row["relates_to"])
+        _, xml = facturx.get_xml_from_pdf(document, check_xsd=True)
+    assert rows[-1]["number"].encode() in xml
 
 
 def test_an_owner_exports_no_ledger(scene: MoneyScene, tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ from broker.billing.export_journal import decimal
 from broker.billing.fake_gateway import WEBHOOK_SECRET, signed_event
 from broker.billing.gateway import intent_params, intent_state, verified_event
 from broker.billing.mentions import mention, payment_terms
-from broker.billing.model import InvoiceLine, Share, share_of_send, shares_in_cents, still_to_post
-from broker.billing.pdf import Paper, PaperParty, invoice_pdf, printable
+from broker.billing.model import Share, share_of_send, shares_in_cents, still_to_post
 from broker.kernel.errors import IntegrityFault, InvalidInput
 from broker.kernel.money import micros_to_cents, share
 from broker.ledger.model import checked, credit, debit, mirrored
@@ -127,8 +126,8 @@ def test_vat_follows_the_parties(seller: Party, buyer: Party, bp: int, regime: s
 
 
 def test_mentions_are_there_in_both_languages_for_every_regime_and_kind() -> None:
-    keys = "category late_payment discount vat_on_debits reverse_charge self_billing contest franchise exempt_overseas"
-    for key in f"{keys} refund_due".split():
+    keys = "category late_penalty recovery discount vat_on_debits reverse_charge self_billing contest"
+    for key in f"{keys} franchise exempt_overseas refund_due".split():
         for language in ("fr", "en"):
             text = mention(key, date(2026, 11, 21), language, company="C", owner="O")
             assert text
@@ -137,28 +136,6 @@ def test_mentions_are_there_in_both_languages_for_every_regime_and_kind() -> Non
     with pytest.raises(IntegrityFault):
         mention("category", date(1990, 1, 1), "fr")
     assert payment_terms().owner_days <= 60
-
-
-def test_the_pdf_prints_any_name() -> None:
-    party = PaperParty("Łódź Œuvre 株式会社 €", "1 rue", "75002 Paris", "FR", "732829320", "FR44732829320")
-    paper = Paper(
-        kind="invoice",
-        number="F2026-000001",
-        language="fr",
-        issued_on=date(2026, 2, 28),
-        due_on=date(2026, 3, 30),
-        seller=party,
-        buyer=party,
-        lines=(InvoiceLine(1, "Location d'adresses", 30_000, 999_990_000, 99_999),),
-        net_cents=99_999,
-        vat_bp=850,
-        vat_cents=8_500,
-        deposit_cents=0,
-        corrects="",
-        mentions=("Autoliquidation.",),
-    )
-    assert invoice_pdf(paper).startswith(b"%PDF")
-    assert printable("Łódź\u202f€ 株") == "?ódz\u00a0€ ?"
 
 
 def test_fec_amounts_and_columns() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_result import ExportResult
@@ -67,6 +68,11 @@ _add(
     "fec",
     "Write the tax office's file of entries (18 columns).",
     lambda unit, settings, first, last, folder: export_fec(unit, settings.company.siren, first, last, folder),
+)
+_add(
+    "facturx",
+    "Write an archive of the invoices issued (PDF with Factur-X inside, index, hashes).",
+    lambda unit, settings, first, last, folder: export_facturx(unit, first, last, folder),
 )
 _add(
     "journal",
