@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from broker.kernel.settings import InstanceSettings, Settings
+from broker.operate.demo.cast import OWNER_BASE
 from broker.operate.demo.door import PageDoor
 from broker.operate.demo.run import run_demo
 from broker.operate.demo.scene import Scene
@@ -101,7 +102,7 @@ def catch(caught: Caught, scene: Scene, system: System) -> None:
     """Keep every reply and a dump while the system runs."""
     for role in ROLES:
         caught.replies.update(walk_pages(scene, role))
-    for path in ("/health", "/metrics", f"/partners/{scene.known['base']}", "/objection", "/c/wrong", "/u/wrong"):
+    for path in ("/health", "/metrics", f"/partners/{OWNER_BASE}", "/objection", "/c/wrong", "/u/wrong"):
         reply = requests.get(scene.address + path, timeout=60, allow_redirects=False)
         caught.replies[f"public {path}"] = reply.content + str(reply.headers).encode()
     caught.dump = dump(system.server.url("admin"))
@@ -120,8 +121,8 @@ def test_no_address_is_found_in_any_byte_but_the_mail_itself(scratch: Path) -> N
     settings = Settings(instance=InstanceSettings(name="canary", state_dir=str(scratch / "canary"), demo=True))
     run_demo(
         settings,
-        contacts=4_000,
-        volume=1_500,
+        contacts=2_500,
+        volume=1_200,
         seed=5,
         serve=False,
         on_files=plant,
