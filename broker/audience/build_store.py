@@ -61,7 +61,7 @@ def insert_snapshot(
     unit: UnitOfWork,
     base_id: int,
     number: int,
-    import_id: int,
+    import_id: int | None,
     file_name: str,
     sha256: bytes,
     rows: int,
