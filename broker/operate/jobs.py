@@ -17,7 +17,10 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.audience.compact import compact_base
+from broker.audience.compact_store import bases_to_compact
 from broker.bases.receive import destroy_ended_uploads
+from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
@@ -88,6 +91,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
         "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
         "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id),
+        "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
@@ -174,6 +178,13 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_old_jobs(unit, KEEP_FAILED_HOURS)
             forget_hit_sources(unit)
 
+    def keep_promises(timestamp: int) -> None:
+        """Announce and erase who has been silent for too long; rewrite snapshots without whoever was erased."""
+        keep_retention(database, settings)
+        with database.begin() as unit:
+            for base_id in bases_to_compact(unit):
+                unit.enqueue("compact_base", base_id)
+
     app.periodic(cron="*/5 * * * * *")(
         app.task(name="retry_stalled", queue="house", queueing_lock="retry_stalled")(retry_stalled)
     )
@@ -183,5 +194,8 @@ def _add_house_tasks(app: App, means: Means) -> None:
     )
     app.periodic(cron="*/10 * * * *")(
         app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)
+    )
+    app.periodic(cron="37 3 * * *")(
+        app.task(name="keep_promises", queue="house", queueing_lock="keep_promises")(keep_promises)
     )
     app.periodic(cron="17 3 * * *")(app.task(name="clean", queue="house", queueing_lock="clean")(clean))
