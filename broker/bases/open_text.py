@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from broker.bases.open_container import open_container
 from broker.kernel.errors import InvalidInput
 
 SAMPLE_BYTES = 1 << 20
@@ -18,9 +19,9 @@ _EXPANSION_FREE = 64 << 20
 
 # What the first bytes of other formats say, and how to turn them into something we read.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PAR1", "a Parquet file: save it as CSV"),
-    (b"PK\x03\x04", "a zip archive or an Excel workbook: save the sheet as CSV (UTF-8)"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the sheet as CSV (UTF-8)"),
+    (b"PAR1", "a packed Parquet file: unpack it first"),
+    (b"PK\x03\x04", "a packed archive or workbook: unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "a packed Excel workbook: unpack it first"),
     (b"%PDF", "a PDF: export the table as CSV"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -44,7 +45,8 @@ class TextSource:
     """
 
     def __init__(self, raw: BinaryIO) -> None:
-        self._raw = _Counting(raw)
+        text, self._consumed = open_container(raw)
+        self._raw = _Counting(text)
         self._unpacked = 0
         first = _read_up_to(self._raw, SAMPLE_BYTES)
         if first.startswith(b"\x1f\x8b"):
@@ -73,7 +75,7 @@ class TextSource:
     @property
     def bytes_read(self) -> int:
         """Raw bytes taken from the stream so far, for progress."""
-        return self._raw.count
+        return self._raw.count if self._consumed is None else self._consumed()
 
     def blocks(self) -> Iterator[bytes]:
         """UTF-8 blocks of some megabytes, cut anywhere between characters; the sample comes first."""

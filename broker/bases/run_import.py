@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, cast
 
@@ -39,7 +39,8 @@ from broker.kernel.settings import Settings
 from broker.vault.blind_index import contact_keys, md5_keys, reference_keys, sha256_keys
 from broker.vault.data_keys import current_data_key, data_key
 from broker.vault.keyring import WorkerKeys
-from broker.vault.open import OpeningReader, open_row
+from broker.vault.open import open_row
+from broker.vault.open_anywhere import JoinedStreams, SeekableOpening
 from broker.vault.seal import seal_rows
 
 Follow = Callable[[CheckResult, Outcome | None], None]
@@ -95,12 +96,16 @@ def run_import(
 def _opened(database: Database, worker_keys: WorkerKeys, settings: Settings, run: ImportRun) -> Iterator[BinaryIO]:
     with database.begin() as unit:
         upload = store.upload_by_id(unit, run.upload_id)
-    try:
-        file = (uploads_folder(settings) / upload.sealed_name).open("rb")
-    except FileNotFoundError:
-        raise Conflict("The uploaded file is gone: upload it again.", code="upload_gone") from None
-    with file:
-        yield cast("BinaryIO", io.BufferedReader(OpeningReader(worker_keys, file, upload.info), 1 << 18))
+    places = {upload.part_name(offset): upload.part_info(offset) for offset in upload.parts}
+    with ExitStack() as open_files:
+        streams = []
+        try:
+            for name, info in (places or {upload.sealed_name: upload.info}).items():
+                file = open_files.enter_context((uploads_folder(settings) / name).open("rb"))
+                streams.append(SeekableOpening(worker_keys, file, info))
+        except FileNotFoundError:
+            raise Conflict("The uploaded file is gone: upload it again.", code="upload_gone") from None
+        yield cast("BinaryIO", io.BufferedReader(JoinedStreams(streams), 1 << 18))
 
 
 class _ContactImport:

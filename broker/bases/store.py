@@ -138,7 +138,7 @@ def upload_by_id(unit: UnitOfWork, upload_id: int) -> Upload:
 
 
 def uploads_to_destroy(unit: UnitOfWork, hours: int) -> list[Upload]:
-    """Uploads that were read, or whose last import ended so many hours ago; a day more where none was ever asked for."""
+    """Uploads that were read, or whose last import ended so many hours ago (a day more if there was none)."""
     rows = unit.all(
         f"{_UPLOAD} WHERE u.state <> 'destroyed'"  # noqa: S608 - our own text
         " AND NOT EXISTS (SELECT 1 FROM import_run r WHERE r.upload_id = u.id AND r.state IN ('waiting', 'reading'))"
@@ -194,7 +194,8 @@ def cancel_run(unit: UnitOfWork, run_id: int) -> bool:
     """Stop an import that has not come to its build; False where it has."""
     return bool(
         unit.scalar(
-            "UPDATE import_run SET state = 'cancelled', ended_at = app_now() WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
+            "UPDATE import_run SET state = 'cancelled', ended_at = app_now() WHERE id = :id"
+            " AND state IN ('waiting', 'reading') RETURNING id",
             id=run_id,
         )
     )
