@@ -13,6 +13,7 @@ import argparse
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -30,6 +31,26 @@ BEHIND = (
 )  # fmt: skip
 
 
+# The README and docs show these; `--all` takes every page.
+SHOWN = re.compile(
+    r"en-(wide-(login|accountant-revenue|advertiser-catalogue-one|owner-home)|phone-owner-home)|fr-wide-owner-home"
+)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Where pictures go."""
+
+    folder: Path
+    everything: bool
+
+    def keep(self, page: Page, name: str) -> None:
+        """A picture of the whole page, if it is one of those wanted."""
+        if self.everything or SHOWN.fullmatch(name):
+            page.wait_for_timeout(400)
+            page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+
+
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -37,6 +58,7 @@ def main() -> None:
     parser.add_argument("log_ins", nargs="+", metavar="EMAIL=PASSWORD")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
     parser.add_argument("--language", choices=("fr", "en"), action="append")
+    parser.add_argument("--all", action="store_true", help="every page, not only those that the README shows")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
@@ -45,7 +67,9 @@ def main() -> None:
             for size in SIZES:
                 for log_in in given.log_ins:
                     email, _, password = log_in.partition("=")
-                    walk(browser, given.address, email, password, language, size, given.out)
+                    walk(
+                        browser, given.address, email, password, language, size, Album(given.out, everything=given.all)
+                    )
         browser.close()
 
 
@@ -55,7 +79,7 @@ def find_chromium() -> str | None:
     return next((name for name in names if name), None)
 
 
-def walk(browser: Browser, address: str, email: str, password: str, language: str, size: str, out: Path) -> None:
+def walk(browser: Browser, address: str, email: str, password: str, language: str, size: str, album: Album) -> None:
     """Log in and take a picture of each page that the menu and its lists lead to."""
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, locale=f"{language}-FR")
@@ -63,7 +87,7 @@ def walk(browser: Browser, address: str, email: str, password: str, language: st
     role = email.partition("@")[0]
     page.goto(f"{address}/login?lang={language}")
     if role == "owner":
-        shot(page, out / f"{language}-{size}-login.png")
+        album.keep(page, f"{language}-{size}-login")
     page.fill("#email", email)
     page.fill("#password", password)
     page.click("main button[type=submit]")
@@ -78,7 +102,7 @@ def walk(browser: Browser, address: str, email: str, password: str, language: st
         seen.add(path)
         page.goto(address + (path or "/"))
         page.wait_for_load_state("load")
-        shot(page, out / f"{language}-{size}-{role}{name_of(path)}.png")
+        album.keep(page, f"{language}-{size}-{role}{name_of(path)}")
         for pattern, found in wanted.items():
             first = next(iter(links(page, pattern)), "") if not found else ""
             if first:
@@ -98,12 +122,6 @@ def name_of(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     plain = {"new", "publish", "sends", "lines", "segments", "partners"}
     return "".join(f"-{part if i == 0 or part in plain else 'one'}" for i, part in enumerate(parts)) or "-home"
-
-
-def shot(page: Page, file: Path) -> None:
-    """A picture of the whole page."""
-    page.wait_for_timeout(250)
-    page.screenshot(path=file, full_page=True)
 
 
 if __name__ == "__main__":

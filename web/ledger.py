@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from broker.ledger.list_accounts import account_names
 from broker.ledger.read import list_entries
+from web.http.language import current
 from web.http.session import for_roles
 from web.http.work import unit
 
@@ -18,4 +20,5 @@ def index() -> str:
     number = request.args.get("page", 1, type=int)
     with unit() as work:
         entries = list_entries(work, number)
-    return render_template("reports/ledger.html", entries=entries)
+        accounts = account_names(work, current())
+    return render_template("reports/ledger.html", entries=entries, accounts=accounts)

@@ -191,6 +191,11 @@ def journal_rows(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]
     yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 2000})
 
 
+def accounts(unit: UnitOfWork) -> list[Row[Any]]:
+    """number, label_fr, label_en of every account."""
+    return unit.all("SELECT number, label_fr, label_en FROM ledger_account ORDER BY number")
+
+
 def _with_lines(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> list[Entry]:
     lines: dict[int, list[Line]] = {row.id: [] for row in rows}
     for line in unit.all(

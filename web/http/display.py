@@ -45,12 +45,16 @@ def percent(part: int | float | None, whole: int | float | None = 1) -> str:
     if part is None or not whole:
         return "—"
     ratio = part / whole
-    return flask_babel.format_percent(ratio, "#,##0.0 %" if abs(ratio) < 0.1 else "#,##0 %")
+    return flask_babel.format_percent(ratio, _percent_pattern("#,##0.0" if abs(ratio) < 0.1 else "#,##0"))
 
 
 def basis_points(value: int) -> str:
     """`2000` → `20 %`."""
-    return flask_babel.format_percent(value / 10_000, "#,##0.## %")
+    return flask_babel.format_percent(value / 10_000, _percent_pattern("#,##0.##"))
+
+
+def _percent_pattern(figures: str) -> str:
+    return f"{figures}%" if flask_babel.get_locale().language == "en" else f"{figures}\u00a0%"
 
 
 def day(value: date | datetime | None) -> str:

@@ -129,6 +129,8 @@ WORDS = {
     "type_bool": _("yes or no"),
     "type_tags": _("list of words"),
     "source": _("source line"),
+    "opt_out": _("way out"),
+    "partner_list": _("partner list"),
     "unsubscribe": _("way out"),
     "advertiser_identity": _("advertiser's identity"),
     "advertising": _("Advertising"),
