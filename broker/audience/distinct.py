@@ -1,8 +1,8 @@
 """How many different people stand in several sets of contact keys, exactly; minus a suppression list.
 
 Keys are 16 bytes, sorted. They are cut into ranges of their first 8 bytes that fit the cache; in each range the first
-halves of all sets are sorted together and equal neighbours counted once. Equal first halves of unequal keys (by chance
-once in 10⁵ counts of ten million) are settled on the other halves, so the answer is exact.
+halves of all sets are sorted together and equal neighbours counted once. That is exact where equal first halves are
+equal keys, which `halves_tell` proves for a group of sets; else (by chance, once in 10⁵) both halves are compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from broker.audience.model import Mask
 from broker.audience.scan import in_parallel
 
-PART = 1 << 15  # keys of all sets together in one range, about
+PART = 1 << 17  # keys of all sets together in one range, about
 
 
 @dataclass(frozen=True)
@@ -37,49 +37,58 @@ def key_set(keys: NDArray[np.bytes_]) -> KeySet:
     return KeySet(halves[:, 0].astype(np.uint64), halves[:, 1].astype(np.uint64))
 
 
-def count_distinct(sets: Sequence[KeySet], without: KeySet | None = None, threads: int = 2) -> int:
-    """People who stand in any of the sets and not in `without`. No key stands twice in one set."""
+def halves_tell(sets: Sequence[KeySet], threads: int = 2) -> bool:
+    """Whether equal first halves are always equal keys in these sets. True of sets, it is true of their subsets: worth
+    keeping for each group of snapshots."""
+
+    def part(parts: Sequence[KeySet]) -> bool:
+        high = np.concatenate([one.high for one in parts])
+        order = np.argsort(high, kind="stable")
+        low = np.concatenate([one.low for one in parts])[order]
+        high = high[order]
+        same = high[1:] == high[:-1]
+        return not bool((same & (low[1:] != low[:-1])).any())
+
+    return all(in_parallel(part, _cut(sets), threads))
+
+
+def count_distinct(
+    sets: Sequence[KeySet], without: KeySet | None = None, threads: int = 2, told_by_halves: bool | None = None
+) -> int:
+    """People who stand in any of the sets and not in `without`. No key stands twice in one set.
+
+    `told_by_halves` is what `halves_tell` said of these sets or of larger ones; None asks it first.
+    """
     if without is not None:
-        return count_distinct([*sets, without], None, threads) - len(without.high)
-    total = sum(len(one.high) for one in sets)
-    parts = max(1, total // PART)
-    # Keys are spread evenly (they are hashes), so equal ranges of numbers hold about as many.
+        return count_distinct([*sets, without], None, threads, told_by_halves) - len(without.high)
+    if told_by_halves is None:
+        told_by_halves = halves_tell(sets, threads)
+    count = _count_halves if told_by_halves else _count_pairs
+    return sum(in_parallel(count, _cut(sets), threads))
+
+
+def _cut(sets: Sequence[KeySet]) -> list[list[KeySet]]:
+    """The sets cut at the same values into ranges that fit the cache. Keys are hashes: spread evenly."""
+    parts = max(1, sum(len(one.high) for one in sets) // PART)
     edges = (np.arange(1, parts, dtype=np.float64) * (2.0**64 / parts)).astype(np.uint64)
     cuts = [[0, *np.searchsorted(one.high, edges).tolist(), len(one.high)] for one in sets]
-
-    def part(number: int) -> int:
-        ranges = [slice(cut[number], cut[number + 1]) for cut in cuts]
-        together = np.concatenate([one.high[at] for one, at in zip(sets, ranges, strict=True)])
-        together.sort()
-        same = together[1:] == together[:-1]
-        repeated = int(np.count_nonzero(same))
-        if repeated == 0:
-            return len(together)
-        doubtful = together[1:][same]
-        found = len(together) - repeated
-        # Of each doubtful first half, its keys: more different ones than one are more people.
-        lows = []
-        places = []
-        for one, at in zip(sets, ranges, strict=True):
-            high, low = one.high[at], one.low[at]
-            first = np.searchsorted(high, doubtful)
-            last = np.searchsorted(high, doubtful, side="right")
-            if int((last - first).max(initial=0)) > 1:
-                return _slow([KeySet(one.high[at], one.low[at]) for one, at in zip(sets, ranges, strict=True)])
-            here = np.flatnonzero(last > first)
-            places.append(here)
-            lows.append(low[first[here]])
-        place, half = np.concatenate(places), np.concatenate(lows)
-        known = np.zeros(len(doubtful), dtype=np.uint64)
-        known[place] = half
-        if (known[place] == half).all():
-            return found
-        return _slow([KeySet(one.high[at], one.low[at]) for one, at in zip(sets, ranges, strict=True)])
-
-    return sum(in_parallel(part, range(parts), threads))
+    return [
+        [
+            KeySet(one.high[a:b], one.low[a:b])
+            for one, cut in zip(sets, cuts, strict=True)
+            for a, b in [cut[part : part + 2]]
+        ]
+        for part in range(parts)
+    ]
 
 
-def _slow(sets: Sequence[KeySet]) -> int:
-    """By both halves at once, where first halves collide."""
+def _count_halves(sets: Sequence[KeySet]) -> int:
+    together = np.concatenate([one.high for one in sets])
+    together.sort()
+    return len(together) - int(np.count_nonzero(together[1:] == together[:-1]))
+
+
+def _count_pairs(sets: Sequence[KeySet]) -> int:
+    """By both halves, where first halves collide."""
     pairs = np.concatenate([np.stack((one.high, one.low), axis=1) for one in sets])
     return len(np.unique(pairs, axis=0))

@@ -6,6 +6,7 @@ import importlib
 
 import click
 
+from broker.operate.bench.cases import CaseBench
 from broker.operate.bench.turns import FEWEST_ROUNDS, Bench
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table
@@ -27,16 +28,26 @@ def command(invocation: Invocation, name: str, size: int | None, rounds: int, as
 
     Example: courtier bench count --size 1000000
     """
-    outcome: Bench = importlib.import_module(f"broker.operate.bench.bench_{name}").run(
+    outcome: Bench | CaseBench = importlib.import_module(f"broker.operate.bench.bench_{name}").run(
         invocation.settings, size, rounds
     )
     if as_json:
         print_json(outcome.as_json())
         return
-    ratios = outcome.ratios()
-    rows = [("courtier", outcome.ours, None), *((peer, figure, ratios[peer]) for peer, figure in outcome.peers.items())]
+    for title, bench in outcome.cases.items() if isinstance(outcome, CaseBench) else (("", outcome),):
+        if title:
+            click.echo(f"\n{title}")
+        _show(bench)
+    for key, value in outcome.notes.items():
+        click.echo(f"{key}: {value}")
+
+
+def _show(bench: Bench) -> None:
+    """One table: ours, then each peer with its ratio and goal."""
+    ratios = bench.ratios()
+    rows = [("courtier", bench.ours, None), *((peer, figure, ratios[peer]) for peer, figure in bench.peers.items())]
     print_table(
-        ("", f"median ({outcome.unit})", "min", "max", "ours / peer", "goal"),
+        ("", f"median ({bench.unit})", "min", "max", "ours / peer", "goal"),
         (
             (
                 label,
@@ -44,10 +55,8 @@ def command(invocation: Invocation, name: str, size: int | None, rounds: int, as
                 f"{min(figure.rounds):,.4g}",
                 f"{max(figure.rounds):,.4g}",
                 f"{ratio.median:.3f} [{min(ratio.rounds):.3f}-{max(ratio.rounds):.3f}]" if ratio else "",
-                outcome.goals.get(label, ""),
+                bench.goals.get(label, ""),
             )
             for label, figure, ratio in rows
         ),
     )
-    for key, value in outcome.notes.items():
-        click.echo(f"{key}: {value}")
