@@ -5,9 +5,20 @@ from __future__ import annotations
 from flask import Blueprint
 
 from broker.kernel.actor import PUBLIC
+from broker.kernel.errors import Unavailable
 from web.http.work import front
 
 pages = Blueprint("health", __name__)
+
+
+@pages.get("/health")
+def health() -> tuple[dict[str, object], int]:
+    """Both in one answer, for people and load balancers: 503 when the database is away."""
+    try:
+        ready()
+    except Unavailable:
+        return {"status": "degraded", "database": False}, 503
+    return {"status": "ok", "database": True}, 200
 
 
 @pages.get("/health/live")

@@ -18,6 +18,7 @@ from web import (
     ledger,
     login,
     mailings,
+    metrics,
     orders,
     organisations,
     participations,
@@ -32,7 +33,7 @@ from web.http.work import EXTENSION
 from web.public import public_blueprint
 
 NOUNS = (
-    audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, orders,
+    audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics, orders,
     organisations, participations, payments, programmes, revenue, segments, uploads,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024

@@ -16,9 +16,11 @@ from web.http.work import actor, front
 
 COOKIE = "courtier_session"
 # Routes that answer without a log-in. The blueprint `public` (click, unsubscribe, rights of the person) is open as a
-# whole: persons have no account. A test walks all routes against this list.
-OPEN = frozenset({"static", "login.show", "login.enter", "health.live", "health.ready", "payments.stripe_webhook"})
-OPEN_BLUEPRINTS = frozenset({"public"})
+# whole: persons have no account; `metrics` has a wall of its own. A test walks all routes against this list.
+OPEN = frozenset(
+    {"static", "login.show", "login.enter", "payments.stripe_webhook", "health.health", "health.live", "health.ready"}
+)
+OPEN_BLUEPRINTS = frozenset({"public", "metrics"})
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
