@@ -53,4 +53,6 @@ def ask_for_classification(unit: UnitOfWork) -> int:
 def forget_hit_sources(unit: UnitOfWork) -> int:
     """Periodic: erase network address and agent of judged hits after 90 days; the verdict stays as evidence."""
     store.forget_journals(unit, unit.now - KEEP_SOURCES)
+    store.forget_soft_bounces(unit, unit.now - KEEP_SOURCES)
+    store.forget_answers(unit, unit.now - KEEP_SOURCES)
     return store.forget_hit_sources(unit, unit.now - KEEP_SOURCES)

@@ -103,3 +103,26 @@ class SendKey:
     dispatch_id: int
     mailing_id: int
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedContact:
+    """A contact's sealed row, with what opening it needs."""
+
+    contact_id: int
+    base_id: int
+    key_version: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A person who wrote about a mail, and the names that an answer gives."""
+
+    contact: SealedContact
+    contact_key: bytes
+    owner_name: str
+    base_code: str
+    advertiser_name: str
+    advertiser_place: str
+    language: str

@@ -1,11 +1,18 @@
-"""Reads a returned message and lets it take effect; then nothing of it is left but the verdict."""
+"""Reads a returned message and lets it take effect; then nothing of it is left but the verdict.
+
+A letter of a person that asks for nothing is answered, outside the transaction and once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
+from broker.delivery.post_letter import Note, post_note
+from broker.delivery.transport import ConnectionLost
 from broker.feedback import store
+from broker.feedback.answer_letter import prepare_answer
 from broker.feedback.match_returned import match_returned
 from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
 from broker.feedback.parse_returned import read_opened
@@ -13,41 +20,82 @@ from broker.feedback.receive_inbound import open_inbound
 from broker.feedback.returned.complaint import WITHOUT_EFFECT
 from broker.feedback.returned.opened import open_mail
 from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.log import get_logger
+from broker.kernel.settings import MailSettings, Settings
 from broker.suppression.suppress import suppress
 from broker.vault.keyring import WorkerKeys
+
+log = get_logger(__name__)
 
 # billing.reverse_bounces, given by whoever wires the job: money is a later room.
 ReverseBounces = Callable[[UnitOfWork, int, Sequence[tuple[int, int]]], None]
 
+Post = Callable[[WorkerKeys, MailSettings, Note], object]
+
+# Reasons of soft bounces that tell of us or of the mail, not of the mailbox: they speak against no address.
+NOT_THE_MAILBOX = frozenset(
+    {
+        "sender_refused", "message_too_large", "mail_loop", "authentication", "blocked", "spam", "virus", "format",
+        "relay_denied", "policy",
+    }
+)  # fmt: skip
 IN_FLIGHT = frozenset({"claimed", "attempting"})
 WAIT_SECONDS = 30
 
 
-def read_inbound(database: Database, worker: WorkerKeys, inbound_id: int, reverse_bounces: ReverseBounces) -> None:
-    """Job: open, parse, match, act, destroy, all in one transaction. Twice is once.
+def read_inbound(
+    database: Database,
+    worker: WorkerKeys,
+    settings: Settings,
+    inbound_id: int,
+    reverse_bounces: ReverseBounces,
+    post: Post = post_note,
+) -> None:
+    """Job: open, parse, match, act, destroy, all in one transaction; then `post` the answer, if any. Twice is once.
 
     A bounce can come before the outcome of its own mail is written: then it is looked at again a little later.
     """
     with database.begin() as unit:
-        sealed = store.lock_inbound(unit, inbound_id)
-        if sealed is None:
-            return
-        recipients, raw = open_inbound(worker, sealed)
-        mail = open_mail(raw)
-        result = strongest(read_opened(mail))
-        match = match_returned(worker.front, recipients, mail)
-        if match is None:
-            store.finish_inbound(unit, inbound_id, result, None)
-            return
-        if match.asks_to_leave and result.kind != "bounce":
-            result = replace(result, kind="unsubscribe", verdict="none", reason="asked_by_mail")
-        if act(unit, inbound_id, result, match.key, reverse_bounces):
-            store.finish_inbound(unit, inbound_id, result, match.key)
-        else:
-            unit.enqueue("read_inbound", inbound_id, after_seconds=WAIT_SECONDS)
+        answer = _read(unit, worker, settings, inbound_id, reverse_bounces)
+    if answer is not None:
+        try:
+            post(worker, settings.mail, answer)
+        except ConnectionLost:
+            log.warning("answer.lost", inbound=inbound_id)  # a courtesy: it is not tried again
 
 
-def act(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces) -> bool:
+def _read(
+    unit: UnitOfWork, worker: WorkerKeys, settings: Settings, inbound_id: int, reverse_bounces: ReverseBounces
+) -> Note | None:
+    sealed = store.lock_inbound(unit, inbound_id)
+    if sealed is None:
+        return None
+    recipients, raw = open_inbound(worker, sealed)
+    mail = open_mail(raw)
+    result = strongest(read_opened(mail))
+    match = match_returned(worker.front, recipients, mail)
+    if match is None:
+        store.finish_inbound(unit, inbound_id, result, None)
+        return None
+    if match.asks_to_leave and result.kind != "bounce":
+        result = replace(result, kind="unsubscribe", verdict="none", reason="asked_by_mail")
+    if not act(unit, settings, inbound_id, result, match.key, reverse_bounces):
+        unit.enqueue("read_inbound", inbound_id, after_seconds=WAIT_SECONDS)
+        return None
+    store.finish_inbound(unit, inbound_id, result, match.key)
+    if result.kind == "other":
+        return prepare_answer(unit, worker, settings, mail, match.key)
+    return None
+
+
+def act(
+    unit: UnitOfWork,
+    settings: Settings,
+    inbound_id: int,
+    result: ReturnedMail,
+    key: SendKey,
+    reverse_bounces: ReverseBounces,
+) -> bool:
     """Let one result take effect on its send; False when it is too early for that."""
     if result.kind == "complaint":
         if result.reason in WITHOUT_EFFECT:
@@ -56,7 +104,7 @@ def act(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, r
     elif result.kind == "unsubscribe":
         store.leave(unit, key, ONE_CLICK_SCOPE, "opt_out")
     elif result.kind == "bounce" and result.final:
-        return _bounce(unit, inbound_id, result, key, reverse_bounces)
+        return _bounce(unit, settings, inbound_id, result, key, reverse_bounces)
     return True
 
 
@@ -66,7 +114,12 @@ def strongest(results: Sequence[ReturnedMail]) -> ReturnedMail:
 
 
 def _bounce(
-    unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key: SendKey, reverse_bounces: ReverseBounces
+    unit: UnitOfWork,
+    settings: Settings,
+    inbound_id: int,
+    result: ReturnedMail,
+    key: SendKey,
+    reverse_bounces: ReverseBounces,
 ) -> bool:
     """Mark the send, take it out of the bill within the freeze, and stop mail to a dead address.
 
@@ -88,6 +141,19 @@ def _bounce(
         store.mark_bounced(unit, key, result.status)
         if state == "accepted" and still_open:
             reverse_bounces(unit, key.mailing_id, [(key.dispatch_id, key.position)])
+    evidence = f"inbound {inbound_id}"
     if result.verdict == "hard":
-        suppress(unit, contact_key, pepper_version, "everywhere", "hard_bounce", evidence=f"inbound {inbound_id}")
+        suppress(unit, contact_key, pepper_version, "everywhere", "hard_bounce", evidence=evidence)
+    elif result.reason not in NOT_THE_MAILBOX:
+        store.note_soft_bounce(unit, contact_key, key)
+        if _counts_as_dead(unit, settings, contact_key):
+            evidence += f", soft for the {settings.mailin.soft_bounces}th day"
+            suppress(unit, contact_key, pepper_version, "everywhere", "hard_bounce", evidence=evidence)
     return True
+
+
+def _counts_as_dead(unit: UnitOfWork, settings: Settings, contact_key: bytes) -> bool:
+    """Whether enough days of soft bounces lie behind this address with nothing delivered since."""
+    since = unit.now - timedelta(days=settings.mailin.soft_bounce_days)
+    settled = unit.now - timedelta(hours=settings.trade.bounce_freeze_hours)
+    return store.days_of_soft_bounces(unit, contact_key, since, settled) >= settings.mailin.soft_bounces

@@ -20,7 +20,9 @@ from broker.feedback.model import (
     PublicPartnerLists,
     ReturnedMail,
     Scope,
+    SealedContact,
     SendKey,
+    Writer,
 )
 from broker.kernel.database import UnitOfWork
 
@@ -169,6 +171,91 @@ def mark_bounced(unit: UnitOfWork, key: SendKey, status: str) -> None:
         mailing=key.mailing_id,
         position=key.position,
         status=status,
+    )
+
+
+def note_soft_bounce(unit: UnitOfWork, contact_key: bytes, key: SendKey) -> None:
+    """Remember that this mail came back from a mailbox that may live; again is the same."""
+    unit.run(
+        "INSERT INTO soft_bounce (contact_key, dispatch_id, mailing_id, position)"
+        " VALUES (:contact, :dispatch, :mailing, :position) ON CONFLICT DO NOTHING",
+        contact=contact_key,
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+    )
+
+
+def days_of_soft_bounces(unit: UnitOfWork, contact_key: bytes, since: datetime, settled: datetime) -> int:
+    """On how many days since `since` mail came back softly after the last mail that was delivered.
+
+    Delivered is what was accepted before `settled` and never came back.
+    """
+    count: int = unit.scalar(
+        "WITH came_back AS (SELECT b.at, s.outcome_at, b.dispatch_id FROM soft_bounce b"
+        "  JOIN send s ON s.dispatch_id = b.dispatch_id AND s.mailing_id = b.mailing_id AND s.position = b.position"
+        "  WHERE b.contact_key = :contact AND b.at >= :since),"
+        " delivered AS (SELECT max(s.outcome_at) AS at FROM dispatch d"
+        "  JOIN send s ON s.dispatch_id = d.id AND s.contact_key = :contact"
+        "  WHERE d.id >= (SELECT min(dispatch_id) FROM came_back) AND s.state = 'accepted' AND s.bounced_at IS NULL"
+        "   AND s.outcome_at < :settled)"
+        " SELECT count(DISTINCT date_trunc('day', c.at)) FROM came_back c, delivered d"
+        " WHERE d.at IS NULL OR c.outcome_at > d.at",
+        contact=contact_key,
+        since=since,
+        settled=settled,
+    )
+    return count
+
+
+def forget_soft_bounces(unit: UnitOfWork, before: datetime) -> int:
+    """Forget soft bounces from before this time; how many."""
+    return unit.run("DELETE FROM soft_bounce WHERE at < :before", before=before).rowcount
+
+
+def may_answer(unit: UnitOfWork, contact_key: bytes, since: datetime) -> bool:
+    """Whether this person got no answer since this time; if so, one is noted as given now."""
+    return (
+        unit.one(
+            "INSERT INTO letter_answer (contact_key) VALUES (:contact) ON CONFLICT (contact_key)"
+            " DO UPDATE SET at = app_now() WHERE letter_answer.at < :since RETURNING 1",
+            contact=contact_key,
+            since=since,
+        )
+        is not None
+    )
+
+
+def forget_answers(unit: UnitOfWork, before: datetime) -> int:
+    """Forget answers given before this time; how many."""
+    return unit.run("DELETE FROM letter_answer WHERE at < :before", before=before).rowcount
+
+
+def writer_of(unit: UnitOfWork, key: SendKey) -> Writer | None:
+    """Whom an answer to a letter about this send goes to, sealed, and whom it names; None once erased or for a seed."""
+    row = unit.one(
+        "SELECT c.id, c.base_id, c.key_version, c.sealed, s.contact_key, o.name AS owner_name, b.code AS base_code,"
+        " a.name AS advertiser_name, concat_ws(', ', a.street, nullif(concat_ws(' ', a.postcode, a.city), ''))"
+        " AS advertiser_place, r.language"
+        " FROM send s JOIN contact c ON c.id = s.contact_id JOIN mailing m ON m.id = s.mailing_id"
+        " JOIN base b ON b.id = m.base_id JOIN organisation o ON o.id = m.owner_id"
+        " JOIN organisation a ON a.id = m.advertiser_id JOIN creative r ON r.id = m.creative_id"
+        " WHERE s.dispatch_id = :dispatch AND s.mailing_id = :mailing AND s.position = :position"
+        " AND c.sealed IS NOT NULL",
+        dispatch=key.dispatch_id,
+        mailing=key.mailing_id,
+        position=key.position,
+    )
+    if row is None:
+        return None
+    return Writer(
+        SealedContact(row.id, row.base_id, row.key_version, bytes(row.sealed)),
+        bytes(row.contact_key),
+        row.owner_name,
+        row.base_code,
+        row.advertiser_name,
+        row.advertiser_place,
+        row.language,
     )
 
 

@@ -117,6 +117,10 @@ class MailinSettings:
     host: str = "127.0.0.1"
     port: int = _at_least(0, 8425)
     max_message_kb: int = _at_least(1, 10_240)
+    maildir: str = ""  # a Maildir whose new mail is read as well; empty: none
+    soft_bounces: int = _at_least(1, 5)  # on so many days, with no mail delivered since, an address counts as dead
+    soft_bounce_days: int = _at_least(1, 30)  # within so many days
+    answer_days: int = _at_least(1, 7)  # a person's letters are answered once in so many days
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
+from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
@@ -103,10 +104,11 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
             should_stop=means.stopping.is_set,
             journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
-        "read_inbound": lambda row_id: read_inbound(database, means.keys, row_id, take_back),
+        "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
+        "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),

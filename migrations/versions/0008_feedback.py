@@ -49,6 +49,18 @@ CREATE TABLE inbound (
   read_at timestamptz
 );
 
+CREATE TABLE soft_bounce (                  -- mails that a mailbox could not take; too many in a row stand for a dead one
+  contact_key bytea NOT NULL,
+  dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
+  at timestamptz NOT NULL DEFAULT app_now(),
+  PRIMARY KEY (contact_key, dispatch_id, mailing_id)
+);
+
+CREATE TABLE letter_answer (                -- who got an automatic answer lately, and gets none again
+  contact_key bytea PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT app_now()
+);
+
 CREATE TABLE typed_request (                -- an address typed on a public page, sealed in the request handler
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('objection', 'access', 'erasure')),
@@ -210,6 +222,8 @@ def upgrade() -> None:
     )
     protect("front_journal", using="false")
     protect("inbound", using="false")
+    protect("soft_bounce", using="false")
+    protect("letter_answer", using="false")
     protect("typed_request", using="false")
     for signature in SIGNATURES:
         definer(signature, to="courtier_public, courtier_worker")
@@ -218,4 +232,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(f"DROP FUNCTION {', '.join(SIGNATURES)}")
-    op.execute("DROP TABLE typed_request, inbound, opt_out, front_journal, hit")
+    op.execute("DROP TABLE typed_request, letter_answer, soft_bounce, inbound, opt_out, front_journal, hit")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import smtplib
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -12,8 +15,10 @@ from sqlalchemy import Engine
 from broker.feedback.read_inbound import read_inbound
 from broker.feedback.receive_inbound import open_inbound
 from broker.kernel.database import Database, make_engine
+from broker.kernel.errors import SettingsError
 from broker.kernel.settings import MailinSettings, MailSettings, Settings
 from broker.operate.mail_sink import SunkMessage
+from broker.operate.processes.maildir import check_maildir, read_maildir, read_maildir_quietly
 from broker.operate.returned_mail import bounce_report
 from tests.flows.running_doors import RunningMailin
 from tests.store.feedback_scene import Scene, make_scene
@@ -76,7 +81,7 @@ def test_a_bounce_handed_over_by_smtp_is_sealed_at_rest_then_takes_effect(
         id=number,
     )
     assert jobs == [("read_inbound",)]
-    read_inbound(Database(worker_engine), WORKER, number, lambda unit, mailing, keys: None)
+    read_inbound(Database(worker_engine), WORKER, SETTINGS, number, lambda unit, mailing, keys: None)
     assert scene.state(1) == ("accepted", True, "5.1.1")
     assert scene.suppressions(1) == [("everywhere", 0, 0, "hard_bounce")]
 
@@ -158,3 +163,61 @@ def test_lmtp_answers_once_for_each_recipient(scene: Scene, door: RunningMailin)
         newest = scene.all("SELECT id FROM inbound ORDER BY id DESC LIMIT 2")
         assert len({open_inbound(WORKER, sealed(scene, number))[0][0] for (number,) in newest}) == 2
         assert ask("QUIT").startswith(b"221")
+
+
+def test_a_person_may_answer_the_sender_that_the_mail_shows(client: smtplib.SMTP, scene: Scene) -> None:
+    letter = b"From: <a@b.example>\r\nSubject: Re: Offre\r\n\r\nBonjour\r\n"
+    client.sendmail("a@b.example", [f"{scene.base_code}@{SETTINGS.mail.sending_domain}"], letter)
+    number, kept = newest_inbound(scene)
+    assert open_inbound(WORKER, kept)[1] == letter
+    client.sendmail("", [f"{scene.base_code}@{SETTINGS.mail.sending_domain}"], letter)
+    later, kept = newest_inbound(scene)
+    assert later > number
+    assert open_inbound(WORKER, kept)[1] == b"Return-Path: <>\r\n" + letter  # a machine: never answered
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        client.sendmail("a@b.example", [f"Not_A_Code@{SETTINGS.mail.sending_domain}"], letter)
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Path:
+    for part in ("new", "cur", "tmp"):
+        (tmp_path / part).mkdir()
+    return tmp_path
+
+
+def test_a_maildir_is_emptied_into_the_same_desk(scene: Scene, public_engine: Engine, mailbox: Path) -> None:
+    mail = sunk(scene, 1)
+    report = f"Delivered-To: {mail.mail_from}\r\n".encode() + bounce_report(mail, dead=True)
+    (mailbox / "new" / "1.a").write_bytes(report)
+    (mailbox / "new" / "2.b").write_bytes(b"x" * 100_000)
+    database = Database(public_engine)
+    assert read_maildir(database, FRONT, mailbox, 64 * 1024) == 1
+    assert read_maildir(database, FRONT, mailbox, 64 * 1024) == 0
+    assert open_inbound(WORKER, newest_inbound(scene)[1]) == ([mail.mail_from], report)
+    assert [path.name for path in sorted(mailbox.glob("*/*"))] == ["2.b:2,"]
+
+
+def test_a_mailbox_waits_for_the_database(mailbox: Path) -> None:
+    (mailbox / "new" / "1.a").write_bytes(b"Subject: x\r\n\r\n")
+    away = Database(make_engine("postgresql://nobody@127.0.0.1:1/none"))
+    read_maildir_quietly(away, FRONT, mailbox, 64 * 1024)
+    assert [path.name for path in mailbox.glob("*/*")] == ["1.a"]
+
+
+def test_what_is_no_mailbox_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no Maildir"):
+        check_maildir(tmp_path)
+
+
+def test_the_door_reads_its_mailbox_while_it_serves(scene: Scene, public_engine: Engine, mailbox: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, mailin=MailinSettings(port=0, maildir=str(mailbox)))
+    running = RunningMailin(Database(public_engine), FRONT, settings)
+    try:
+        (mailbox / "tmp" / "1.a").write_bytes(b"Subject: in the box\r\n\r\n")
+        (mailbox / "tmp" / "1.a").rename(mailbox / "new" / "1.a")
+        until = time.monotonic() + 20
+        while (mailbox / "new" / "1.a").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        running.close()
+    assert open_inbound(WORKER, newest_inbound(scene)[1])[1] == b"Subject: in the box\r\n\r\n"

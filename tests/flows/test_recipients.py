@@ -90,7 +90,7 @@ def test_what_recipients_do_arrives_and_takes_effect(
     reversed_: list[tuple[int, int]] = []
     for (number,) in scene.all("SELECT id FROM inbound WHERE id > :before", before=before):
         assert isinstance(number, int)
-        read_inbound(worker, WORKER, number, lambda unit, mailing, keys: reversed_.extend(keys))
+        read_inbound(worker, WORKER, settings, number, lambda unit, mailing, keys: reversed_.extend(keys))
     bounced = scene.all("SELECT count(*) FROM send WHERE mailing_id = :mailing AND bounced_at IS NOT NULL")
     assert bounced == [(counts["bounced"],)]
     assert len(set(reversed_)) == counts["bounced"]

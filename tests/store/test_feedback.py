@@ -18,6 +18,7 @@ from broker.feedback.record_click import record_click
 from broker.kernel.actor import PUBLIC
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import InvalidInput, NotFound
+from broker.kernel.settings import Settings
 from broker.operate.mail_sink import SunkMessage
 from broker.operate.returned_mail import absence_notice, bounce_report
 from broker.vault.blind_index import contact_keys
@@ -27,6 +28,7 @@ from tests.unit.rings import worker_ring
 
 WORKER = worker_ring(peppers={1: b"p" * 32, 2: b"q" * 32})
 FRONT = WORKER.front
+SETTINGS = Settings()
 ADDRESS = "camille.durand@boite.example"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
 
@@ -84,7 +86,7 @@ def test_a_hard_bounce_marks_the_send_reverses_it_and_stops_the_address(
 ) -> None:
     mail, bill = sunk(scene, 1), Bill()
     number = come_back(public, [mail.mail_from], bounce_report(mail, dead=True))
-    read_inbound(worker, WORKER, number, bill)
+    read_inbound(worker, WORKER, SETTINGS, number, bill)
     assert scene.state(1) == ("accepted", True, "5.1.1")
     assert bill.reversed == [(scene.dispatch_id, 1)]
     assert scene.suppressions(1) == [("everywhere", 0, 0, "hard_bounce")]
@@ -95,14 +97,14 @@ def test_the_same_bounce_read_twice_or_sent_twice_counts_once(scene: Scene, publ
     mail, bill = sunk(scene, 1), Bill()
     report = bounce_report(mail, dead=True)
     for number in (come_back(public, [mail.mail_from], report), come_back(public, [mail.mail_from], report)):
-        read_inbound(worker, WORKER, number, bill)
-        read_inbound(worker, WORKER, number, bill)
+        read_inbound(worker, WORKER, SETTINGS, number, bill)
+        read_inbound(worker, WORKER, SETTINGS, number, bill)
     assert bill.reversed == [(scene.dispatch_id, 1)]
 
 
 def test_a_soft_bounce_is_not_billed_and_stops_nothing(scene: Scene, public: Database, worker: Database) -> None:
     mail, bill = sunk(scene, 2), Bill()
-    read_inbound(worker, WORKER, come_back(public, [mail.mail_from], bounce_report(mail, dead=False)), bill)
+    read_inbound(worker, WORKER, SETTINGS, come_back(public, [mail.mail_from], bounce_report(mail, dead=False)), bill)
     assert scene.state(2) == ("accepted", True, "5.2.2")
     assert bill.reversed == [(scene.dispatch_id, 2)]
     assert scene.suppressions(2) == []
@@ -113,7 +115,7 @@ def test_after_the_mailing_is_closed_a_bounce_changes_nothing_in_the_money(
 ) -> None:
     scene.change("UPDATE mailing SET closed_at = app_now() WHERE id = :mailing")
     mail, bill = sunk(scene, 1), Bill()
-    read_inbound(worker, WORKER, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), bill)
+    read_inbound(worker, WORKER, SETTINGS, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), bill)
     assert scene.state(1) == ("accepted", True, "5.1.1")
     assert bill.reversed == []
     assert scene.suppressions(1) == [("everywhere", 0, 0, "hard_bounce")]
@@ -124,7 +126,7 @@ def test_a_bounce_proves_that_an_uncertain_send_left_and_bills_nothing(
 ) -> None:
     scene.change("UPDATE send SET state = 'uncertain' WHERE dispatch_id = :dispatch AND position = 3")
     mail, bill = sunk(scene, 3), Bill()
-    read_inbound(worker, WORKER, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), bill)
+    read_inbound(worker, WORKER, SETTINGS, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), bill)
     assert scene.state(3) == ("accepted", True, "5.1.1")
     assert bill.reversed == []
 
@@ -136,7 +138,9 @@ def test_after_closing_a_bounce_is_dated_later_and_an_uncertain_send_stays_so(
     scene.change("UPDATE mailing SET closed_at = app_now() + interval '1 hour' WHERE id = :mailing")
     for position in (2, 3):
         mail = sunk(scene, position)
-        read_inbound(worker, WORKER, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), Bill())
+        read_inbound(
+            worker, WORKER, SETTINGS, come_back(public, [mail.mail_from], bounce_report(mail, dead=True)), Bill()
+        )
     assert scene.state(3) == ("uncertain", False, None)
     assert scene.suppressions(3) == [("everywhere", 0, 0, "hard_bounce")]
     dated = "SELECT s.bounced_at > m.closed_at FROM send s JOIN mailing m ON m.id = s.mailing_id"
@@ -147,11 +151,11 @@ def test_a_bounce_that_comes_before_its_outcome_waits_for_it(scene: Scene, publi
     scene.change("UPDATE send SET state = 'attempting' WHERE dispatch_id = :dispatch AND position = 3")
     mail, bill = sunk(scene, 3), Bill()
     number = come_back(public, [mail.mail_from], bounce_report(mail, dead=True))
-    read_inbound(worker, WORKER, number, bill)
+    read_inbound(worker, WORKER, SETTINGS, number, bill)
     assert scene.state(3) == ("attempting", False, None)
     assert inbound(scene, number)[0] is False
     scene.change("UPDATE send SET state = 'accepted' WHERE dispatch_id = :dispatch AND position = 3")
-    read_inbound(worker, WORKER, number, bill)
+    read_inbound(worker, WORKER, SETTINGS, number, bill)
     assert scene.state(3) == ("accepted", True, "5.1.1")
     assert bill.reversed == [(scene.dispatch_id, 3)]
 
@@ -159,14 +163,14 @@ def test_a_bounce_that_comes_before_its_outcome_waits_for_it(scene: Scene, publi
 def test_without_a_return_path_the_message_id_finds_the_send(scene: Scene, public: Database, worker: Database) -> None:
     mail = sunk(scene, 4)
     number = come_back(public, ["postmaster@bounce.test"], bounce_report(mail, dead=True))
-    read_inbound(worker, WORKER, number, Bill())
+    read_inbound(worker, WORKER, SETTINGS, number, Bill())
     assert inbound(scene, number) == (True, "bounce", "hard", "5.1.1", 4)
 
 
 def test_a_report_without_any_token_touches_nobody(scene: Scene, public: Database, worker: Database) -> None:
     forged = SunkMessage("x@y.test", (ADDRESS,), b"Message-ID: <made-up@x.test>\r\n\r\n")
     number = come_back(public, ["postmaster@bounce.test"], bounce_report(forged, dead=True))
-    read_inbound(worker, WORKER, number, Bill())
+    read_inbound(worker, WORKER, SETTINGS, number, Bill())
     assert inbound(scene, number) == (True, "bounce", "hard", "5.1.1", None)
     (key,) = contact_keys(WORKER, [ADDRESS], 1)
     assert scene.all("SELECT 1 FROM suppression WHERE contact_key = :key", key=key) == []
@@ -180,7 +184,7 @@ def test_a_complaint_leaves_everything(scene: Scene, public: Database, worker: D
         b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + sunk(scene, 5).raw + b"\r\n--b--\r\n"
     )
     number = come_back(public, ["fbl@bounce.test"], report)
-    read_inbound(worker, WORKER, number, Bill())
+    read_inbound(worker, WORKER, SETTINGS, number, Bill())
     assert inbound(scene, number) == (True, "complaint", "none", None, 5)
     assert scene.suppressions(5) == [("everywhere", 0, 0, "complaint")]
     assert scene.state(5) == ("accepted", False, None)
@@ -189,14 +193,14 @@ def test_a_complaint_leaves_everything(scene: Scene, public: Database, worker: D
 def test_a_mail_to_the_address_for_leaving_leaves_the_base(scene: Scene, public: Database, worker: Database) -> None:
     leaver = f"u-{scene.token(FRONT, 'leave', 6)}@bounce.test"
     number = come_back(public, [leaver], f"From: {ADDRESS}\r\nSubject: Re\r\n\r\nBonjour\r\n".encode())
-    read_inbound(worker, WORKER, number, Bill())
+    read_inbound(worker, WORKER, SETTINGS, number, Bill())
     assert scene.suppressions(6) == [("base", scene.base_id, 0, "opt_out")]
 
 
 def test_an_absence_changes_nothing(scene: Scene, public: Database, worker: Database) -> None:
     mail = sunk(scene, 1)
     number = come_back(public, [mail.mail_from], absence_notice(mail))
-    read_inbound(worker, WORKER, number, Bill())
+    read_inbound(worker, WORKER, SETTINGS, number, Bill())
     assert inbound(scene, number) == (True, "autoreply", "none", None, 1)
     assert scene.state(1) == ("accepted", False, None)
     assert scene.suppressions(1) == []

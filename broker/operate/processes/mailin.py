@@ -12,18 +12,22 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from broker.bases.model import CODE_FORM
 from broker.feedback.match_returned import DESKS, read_recipient
 from broker.feedback.receive_inbound import receive_inbound
 from broker.kernel.actor import PUBLIC
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError, SettingsError
 from broker.kernel.log import configure_logging, get_logger
-from broker.kernel.settings import Settings
+from broker.kernel.settings import MailSettings, Settings
+from broker.operate.processes.maildir import PAUSE_SECONDS, check_maildir, read_maildir_quietly
 from broker.operate.system import check_port_free
 from broker.vault.keyring import FrontKeys, load_front
 
@@ -35,18 +39,22 @@ MOST_RECIPIENTS = 20
 class Desk:
     """What happens to recipients and messages (the handler of aiosmtpd)."""
 
-    def __init__(self, database: Database, front: FrontKeys, bounce_domain: str) -> None:
+    def __init__(self, database: Database, front: FrontKeys, mail: MailSettings) -> None:
         self._database = database
         self._front = front
-        self._bounce_domain = bounce_domain.lower()
+        self._bounce_domain = mail.bounce_domain.lower()
+        self._sending_domain = mail.sending_domain.lower()
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Take our own addresses only."""
         local, _, domain = address.lower().rpartition("@")
+        if domain == self._sending_domain and CODE_FORM.fullmatch(local):
+            envelope.rcpt_tos.append(address)  # a person answers the sender that the mail showed
+            return "250 2.1.5 Ok"
         if domain != self._bounce_domain:
-            return "550 5.7.1 We take mail for our own bounce domain only"
+            return "550 5.7.1 We take mail for our own domains only"
         if local not in DESKS and read_recipient(self._front, address) is None:
             return "550 5.1.1 No such address here"
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
@@ -57,6 +65,8 @@ class Desk:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Seal and keep; only then say so."""
         raw = envelope.original_content or b""
+        if envelope.mail_from in (None, "", "<>"):
+            raw = b"Return-Path: <>\r\n" + raw  # as the last server does (RFC 5321 section 4.4): no answer to this
         try:
             numbers = await asyncio.to_thread(self._keep, list(envelope.rcpt_tos), raw)
         except CourtierError as error:
@@ -93,7 +103,7 @@ class Door(SMTP):
 
 def make_door(database: Database, front: FrontKeys, settings: Settings) -> Callable[[], Door]:
     """Makes the protocol of one connection."""
-    desk = Desk(database, front, settings.mail.bounce_domain)
+    desk = Desk(database, front, settings.mail)
     return partial(
         Door,
         desk,
@@ -114,7 +124,17 @@ async def serve(
     server = await loop.create_server(make, settings.mailin.host, settings.mailin.port, backlog=256)
     async with server:
         ready(server.sockets[0].getsockname()[1])
+        if settings.mailin.maildir:
+            await _read_mailbox(database, front, settings, stop)
         await stop.wait()
+
+
+async def _read_mailbox(database: Database, front: FrontKeys, settings: Settings, stop: asyncio.Event) -> None:
+    folder, most = Path(settings.mailin.maildir).expanduser(), settings.mailin.max_message_kb * 1024
+    while not stop.is_set():
+        await asyncio.to_thread(read_maildir_quietly, database, front, folder, most)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
 
 
 def run(settings: Settings) -> None:
@@ -129,6 +149,8 @@ def run(settings: Settings) -> None:
             field="database.public_url",
         )
     check_port_free(settings.mailin.host, settings.mailin.port, "mailin.port")
+    if settings.mailin.maildir:
+        check_maildir(Path(settings.mailin.maildir).expanduser())
     asyncio.run(_serve_until_told(settings, Database(make_engine(address, settings.database.pool_size))))
 
 
