@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-
 from broker.kernel.settings import DatabaseSettings, InstanceSettings, Settings, WebSettings
 from broker.operate.processes import web
 
