@@ -1,0 +1,145 @@
+"""The only place with the SQL of closing a month: from `start` until before `end`, days of France."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from broker.kernel.database import UnitOfWork
+
+FRANCE = ZoneInfo("Europe/Paris")
+
+# Each of the three sums where it was written, for mailings closed in the month: one pass over their sends, one over
+# their accruals. Micros of sends and accruals are equal to the last one; cents were rounded from an order's total.
+_UNEQUAL = """
+WITH m AS MATERIALIZED (
+  SELECT id, dispatch_id, code, closed_at FROM mailing
+  WHERE kind <> 'own' AND closed_at >= :start AND closed_at < :end),
+s AS (
+  SELECT m.id, sum(s.price_micros)::bigint AS micros FROM m
+  JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+  WHERE s.state = 'accepted' AND NOT s.seed AND (s.bounced_at IS NULL OR s.bounced_at > m.closed_at) GROUP BY m.id),
+a AS (
+  SELECT m.id, sum(a.gross_micros)::bigint AS micros FROM m
+  JOIN accrual a ON a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id GROUP BY m.id),
+i AS (
+  SELECT m.id, sum(i.net_cents)::bigint AS cents, sum(coalesce(l.cents, 0))::bigint AS ledger FROM m
+  JOIN invoice i ON i.mailing_id = m.id AND i.kind = 'invoice'
+  LEFT JOIN LATERAL (
+    SELECT sum(p.credit_cents - p.debit_cents) AS cents FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id
+    WHERE e.idempotency_key = 'invoice:' || i.number AND p.account = '706') l ON true GROUP BY m.id)
+SELECT m.code FROM m LEFT JOIN s ON s.id = m.id LEFT JOIN a ON a.id = m.id LEFT JOIN i ON i.id = m.id
+WHERE coalesce(s.micros, 0) <> coalesce(a.micros, 0) OR coalesce(i.cents, 0) <> coalesce(i.ledger, 0)
+   OR abs(coalesce(a.micros, 0) - coalesce(i.cents, 0) * 10000) > 10000
+ORDER BY m.id
+"""
+
+
+def codes(unit: UnitOfWork, check: str, first: date, last: date, hours: int) -> list[str]:
+    """What a check finds, by name; see CHECKS."""
+    start, end = instants(first, last)
+    values = {"first": first, "last": last, "start": start, "end": end, "hours": hours}
+    statement = CHECKS[check]
+    used = {name: value for name, value in values.items() if f":{name}" in statement}
+    return [str(row[0]) for row in unit.all(statement, **used)]
+
+
+# Check -> statement that names what is wrong, one row each. Their sentences stand in close_checks.py.
+CHECKS = {
+    "unequal": _UNEQUAL,
+    "sends_without_outcome": "SELECT DISTINCT m.code FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id"
+    " AND s.mailing_id = m.id WHERE m.kind <> 'own' AND m.closed_at IS NULL AND m.state <> 'freezing'"
+    " AND m.started_at < :end AND s.state IN ('claimed', 'attempting') ORDER BY m.code",
+    "to_settle": "SELECT m.code FROM mailing m WHERE m.closed_at IS NULL AND m.kind <> 'own'"
+    " AND m.state IN ('sent', 'cancelled', 'failed') AND coalesce(m.ended_at, m.started_at, m.created_at) < :end"
+    " AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()"
+    " ORDER BY m.id",
+    "unmatched_payments": "SELECT r.code FROM receipt r WHERE r.received_on <= :last AND r.amount_cents >"
+    " coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0) ORDER BY r.id",
+    "unbooked": "SELECT code FROM receipt WHERE booked_at IS NULL AND received_on <= :last"
+    " UNION ALL SELECT r.code FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id"
+    " WHERE s.booked_at IS NULL AND r.received_on <= :last"
+    " UNION ALL SELECT code FROM payout WHERE state = 'confirmed' AND paid_on <= :last"
+    " UNION ALL SELECT p.code FROM payment p WHERE p.state = 'captured' AND NOT EXISTS"
+    " (SELECT 1 FROM ledger_entry e WHERE e.idempotency_key = 'payment:' || p.code)"
+    " UNION ALL SELECT i.number FROM invoice i WHERE i.issued_on BETWEEN :first AND :last AND i.total_cents > 0"
+    " AND i.kind <> 'deposit' AND NOT EXISTS"
+    " (SELECT 1 FROM ledger_entry e WHERE e.idempotency_key = 'invoice:' || i.number)",
+    "unbalanced": "SELECT e.number FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+    " WHERE e.day BETWEEN :first AND :last GROUP BY e.number HAVING sum(p.debit_cents) <> sum(p.credit_cents)"
+    " UNION ALL SELECT n.number FROM (SELECT number, lag(number) OVER (ORDER BY number) AS before FROM ledger_entry) n"
+    " WHERE n.number <> n.before + 1 ORDER BY 1",
+    "vat_left_waiting": "SELECT i.number FROM invoice i JOIN ledger_entry e ON e.idempotency_key ="
+    " 'invoice:' || i.number JOIN ledger_posting p ON p.entry_id = e.id AND p.account = '44574'"
+    " WHERE i.issued_on <= :last AND (SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id"
+    " AND s.booked_at IS NOT NULL) = i.total_cents - i.deposit_cents"
+    " AND (SELECT sum(s.vat_cents) FROM receipt_share s WHERE s.invoice_id = i.id) <> p.credit_cents",
+    "advance_left": "SELECT o.code FROM rental_order o JOIN payment y ON y.order_id = o.id AND y.state = 'captured'"
+    " JOIN ledger_entry e ON e.idempotency_key = 'payment:' || y.code"
+    " JOIN ledger_posting p ON p.entry_id = e.id AND p.account = '4191'"
+    " LEFT JOIN ledger_match_line l ON l.entry_id = p.entry_id AND l.line = p.line"
+    " WHERE o.state IN ('settled', 'cancelled') AND l.match_id IS NULL AND e.day <= :last ORDER BY o.id",
+    "earlier_open": "SELECT DISTINCT to_char(date_trunc('month', e.day), 'YYYY-MM') FROM ledger_entry e"
+    " WHERE e.day < :first AND coalesce((SELECT p.state FROM ledger_period p"
+    " WHERE p.month = date_trunc('month', e.day)::date), 'open') = 'open' ORDER BY 1",
+    "pending_payments": "SELECT code FROM payment WHERE state = 'pending' AND created_at < :end ORDER BY id",
+    "in_freeze": "SELECT m.code FROM mailing m WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >="
+    " :end) AND EXISTS (SELECT 1 FROM accrual a WHERE a.mailing_id = m.id AND a.at < :end) ORDER BY m.id",
+}
+
+
+def unbilled(unit: UnitOfWork, last: date) -> list[Row[Any]]:
+    """Mailings with accruals of the month that are billed later, with their micros as of its end."""
+    return unit.all(
+        "SELECT m.code, m.owner_id, m.advertiser_id, o.vat_bp, x.owner_micros, x.commission_micros FROM mailing m"
+        " JOIN dispatch d ON d.id = m.dispatch_id LEFT JOIN rental_order o ON o.id = d.order_id"
+        " JOIN LATERAL (SELECT coalesce(sum(owner_micros), 0)::bigint AS owner_micros,"
+        "  coalesce(sum(commission_micros), 0)::bigint AS commission_micros FROM accrual a"
+        "  WHERE a.mailing_id = m.id AND a.at < :end) x ON true"
+        " WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >= :end) AND x.owner_micros > 0"
+        " ORDER BY m.id",
+        end=instants(last, last)[1],
+    )
+
+
+def instants(first: date, last: date) -> tuple[datetime, datetime]:
+    """The instants at which a span of days of France begins and is over."""
+    return datetime.combine(first, time(), FRANCE), datetime.combine(last + timedelta(days=1), time(), FRANCE)
+
+
+def insert_ask(unit: UnitOfWork, month: date, target: str) -> int:
+    """Keep that somebody asked for a month to be closed."""
+    return int(
+        unit.scalar(
+            "INSERT INTO ledger_close (month, target, asked_by) VALUES (:month, :target, :user) RETURNING id",
+            month=month,
+            target=target,
+            user=unit.actor.user_id,
+        )
+    )
+
+
+def ask(unit: UnitOfWork, close_id: int) -> Row[Any] | None:
+    """(month, target, done) of an ask."""
+    return unit.one("SELECT month, target, done_at IS NOT NULL AS done FROM ledger_close WHERE id = :id", id=close_id)
+
+
+def asks(unit: UnitOfWork, month: date) -> list[Row[Any]]:
+    """(target, asked_at, done_at, findings) of a month's asks, the newest first."""
+    return unit.all(
+        "SELECT target, asked_at, done_at, findings FROM ledger_close WHERE month = :month ORDER BY id DESC",
+        month=month,
+    )
+
+
+def answer(unit: UnitOfWork, close_id: int, findings: list[dict[str, object]]) -> None:
+    """Keep what was found when an ask was treated."""
+    unit.run(
+        "UPDATE ledger_close SET done_at = app_now(), findings = CAST(:findings AS jsonb) WHERE id = :id",
+        id=close_id,
+        findings=json.dumps(findings),
+    )

@@ -1,0 +1,156 @@
+"""Closing a month, on a database of its own: what stands in the way, what is accrued, what stays closed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from broker.billing.close_checks import bounds, month_findings
+from broker.billing.close_month import ask_close, close_asked, close_month, period_state
+from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer
+from broker.billing.settle import settle_mailing
+from broker.kernel import clock
+from broker.kernel.database import make_engine
+from broker.kernel.errors import Conflict
+from broker.ledger.model import credit, debit
+from broker.ledger.periods import set_period
+from broker.ledger.post import post
+from broker.ledger.store import balance, trial_balance
+from broker.operate.database_server import DatabaseServer
+from broker.operate.migrate import migrate
+from broker.operate.roles import drop_database, make_database
+from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+
+HOURS = SETTINGS.trade.bounce_freeze_hours + 1
+
+
+@pytest.fixture
+def scene(database: DatabaseServer) -> Iterator[MoneyScene]:
+    """A scene on a fresh database, at the 20th of next month."""
+    name = f"courtier_close_{secrets.token_hex(4)}"
+    make_database(database.url("admin"), name)
+    urls = {
+        role: urlunsplit(urlsplit(database.url(role))._replace(path=f"/{name}")) for role in ("admin", "worker", "web")
+    }
+    migrate(urls["admin"], demo=True)
+    engines = {role: make_engine(url) for role, url in urls.items()}
+    try:
+        scene = build_scene(engines["admin"], engines["worker"], engines["web"])
+        move_to(scene, 20)
+        yield scene
+    finally:
+        for engine in engines.values():
+            engine.dispose()
+        drop_database(database.url("admin"), name)
+
+
+def move_to(scene: MoneyScene, day: int) -> None:
+    """Move the clock to a day of the next month."""
+    with scene.worker.begin() as unit:
+        now = unit.now
+        first = (now.replace(day=1) + timedelta(days=32)).replace(day=day, hour=12)
+        clock.advance(unit.session, first - now)
+
+
+def month_of(scene: MoneyScene) -> date:
+    with scene.worker.begin() as unit:
+        return unit.today.replace(day=1)
+
+
+def codes(scene: MoneyScene, month: date) -> dict[str, bool]:
+    with scene.web.begin(scene.accountant) as unit:
+        return {found.code: found.blocks for found in month_findings(unit, SETTINGS, month)}
+
+
+def balances(scene: MoneyScene, last: date) -> dict[str, int]:
+    with scene.worker.begin() as unit:
+        return {row.account: row.debit_cents - row.credit_cents for row in trial_balance(unit, last)}
+
+
+def test_a_month_that_runs_is_not_closed(scene: MoneyScene) -> None:
+    with pytest.raises(Conflict) as refusal, scene.worker.begin() as unit:
+        close_month(unit, SETTINGS, month_of(scene))
+    assert refusal.value.code == "month_running"
+
+
+def test_sends_billed_next_month_are_accrued_and_reversed_and_the_month_is_locked(scene: MoneyScene) -> None:
+    month = month_of(scene)
+    _, last = bounds(month)
+    order = scene.on_credit()
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, 10_000, bounced=10)
+    # the last hours of the month are over, the bounce time is not
+    with scene.worker.begin() as unit:
+        end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=unit.now.tzinfo)
+        unit.run("UPDATE mailing SET ended_at = :at WHERE id = :id", at=end - timedelta(hours=3), id=mailing)
+        clock.advance(unit.session, end + timedelta(hours=3) - unit.now)
+    assert codes(scene, month) == {"in_freeze": False}
+    with scene.worker.begin() as unit:
+        first = close_month(unit, SETTINGS, month)
+        entries = unit.scalar("SELECT count(*) FROM ledger_entry")
+    assert (first.state, first.entries, first.accrued_cents, first.blocked) == ("locked", 4, 33_300, False)
+    at_the_end = balances(scene, last)
+    assert (at_the_end["4181"], at_the_end["706"], at_the_end["44587"]) == (39_960, -33_300, -6_660)
+    assert (at_the_end["4081"], at_the_end["604"], at_the_end["44586"]) == (-31_968, 26_640, 5_328)
+    assert {account: cents for account, cents in balances(scene, last + timedelta(days=1)).items() if cents} == {}
+    with scene.worker.begin() as unit:
+        again = close_month(unit, SETTINGS, month)
+        assert (again.state, again.entries, again.findings) == ("locked", 0, ())
+        assert unit.scalar("SELECT count(*) FROM ledger_entry") == entries
+    with pytest.raises(Conflict) as refusal, scene.worker.begin() as unit:
+        post(unit, "OD", last, "x", "x", [debit("512", 1), credit("471", 1)], "late")
+    assert refusal.value.code == "period_closed"
+    with pytest.raises(Conflict) as refusal, scene.worker.begin() as unit:
+        set_period(unit, month, "open")
+    assert refusal.value.code == "period_locked"
+    scene.wait(HOURS)
+    settle_mailing(scene.worker, SETTINGS, mailing)
+    with scene.worker.begin() as unit:
+        assert balance(unit, "706", None) == -33_300
+
+
+def test_what_stands_in_the_way_keeps_the_month_open_until_it_is_mended(scene: MoneyScene) -> None:
+    month = month_of(scene)
+    order = scene.on_credit()
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, 10_000)
+    with scene.web.begin(scene.accountant) as unit:
+        receipt = receive_transfer(unit, 1_000, unit.today, "A-1")
+    move_to(scene, 15)
+    assert codes(scene, month) == {"to_settle": True, "unmatched_payments": True, "unbooked": True, "in_freeze": False}
+    with scene.worker.begin() as unit:
+        blocked = close_month(unit, SETTINGS, month)
+        assert (blocked.blocked, blocked.state, blocked.entries) == (True, "open", 0)
+        assert period_state(unit, month) == "open"
+    book_receipt(scene.worker, receipt.id)
+    settle_mailing(scene.worker, SETTINGS, mailing)
+    with scene.web.begin(scene.accountant) as unit:
+        assign_receipt(unit, receipt.code, scene.number(order, "invoice"))
+    book_receipt(scene.worker, receipt.id)
+    assert codes(scene, month) == {"in_freeze": False}
+    with scene.web.begin(scene.accountant) as unit:
+        asked = ask_close(unit, month, "soft_closed")
+    for _ in range(2):
+        close_asked(scene.worker, SETTINGS, asked)
+    with scene.worker.begin() as unit:
+        assert period_state(unit, month) == "soft_closed"
+        assert close_month(unit, SETTINGS, month).state == "locked"
+        findings = unit.scalar("SELECT findings FROM ledger_close WHERE id = :id", id=asked)
+    assert [found["code"] for found in findings] == ["in_freeze"]
+
+
+def test_a_tampered_send_is_noticed(scene: MoneyScene) -> None:
+    month = month_of(scene)
+    order = scene.on_credit()
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, 10_000)
+    scene.wait(HOURS)
+    settle_mailing(scene.worker, SETTINGS, mailing)
+    assert codes(scene, month) == {}
+    with scene.worker.begin() as unit:
+        unit.run("UPDATE send SET price_micros = price_micros + 1 WHERE mailing_id = :id AND position = 7", id=mailing)
+    assert codes(scene, month) == {"unequal": True}
