@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from broker.kernel.clock import PARIS
 from broker.kernel.database import UnitOfWork
-
-FRANCE = ZoneInfo("Europe/Paris")
 
 # Each of the three sums where it was written, for mailings closed in the month: one pass over their sends, one over
 # their accruals. Micros of sends and accruals are equal to the last one; cents were rounded from an order's total.
@@ -108,7 +106,7 @@ def unbilled(unit: UnitOfWork, last: date) -> list[Row[Any]]:
 
 def instants(first: date, last: date) -> tuple[datetime, datetime]:
     """The instants at which a span of days of France begins and is over."""
-    return datetime.combine(first, time(), FRANCE), datetime.combine(last + timedelta(days=1), time(), FRANCE)
+    return datetime.combine(first, time(), PARIS), datetime.combine(last + timedelta(days=1), time(), PARIS)
 
 
 def insert_ask(unit: UnitOfWork, month: date, target: str) -> int:

@@ -27,6 +27,7 @@ WITH due(kind, row_id, even_if_running) AS (
     WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
   UNION ALL SELECT 'book_receipt', id, false FROM receipt WHERE booked_at IS NULL
   UNION ALL SELECT 'book_receipt', receipt_id, false FROM receipt_share WHERE booked_at IS NULL
+  UNION ALL SELECT 'close_month', id, false FROM ledger_close WHERE done_at IS NULL
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (
