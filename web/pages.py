@@ -33,8 +33,8 @@ from web.http.work import EXTENSION
 from web.public import public_blueprint
 
 NOUNS = (
-    audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics, orders,
-    organisations, participations, payments, programmes, revenue, segments, uploads,
+    audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
+    orders, organisations, participations, payments, programmes, revenue, segments, uploads,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

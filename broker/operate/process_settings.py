@@ -21,8 +21,11 @@ ROLES_OF = {  # the roles whose address each kind of process gets, and no other
 }
 SECRETS_OF = {  # secrets of the operator's environment that a kind of process may see
     "web": (
-        "COURTIER_FRONT_KEYS", "COURTIER_STRIPE_KEY", "COURTIER_STRIPE_WEBHOOK_SECRET", "COURTIER_METRICS_TOKEN",
-    ),  # fmt: skip
+        "COURTIER_FRONT_KEYS",
+        "COURTIER_STRIPE_KEY",
+        "COURTIER_STRIPE_WEBHOOK_SECRET",
+        "COURTIER_METRICS_TOKEN",
+    ),
     "mailin": ("COURTIER_FRONT_KEYS",),
     "audience": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS"),
     "worker": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS", "COURTIER_RELAY_PASSWORD", "COURTIER_STRIPE_KEY"),
