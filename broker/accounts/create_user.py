@@ -5,11 +5,30 @@ from __future__ import annotations
 import re
 
 from broker.accounts import store
-from broker.accounts.model import ROLES_OF_KIND, Language, User, UserRole
+from broker.accounts.model import ROLES_OF_KIND, Language, OrganisationKind, User, UserRole
 from broker.accounts.secrets import hash_password
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
+
+
+def require_role_suits(kind: OrganisationKind, role: UserRole) -> None:
+    """Refuse a role that an organisation of this kind does not have."""
+    allowed = ROLES_OF_KIND[kind]
+    if role not in allowed:
+        raise InvalidInput(
+            f"A user of this organisation ({kind}) is {' or '.join(sorted(allowed))}, not {role}.",
+            code="bad_role",
+            field="role",
+        )
+
+
+def checked_email(email: str) -> str:
+    """A user's address as it is kept."""
+    email = email.strip().lower()
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise InvalidInput("This is not an e-mail address.", code="bad_email", field="email")
+    return email
 
 
 def create_user(
@@ -26,16 +45,8 @@ def create_user(
     organisation = store.organisation_of(unit, org_code)
     if organisation is None:
         raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
-    allowed = ROLES_OF_KIND[organisation.kind]
-    if role not in allowed:
-        raise InvalidInput(
-            f"A user of this organisation ({organisation.kind}) is {' or '.join(sorted(allowed))}, not {role}.",
-            code="bad_role",
-            field="role",
-        )
-    email = email.strip().lower()
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
-        raise InvalidInput("This is not an e-mail address.", code="bad_email", field="email")
+    require_role_suits(organisation.kind, role)
+    email = checked_email(email)
     try:
         user = store.add_user(
             unit,

@@ -52,6 +52,10 @@ class User:
     language: Language
 
 
+# How far a log-in has come: `code` waits for a one-time code, `enrol` may do nothing but set up a second factor.
+Stage = Literal["open", "code", "enrol"]
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
     """A fresh session: `token` goes into the cookie and is kept nowhere; `csrf` goes into forms."""
@@ -60,17 +64,32 @@ class LoggedIn:
     csrf: str
     actor: Actor
     language: Language
+    stage: Stage = "open"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """Who a session's cookie stands for."""
+    """Who a session's cookie stands for; `code` names the session itself.
+
+    With `must_enrol` the person may do nothing yet but set up a second factor.
+    """
 
     actor: Actor
     name: str
     org_name: str
     language: Language
     csrf: str
+    code: str = ""
+    must_enrol: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One place where a user is logged in."""
+
+    code: str
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

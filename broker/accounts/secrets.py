@@ -33,8 +33,8 @@ def _nobodys_hash() -> str:
 
 
 def password_matches(stored: str | None, password: str) -> bool:
-    """Whether a password belongs to a hash; `None` (no such user) takes as long and is never true."""
-    known = stored is not None
+    """Whether a password belongs to a hash; `None` or "" (no such user, none yet) takes as long and is never true."""
+    known = bool(stored)  # empty: invited, no password yet
     try:
         _hasher.verify(stored or _nobodys_hash(), password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):

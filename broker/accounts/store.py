@@ -60,10 +60,13 @@ def find_login(unit: UnitOfWork, email: str) -> Row[Any] | None:
     return unit.one("SELECT * FROM find_login(:email)", email=email)
 
 
-def open_session(unit: UnitOfWork, user_id: int, token_hash: bytes, csrf: str, seconds: int) -> None:
+def open_session(
+    unit: UnitOfWork, user_id: int, token_hash: bytes, csrf: str, seconds: int, stage: str = "open"
+) -> None:
     """Store a session under its token's hash."""
     unit.run(
-        "SELECT open_session(:user_id, :token_hash, :csrf, :seconds)",
+        "SELECT open_session(:user_id, :token_hash, :csrf, :seconds, :stage)",
+        stage=stage,
         user_id=user_id,
         token_hash=token_hash,
         csrf=csrf,
@@ -72,7 +75,7 @@ def open_session(unit: UnitOfWork, user_id: int, token_hash: bytes, csrf: str, s
 
 
 def find_session(unit: UnitOfWork, token_hash: bytes) -> Row[Any] | None:
-    """user_id, org_id, role, name, org_name, language, csrf_token of a session that has not expired."""
+    """user_id, org_id, role, name, org_name, language, csrf_token, code, stage of a session that has not expired."""
     return unit.one("SELECT * FROM find_session(:token_hash)", token_hash=token_hash)
 
 

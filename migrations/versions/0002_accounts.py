@@ -41,12 +41,38 @@ CREATE INDEX app_user_org ON app_user (org_id);
 
 CREATE TABLE web_session (
   token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),    -- SHA-256 of the cookie
+  code uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),             -- names it to its user, opens nothing
   user_id bigint NOT NULL REFERENCES app_user,
   csrf_token text NOT NULL,
+  stage text NOT NULL DEFAULT 'open' CHECK (stage IN ('open', 'code', 'enrol')),   -- waits for a second factor
+  tries smallint NOT NULL DEFAULT 0,                               -- wrong codes
   created_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL
 );
 CREATE INDEX web_session_user ON web_session (user_id);
+
+-- The secret that makes a user's one-time codes (RFC 6238), sealed under a key that only the front has. A step of time
+-- counts once, so that a code read over a shoulder is worth nothing.
+CREATE TABLE second_factor (
+  user_id bigint PRIMARY KEY REFERENCES app_user,
+  sealed bytea NOT NULL,
+  last_step bigint NOT NULL DEFAULT 0,
+  failures integer NOT NULL DEFAULT 0,      -- wrong codes since the last right one
+  blocked_until timestamptz,
+  confirmed_at timestamptz
+);
+CREATE TABLE recovery_code (
+  user_id bigint NOT NULL REFERENCES app_user,
+  code_hash bytea NOT NULL CHECK (length(code_hash) = 32),
+  used_at timestamptz,
+  PRIMARY KEY (user_id, code_hash)
+);
+-- A link by which somebody sets a password: an invitation, or a new password given by the broker.
+CREATE TABLE user_invitation (
+  token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
+  user_id bigint NOT NULL UNIQUE REFERENCES app_user,
+  expires_at timestamptz NOT NULL
+);
 
 CREATE TABLE api_key (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -79,24 +105,28 @@ CREATE TABLE audit_entry (
 CREATE INDEX audit_entry_org ON audit_entry (org_id, id);
 """
 
-# Whoever is not logged in yet has no organisation: these four look-ups are all that crosses the policies.
+# Whoever is not logged in yet has no organisation: these look-ups are all that crosses the policies.
 FUNCTIONS = """
 CREATE FUNCTION find_login(p_email text)
-RETURNS TABLE (user_id bigint, org_id bigint, role text, name text, password_hash text, language text)
+RETURNS TABLE (user_id bigint, org_id bigint, role text, name text, password_hash text, language text,
+               second_factor boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT id, org_id, role, name, password_hash, language FROM app_user WHERE email = lower(p_email) AND active
+  SELECT u.id, u.org_id, u.role, u.name, u.password_hash, u.language,
+         EXISTS (SELECT 1 FROM second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+  FROM app_user u WHERE u.email = lower(p_email) AND u.active
 $$;
 
-CREATE FUNCTION open_session(p_user bigint, p_token_hash bytea, p_csrf text, p_seconds integer) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  INSERT INTO web_session (token_hash, user_id, csrf_token, expires_at)
-  VALUES (p_token_hash, p_user, p_csrf, now() + make_interval(secs => p_seconds))
+CREATE FUNCTION open_session(p_user bigint, p_token_hash bytea, p_csrf text, p_seconds integer, p_stage text)
+RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO web_session (token_hash, user_id, csrf_token, stage, expires_at)
+  VALUES (p_token_hash, p_user, p_csrf, p_stage, now() + make_interval(secs => p_seconds))
 $$;
 
 CREATE FUNCTION find_session(p_token_hash bytea)
-RETURNS TABLE (user_id bigint, org_id bigint, role text, name text, org_name text, language text, csrf_token text)
+RETURNS TABLE (user_id bigint, org_id bigint, role text, name text, org_name text, language text, csrf_token text,
+               code uuid, stage text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT u.id, u.org_id, u.role, u.name, o.name, u.language, s.csrf_token
+  SELECT u.id, u.org_id, u.role, u.name, o.name, u.language, s.csrf_token, s.code, s.stage
   FROM web_session s JOIN app_user u ON u.id = s.user_id JOIN organisation o ON o.id = u.org_id
   WHERE s.token_hash = p_token_hash AND s.expires_at > now() AND u.active
 $$;
@@ -167,11 +197,173 @@ CREATE TRIGGER no_delete BEFORE DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCT
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
+# Sessions, second factors and passwords are reached through these alone: each says whose row it touches.
+PEOPLE = """
+CREATE FUNCTION find_second_factor(p_token_hash bytea)
+RETURNS TABLE (user_id bigint, org_id bigint, role text, name text, language text, sealed bytea, last_step bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT u.id, u.org_id, u.role, u.name, u.language, f.sealed, f.last_step
+  FROM web_session s JOIN app_user u ON u.id = s.user_id JOIN second_factor f ON f.user_id = u.id
+  WHERE s.token_hash = p_token_hash AND s.stage = 'code' AND s.expires_at > now() AND u.active
+    AND f.confirmed_at IS NOT NULL AND coalesce(f.blocked_until, now()) <= now()
+$$;
+-- Who knows the password could log in again and again to guess: twice `p_most` wrong codes in a row block for a while.
+CREATE FUNCTION count_wrong_code(p_token_hash bytea, p_most integer) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE second_factor f SET failures = failures + 1,
+    blocked_until = CASE WHEN (f.failures + 1) % (2 * p_most) = 0 THEN now() + interval '15 minutes' END
+  FROM web_session s WHERE s.token_hash = p_token_hash AND s.stage = 'code' AND f.user_id = s.user_id;
+  UPDATE web_session SET tries = tries + 1 WHERE token_hash = p_token_hash AND stage = 'code';
+  DELETE FROM web_session WHERE token_hash = p_token_hash AND stage = 'code' AND tries >= p_most
+$$;
+-- Of two who bring the same code at once one gets in.
+CREATE FUNCTION use_second_factor(p_user bigint, p_step bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  UPDATE second_factor SET last_step = p_step, failures = 0 WHERE user_id = p_user AND last_step < p_step;
+  RETURN FOUND;
+END $$;
+CREATE FUNCTION use_recovery_code(p_user bigint, p_code_hash bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  UPDATE recovery_code SET used_at = now() WHERE user_id = p_user AND code_hash = p_code_hash AND used_at IS NULL;
+  RETURN FOUND;
+END $$;
+
+-- The acting user's own. A confirmed factor is not replaced without being removed first.
+CREATE FUNCTION start_second_factor(p_sealed bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO second_factor (user_id, sealed) VALUES (app_user(), p_sealed)
+  ON CONFLICT (user_id) DO UPDATE SET sealed = p_sealed, last_step = 0 WHERE second_factor.confirmed_at IS NULL;
+  RETURN FOUND;
+END $$;
+CREATE FUNCTION own_second_factor() RETURNS TABLE (sealed bytea, last_step bigint, confirmed boolean, codes_left bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT f.sealed, f.last_step, f.confirmed_at IS NOT NULL,
+         (SELECT count(*) FROM recovery_code c WHERE c.user_id = f.user_id AND c.used_at IS NULL)
+  FROM second_factor f WHERE f.user_id = app_user()
+$$;
+CREATE FUNCTION confirm_second_factor(p_step bigint, p_code_hashes bytea[]) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  UPDATE second_factor SET confirmed_at = now(), last_step = p_step
+  WHERE user_id = app_user() AND confirmed_at IS NULL;
+  IF NOT FOUND THEN RETURN false; END IF;
+  DELETE FROM recovery_code WHERE user_id = app_user();
+  INSERT INTO recovery_code (user_id, code_hash) SELECT app_user(), unnest(p_code_hashes);
+  UPDATE web_session SET stage = 'open', expires_at = created_at + interval '12 hours'
+  WHERE user_id = app_user() AND stage = 'enrol';
+  RETURN true;
+END $$;
+-- One's own; somebody else's only by the broker, for whoever lost telephone and codes.
+CREATE FUNCTION remove_second_factor(p_user bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF app_role() NOT IN ('broker', 'system') AND app_user() IS DISTINCT FROM p_user THEN RETURN false; END IF;
+  DELETE FROM recovery_code WHERE user_id = p_user;
+  DELETE FROM web_session WHERE user_id = p_user AND app_user() IS DISTINCT FROM p_user;
+  DELETE FROM second_factor WHERE user_id = p_user;
+  RETURN FOUND;
+END $$;
+
+CREATE FUNCTION own_sessions() RETURNS TABLE (code uuid, created_at timestamptz, expires_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT code, created_at, expires_at FROM web_session
+  WHERE user_id = app_user() AND stage = 'open' AND expires_at > now() ORDER BY created_at DESC
+$$;
+CREATE FUNCTION close_own_session(p_code uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  DELETE FROM web_session WHERE user_id = app_user() AND code = p_code;
+  RETURN FOUND;
+END $$;
+CREATE FUNCTION own_password_hash() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT password_hash FROM app_user WHERE id = app_user() AND active
+$$;
+-- Whoever may have had the old password is out: every session but the one that changes it is closed.
+CREATE FUNCTION change_own_password(p_hash text, p_keep uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  UPDATE app_user SET password_hash = p_hash WHERE id = app_user();
+  DELETE FROM web_session WHERE user_id = app_user() AND code IS DISTINCT FROM p_keep
+$$;
+
+-- The broker's: a person who cannot log in until the link is used; and whether a person may log in at all.
+CREATE FUNCTION invite_user(p_org bigint, p_email text, p_name text, p_role text, p_language text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_user bigint;
+BEGIN
+  IF app_role() NOT IN ('broker', 'system') THEN
+    RAISE EXCEPTION 'only the broker invites' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  INSERT INTO app_user (org_id, email, name, role, password_hash, language)
+  VALUES (p_org, p_email, p_name, p_role, '', p_language) RETURNING id INTO v_user;
+  RETURN v_user;
+END $$;
+CREATE FUNCTION give_password_link(p_user bigint, p_token_hash bytea, p_seconds integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF app_role() NOT IN ('broker', 'system') OR NOT EXISTS (SELECT 1 FROM app_user WHERE id = p_user AND active) THEN
+    RETURN false;
+  END IF;
+  INSERT INTO user_invitation VALUES (p_token_hash, p_user, now() + make_interval(secs => p_seconds))
+  ON CONFLICT (user_id) DO UPDATE SET token_hash = p_token_hash, expires_at = EXCLUDED.expires_at;
+  RETURN true;
+END $$;
+CREATE FUNCTION use_password_link(p_token_hash bytea, p_hash text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_user bigint;
+BEGIN
+  DELETE FROM user_invitation i USING app_user u WHERE i.token_hash = p_token_hash AND i.expires_at > now()
+    AND u.id = i.user_id AND u.active RETURNING i.user_id INTO v_user;
+  IF v_user IS NOT NULL THEN
+    UPDATE app_user SET password_hash = p_hash WHERE id = v_user;
+    DELETE FROM web_session WHERE user_id = v_user;
+  END IF;
+  RETURN v_user;
+END $$;
+CREATE FUNCTION set_user_active(p_user bigint, p_active boolean) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF app_role() NOT IN ('broker', 'system') OR app_user() IS NOT DISTINCT FROM p_user THEN RETURN false; END IF;
+  UPDATE app_user SET active = p_active WHERE id = p_user AND active <> p_active;
+  IF NOT FOUND THEN RETURN false; END IF;
+  IF NOT p_active THEN
+    DELETE FROM web_session WHERE user_id = p_user;
+    DELETE FROM user_invitation WHERE user_id = p_user;
+    UPDATE api_key SET revoked_at = now() WHERE user_id = p_user AND revoked_at IS NULL;
+  END IF;
+  RETURN true;
+END $$;
+"""
+PEOPLE_FUNCTIONS = (
+    "find_second_factor(bytea)",
+    "count_wrong_code(bytea, integer)",
+    "use_second_factor(bigint, bigint)",
+    "use_recovery_code(bigint, bytea)",
+    "start_second_factor(bytea)",
+    "own_second_factor()",
+    "confirm_second_factor(bigint, bytea[])",
+    "remove_second_factor(bigint)",
+    "own_sessions()",
+    "close_own_session(uuid)",
+    "own_password_hash()",
+    "change_own_password(text, uuid)",
+    "invite_user(bigint, text, text, text, text)",
+    "give_password_link(bigint, bytea, integer)",
+    "use_password_link(bytea, text)",
+    "set_user_active(bigint, boolean)",
+)
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
     op.execute(FUNCTIONS)
+    op.execute(PEOPLE)
     # Kind and VAT option decide rights and entries: they are set by the broker's command, not by the organisation.
     protect(
         "organisation",
@@ -185,7 +377,8 @@ def upgrade() -> None:
         using="org_id = app_org() OR app_staff()",
         web="SELECT (id, org_id, email, name, role, language, active, created_at)",
     )
-    protect("web_session", using="false")
+    for table in ("web_session", "second_factor", "recovery_code", "user_invitation"):
+        protect(table, using="false")
     protect(
         "api_key",
         using="org_id = app_org()",
@@ -199,11 +392,12 @@ def upgrade() -> None:
     op.execute("REVOKE INSERT, UPDATE, DELETE ON audit_entry FROM courtier_worker")
     for signature in (
         "find_login(text)",
-        "open_session(bigint, bytea, text, integer)",
+        "open_session(bigint, bytea, text, integer, text)",
         "find_session(bytea)",
         "close_session(bytea)",
         "find_api_key(text)",
         "mark_api_key_used(bigint)",
+        *PEOPLE_FUNCTIONS,
     ):
         definer(signature, to="courtier_web, courtier_worker")
     definer("append_audit(text, text, text, jsonb)", to="courtier_web, courtier_worker")
@@ -215,12 +409,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION append_audit(text, text, text, jsonb)")
-    op.execute(
-        "DROP FUNCTION find_login(text), open_session(bigint, bytea, text, integer), find_session(bytea)"
-    )
+    op.execute("DROP FUNCTION find_login(text), open_session(bigint, bytea, text, integer, text), find_session(bytea)")
     op.execute("DROP FUNCTION close_session(bytea), find_api_key(text), mark_api_key_used(bigint)")
-    op.execute("DROP TABLE audit_entry, api_key, web_session, app_user, organisation")
-    op.execute("DROP FUNCTION refuse_change(), join_audit_chain()")
+    op.execute(f"DROP FUNCTION {', '.join(PEOPLE_FUNCTIONS)}")
     op.execute(
-        "DROP FUNCTION audit_hash(bytea, bigint, timestamptz, bigint, bigint, text, text, text, text, jsonb)"
+        "DROP TABLE audit_entry, api_key, user_invitation, recovery_code, second_factor, web_session, app_user,"
+        " organisation"
     )
+    op.execute("DROP FUNCTION refuse_change(), join_audit_chain()")
+    op.execute("DROP FUNCTION audit_hash(bytea, bigint, timestamptz, bigint, bigint, text, text, text, text, jsonb)")

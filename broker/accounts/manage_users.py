@@ -1,0 +1,40 @@
+"""List an organisation's people, keep one out or let one in again."""
+
+from __future__ import annotations
+
+from broker.accounts import people_store, store
+from broker.accounts.model import User
+from broker.audit.record import record
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, NotFound
+
+
+def list_users(unit: UnitOfWork, org_code: str) -> list[tuple[User, bool]]:
+    """The people of an organisation that the actor may see, and whether each may log in."""
+    organisation = store.organisation_of(unit, org_code)
+    if organisation is None:
+        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    return people_store.users_of(unit, organisation.id)
+
+
+def deactivate_user(unit: UnitOfWork, email: str) -> None:
+    """Keep a person out: sessions end, API keys are revoked, links are worth nothing. What they did stays."""
+    _set_active(unit, email, False)
+
+
+def reactivate_user(unit: UnitOfWork, email: str) -> None:
+    """Let a person in again; revoked API keys stay revoked."""
+    _set_active(unit, email, True)
+
+
+def _set_active(unit: UnitOfWork, email: str, active: bool) -> None:
+    unit.actor.require("broker")
+    user = people_store.user_by_email(unit, email.strip().lower())
+    if user is None:
+        raise NotFound("Nobody logs in with this address.", code="user_not_found", field="email")
+    if user.id == unit.actor.user_id:
+        raise Conflict("Somebody else has to do this to you.", code="own_account", field="email")
+    if not people_store.set_user_active(unit, user.id, active):
+        state = "active" if active else "deactivated"
+        raise Conflict(f"This person is {state} already.", code="user_state", field="email")
+    record(unit, "user.reactivated" if active else "user.deactivated", "app_user", user.id)
