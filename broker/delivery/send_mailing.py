@@ -180,7 +180,6 @@ class _Sender:
             if batch is None:
                 return None
             positions = [row.position for row in batch.rows]
-            self._journal.claimed(unit, self._facts, batch.token, positions)
             self._after = max(self._after, max(positions))
             people = self._book.open_batch(unit, self._facts, batch)
             erased = [row.position for row in people if row.person is None]
@@ -191,6 +190,8 @@ class _Sender:
                 if store.waiting_beyond(unit, self._facts, self._after):
                     unit.enqueue("send_mailing", self._facts.id)
             date = unit.now
+            # Last, so that nothing is journalled that cannot leave; before the commit, so that nothing leaves without.
+            self._journal.claimed(unit, self._facts, batch.token, positions)
         run = BatchRun(
             self._units,
             self._facts,
