@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from broker.feedback.model import Hit
+from broker.feedback.network_ranges import is_datacentre
 
 AGENTS = Path(__file__).parent / "data" / "scanner_agents.txt"
 
@@ -52,6 +53,8 @@ def _judge(hit: Hit, hits: Sequence[Hit], trapped: Sequence[Hit], visible: froze
         return HitVerdict("scanner", "hidden_link")
     if not hit.agent or _agents().search(hit.agent):
         return HitVerdict("scanner", "known_agent" if hit.agent else "no_agent")
+    if is_datacentre(hit.ip):
+        return HitVerdict("scanner", "datacentre")
     if len(visible) >= FEWEST_LINKS and _in_burst(hit, hits, visible):
         return HitVerdict("scanner", "all_links_at_once")
     if hit.delivered_at is not None and hit.at - hit.delivered_at < TOO_SOON:

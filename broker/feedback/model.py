@@ -94,6 +94,7 @@ class Hit:
     delivered_at: datetime | None
     agent: str
     manner: Manner
+    ip: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,7 +284,8 @@ def hits_to_judge(unit: UnitOfWork, mailing_id: int, before: datetime, most: int
     rows = unit.all(
         "WITH waiting AS (SELECT DISTINCT position FROM hit"
         "  WHERE mailing_id = :mailing AND verdict IS NULL AND kept_at <= :before ORDER BY position LIMIT :most)"
-        " SELECT h.id, h.position, h.link, h.at, h.manner, coalesce(h.user_agent, '') AS agent, s.outcome_at,"
+        " SELECT h.id, h.position, h.link, h.at, h.manner, coalesce(h.user_agent, '') AS agent,"
+        " coalesce(host(h.ip), '') AS ip, s.outcome_at,"
         " h.verdict IS NULL AND h.kept_at <= :before AS waits"
         " FROM waiting JOIN hit h ON h.mailing_id = :mailing AND h.position = waiting.position"
         " LEFT JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id"
@@ -294,7 +295,7 @@ def hits_to_judge(unit: UnitOfWork, mailing_id: int, before: datetime, most: int
         before=before,
         most=most,
     )
-    hits = [Hit(row.id, row.position, row.link, row.at, row.outcome_at, row.agent, row.manner) for row in rows]
+    hits = [Hit(row.id, row.position, row.link, row.at, row.outcome_at, row.agent, row.manner, row.ip) for row in rows]
     return hits, {row.id for row in rows if row.waits}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.feedback.judge_hits import HUMAN, judge_hits
 from broker.feedback.model import Hit, Manner
+from broker.feedback.network_ranges import RANGES, is_datacentre
 
 SENT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36"
@@ -63,3 +67,22 @@ def test_what_no_person_does_is_a_machine() -> None:
 
 def test_without_an_outcome_time_nothing_is_too_soon() -> None:
     assert judge_hits([Hit(1, 1, 1, SENT, None, BROWSER, "get")], VISIBLE, HIDDEN) == {1: HUMAN}
+
+
+@pytest.mark.parametrize("address", ["34.250.1.2", "::ffff:34.250.1.2", "2001:41d0:8::1", "40.93.0.1"])
+def test_a_browser_in_a_data_centre_is_a_machine(address: str) -> None:
+    found = judge_hits([dataclasses.replace(hit(1, 1, 600), ip=address)], VISIBLE, HIDDEN)
+    assert found[1] == ("scanner", "datacentre")
+
+
+@pytest.mark.parametrize("address", ["", "90.3.4.5", "34.63.255.255", "192.168.1.1", "2a01:cb00::1", "unknown"])
+def test_any_other_network_tells_nothing(address: str) -> None:
+    assert judge_hits([dataclasses.replace(hit(1, 1, 600), ip=address)], VISIBLE, HIDDEN) == {1: HUMAN}
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_ranges_are_found_as_by_looking_at_each(number: int) -> None:
+    lines = RANGES.read_text(encoding="utf-8").splitlines()
+    address = IPv4Address(number)
+    one_by_one = any(address in ip_network(line) for line in lines if line and not line.startswith("#"))
+    assert is_datacentre(str(address)) == one_by_one
