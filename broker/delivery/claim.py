@@ -10,6 +10,7 @@ from broker.delivery import store
 from broker.delivery.model import Addressed, Batch, MailingFacts
 from broker.kernel.database import UnitOfWork
 from broker.mailings.seeds import seed_info
+from broker.vault.blind_index import contact_keys
 from broker.vault.data_keys import data_key
 from broker.vault.keyring import WorkerKeys
 from broker.vault.open import open_message, open_rows
@@ -39,13 +40,24 @@ class AddressBook:
         """Each send of the batch with its person, in order; None for people erased since the freeze."""
         people = self._contacts(unit, [row.contact_id for row in batch.rows if row.contact_id is not None])
         seeds = self._seeds(unit, facts, [row.position for row in batch.rows if row.seed])
+        persons = [
+            seeds.get(row.position) if row.contact_id is None else people.get(row.contact_id) for row in batch.rows
+        ]
+        others = self._other_keys(batch, persons)
         return [
-            Addressed(
-                row.position,
-                row.attempts,
-                seeds.get(row.position) if row.contact_id is None else people.get(row.contact_id),
-            )
-            for row in batch.rows
+            Addressed(row.position, row.attempts, person, keys)
+            for row, person, keys in zip(batch.rows, persons, others, strict=True)
+        ]
+
+    def _other_keys(self, batch: Batch, persons: list[dict[str, str] | None]) -> list[tuple[bytes, ...]]:
+        """Each person's keys under the peppers of other times: an opt-out may be kept under any of them."""
+        if len(self._worker.peppers) == 1:
+            return [()] * len(persons)
+        addresses = ["" if person is None else person["email"] for person in persons]
+        versions = [contact_keys(self._worker, addresses, version) for version in self._worker.peppers]
+        return [
+            tuple(key for key in keys if key != row.contact_key)
+            for row, keys in zip(batch.rows, zip(*versions, strict=True), strict=True)
         ]
 
     def _contacts(self, unit: UnitOfWork, contact_ids: list[int]) -> dict[int, dict[str, str]]:

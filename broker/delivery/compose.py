@@ -49,6 +49,18 @@ class Composer:
         self._envelope = envelope
         self._template = template
         self._links = template.links
+        slots = [slot for _, slot in template.slots]
+        self._merged = [slot for slot in slots if slot.kind not in ("link", "leave")]
+        # Where each slot's value stands in [leave, tokens of the links…, merged values…].
+        where = {number: at for at, number in enumerate(self._links, start=1)}
+        merged = iter(range(1 + len(where), 1 + len(where) + len(self._merged)))
+        self._places = [
+            0 if slot.kind == "leave" else where[slot.link] if slot.kind == "link" else next(merged) for slot in slots
+        ]
+        pieces = [piece.replace(b"%", b"%%") for piece in template.pieces]
+        for at, _ in template.slots:
+            pieces[at] = b"%b"
+        self._rest = b"".join(pieces[1:])
         self._body_start = hashlib.sha256(template.pieces[0])
         self._subject = None if _has_tags(envelope.subject) else header_text(envelope.subject, 9)
         self._date: tuple[datetime, bytes, int] | None = None
@@ -83,11 +95,7 @@ class Composer:
         envelope, front = self._envelope, self._front
         send = (envelope.dispatch_id, envelope.mailing_id, position)
         leave = make_token(front, "leave", *send)
-        values = self._slot_values(send, leave, person)
-        pieces = list(self._template.pieces)
-        for (index, _), value in zip(self._template.slots, values, strict=True):
-            pieces[index] = value
-        rest = b"".join(pieces[1:])
+        rest = self._rest % self._slot_values(send, leave, person)
         digest = self._body_start.copy()
         digest.update(rest)
         date_text, timestamp = self._dated(date)
@@ -108,21 +116,13 @@ class Composer:
         bounce = f"b-{make_token(front, 'bounce', *send)}@{envelope.bounce_domain}"
         return Letter(bounce.encode(), to, raw)
 
-    def _slot_values(self, send: tuple[int, int, int], leave: str, person: dict[str, str]) -> list[bytes]:
+    def _slot_values(self, send: tuple[int, int, int], leave: str, person: dict[str, str]) -> tuple[bytes, ...]:
         dispatch_id, mailing_id, position = send
-        links = self._links
-        made = make_tokens(self._front, "click", dispatch_id, mailing_id, [(position, link) for link in links])
-        tokens = dict(zip(links, map(str.encode, made), strict=True))
-        left = leave.encode()
-        return [self._value(slot, tokens, left, person) for _, slot in self._template.slots]
-
-    @staticmethod
-    def _value(slot: Slot, tokens: dict[int, bytes], leave: bytes, person: dict[str, str]) -> bytes:
-        if slot.kind == "link":
-            return tokens[slot.link]
-        if slot.kind == "leave":
-            return leave
-        return quoted_value(merge_value(slot, person))
+        places = [(position, link) for link in self._links]
+        made = make_tokens(self._front, "click", dispatch_id, mailing_id, places)
+        values = [leave.encode(), *map(str.encode, made)]
+        values += [quoted_value(merge_value(slot, person)) for slot in self._merged]
+        return tuple([values[at] for at in self._places])
 
     def _dated(self, date: datetime) -> tuple[bytes, int]:
         """The Date field's value and its seconds; the same for a whole batch, so kept."""

@@ -25,6 +25,9 @@ def quoted_value(text: str) -> bytes:
     if text.isascii() and text.isalnum() and len(text) <= LONGEST:
         return text.encode()
     raw = " ".join(text.split()).encode("utf-8", "replace")
+    if 3 * len(raw) <= LONGEST:  # one line whatever it holds
+        value = b"".join(map(_IN_VALUE.__getitem__, raw))
+        return b"=2E" + value[1:] if value.startswith(b".") else value
     return _wrapped([b"=20" if byte == 0x20 else _safe(byte) for byte in raw])
 
 
@@ -34,6 +37,9 @@ def _lines(text: str) -> list[str]:
 
 def _safe(byte: int) -> bytes:
     return bytes([byte]) if 33 <= byte <= 126 and byte != 0x3D else b"=%02X" % byte
+
+
+_IN_VALUE = [b"=20" if byte == 0x20 else _safe(byte) for byte in range(256)]
 
 
 def _line(raw: bytes) -> bytes:
@@ -94,16 +100,15 @@ def _folded(clean: str, first: int) -> bytes | None:
 
 def encoded_words(clean: str) -> bytes:
     """Text as base64 encoded words in UTF-8, one a line, no character split between two."""
+    raw = clean.encode("utf-8", "replace")
     words: list[bytes] = []
-    piece = b""
-    for char in clean:
-        raw = char.encode("utf-8", "replace")
-        if len(piece) + len(raw) > _ENCODED_WORD:
-            words.append(piece)
-            piece = b""
-        piece += raw
-    words.append(piece)
-    return b"\r\n ".join(b"=?utf-8?B?" + base64.b64encode(word) + b"?=" for word in words if word)
+    while raw:
+        end = min(_ENCODED_WORD, len(raw))
+        while end < len(raw) and raw[end] & 0xC0 == 0x80:  # in the middle of a character
+            end -= 1
+        words.append(raw[:end])
+        raw = raw[end:]
+    return b"\r\n ".join(b"=?utf-8?B?" + base64.b64encode(word) + b"?=" for word in words)
 
 
 def display_name(text: str) -> bytes:

@@ -9,7 +9,8 @@ from uuid import UUID
 from broker.delivery.transport import Letter
 from broker.kernel.database import UnitOfWork
 
-# Called in the transaction that writes outcomes: (unit, mailing, [(dispatch, position)]) of accepted priced sends.
+# Called in the transaction that writes outcomes: (unit, mailing, [(dispatch, position)]) of accepted sends, seeds among
+# them. That transaction travels in one round trip: only `unit.driver` works, and nothing can be fetched.
 Accrue = Callable[[UnitOfWork, int, Sequence[tuple[int, int]]], object]
 # Called in the transaction that ends a mailing: (unit, mailing).
 OnSent = Callable[[UnitOfWork, int], object]
@@ -46,17 +47,22 @@ class Claimed:
 
     position: int
     contact_id: int | None
+    contact_key: bytes
     seed: bool
     attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """A leased send with its person opened; `person` is None where the seal is gone (erased)."""
+    """A leased send with its person opened; `person` is None where the seal is gone (erased).
+
+    `other_keys` are the person's keys under the peppers that the row's own key was not made with.
+    """
 
     position: int
     attempts: int
     person: dict[str, str] | None = field(repr=False)
+    other_keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Prepared:
     attempts: int
     address: str = field(repr=False)
     letter: Letter | None = field(repr=False)
+    other_keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

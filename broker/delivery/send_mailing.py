@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -35,6 +36,7 @@ from broker.mailings.store import creative_by_id, links_of
 from broker.rentals.advance import advance_order
 from broker.vault.keyring import WorkerKeys
 
+LANES = 2  # shares of the connections: one share's mails travel while the other's outcomes are written
 SLICE_SECONDS = 30.0  # then a large mailing makes way for others that wait
 
 
@@ -60,19 +62,24 @@ def send_mailing(
 ) -> SendResult:
     """Send what waits of a mailing until nothing is left, it is paused, or the slice of time is over.
 
-    `accrue` runs in the transaction of the outcomes, `on_sent` in the one that ends the mailing; `journal` learns of each
-    batch before it leaves. Raises `Unavailable` when no relay answers; nothing was attempted then.
+    `accrue` runs in the transaction of the outcomes, `on_sent` in the one that ends the mailing; `journal` learns of
+    each batch before it leaves. Raises `Unavailable` when no relay answers; nothing was attempted then.
     """
-    with database.begin() as unit:
-        facts = _open(unit, mailing_id)
-    if facts is None or facts.state != "sending":
-        return SendResult()
-    sender = _Sender(
-        database, worker_keys, settings, facts, accrue, should_stop, slice_seconds, journal or NoJournal()
-    )
-    result = asyncio.run(sender.run())
-    with database.begin() as unit:
-        _finish(unit, facts, result, on_sent)
+    # Every transaction of the job has an idle limit: whoever is stopped in one must not keep the mailing's locks.
+    units = SteadyUnits(database, settings.worker.lease_seconds)
+    try:
+        with units.begin() as unit:
+            facts = _open(unit, mailing_id)
+        if facts is None or facts.state != "sending":
+            return SendResult()
+        sender = _Sender(
+            units, worker_keys, settings, facts, accrue, should_stop, slice_seconds, journal or NoJournal()
+        )
+        result = asyncio.run(sender.run())
+        with units.begin() as unit:
+            _finish(unit, facts, result, on_sent)
+    finally:
+        units.close()
     return result
 
 
@@ -123,7 +130,7 @@ class _Sender:
 
     def __init__(
         self,
-        database: Database,
+        units: SteadyUnits,
         worker_keys: WorkerKeys,
         settings: Settings,
         facts: MailingFacts,
@@ -132,7 +139,8 @@ class _Sender:
         slice_seconds: float,
         journal: SendJournal,
     ) -> None:
-        self._units = SteadyUnits(database, settings.worker.lease_seconds)
+        self._units = units
+        self._thread = ThreadPoolExecutor(1, "outcomes")
         self._settings = settings
         self._facts = facts
         self._accrue = accrue
@@ -149,13 +157,14 @@ class _Sender:
     async def run(self) -> SendResult:
         """Send batch after batch."""
         mail = self._settings.mail
-        pool = ConnectionPool(relays_of(mail), float(mail.timeout_seconds))
+        places, seconds = relays_of(mail), float(mail.timeout_seconds)
+        pools = [ConnectionPool(places[at::LANES], seconds) for at in range(min(LANES, len(places)))]
         try:
             while True:
                 if self._should_stop() or time.monotonic() > self._until:
                     self._result.unfinished = True
                     break
-                if not await pool.live():
+                if not any(await asyncio.gather(*(pool.live() for pool in pools))):
                     raise Unavailable(
                         "No mail relay answers; nothing was attempted. Check mail.relays (courtier doctor).",
                         code="no_relay",
@@ -163,10 +172,11 @@ class _Sender:
                 run = self._next_batch()
                 if run is None:
                     break
-                await self._send_batch(run, pool)
+                await self._send_batch(run, pools)
         finally:
-            pool.close()
-            self._units.close()
+            for pool in pools:
+                pool.close()
+            self._thread.shutdown()
         return self._result
 
     def _next_batch(self) -> _Held | None:
@@ -200,39 +210,47 @@ class _Sender:
             composer=self._composer,
             date=date,
             accrue=self._accrue,
+            thread=self._thread,
             lease_seconds=worker.lease_seconds,
             timeout_seconds=float(mail.timeout_seconds),
             max_attempts=mail.max_attempts,
         )
         return _Held(run, batch.token, min(positions), max(positions))
 
-    async def _send_batch(self, held: _Held, pool: ConnectionPool) -> None:
-        """Window after window; whatever happens, what is known is written and the rest given back."""
-        run, outcomes = held.run, list[Outcome]()
-        try:
-            while run.left and not self._should_stop():
-                connections = await pool.live()
-                if not connections:
-                    break
-                window = run.turn(outcomes, len(connections))
-                if outcomes:
-                    self._journal.told(self._facts, held.token, outcomes)
-                outcomes = []
-                if not window:
-                    # Paused, cancelled, or all of them suppressed: only the first two end the batch.
-                    if not self._still_sending():
-                        break
-                    continue
-                outcomes = await run.send(window, connections)
-                self._result.handled += len(outcomes)
-            if outcomes:
-                run.turn(outcomes, 0)
-                self._journal.told(self._facts, held.token, outcomes)
-        except LeaseLost:
+    async def _send_batch(self, held: _Held, pools: Sequence[ConnectionPool]) -> None:
+        """All lanes side by side; whatever happens, what is known is written and the rest given back."""
+        ended = await asyncio.gather(*(self._send_lane(held, pool) for pool in pools), return_exceptions=True)
+        faults = [fault for fault in ended if isinstance(fault, BaseException)]
+        others = [fault for fault in faults if not isinstance(fault, LeaseLost)]
+        if others:
+            raise others[0]
+        if faults:
             return
         with self._units.begin() as unit:
             store.release(unit, self._facts, held.token, held.low, held.high)
         self._journal.closed(held.token)
+
+    async def _send_lane(self, held: _Held, pool: ConnectionPool) -> None:
+        """Window after window on one share of the connections: while one lane writes, the other's mails travel."""
+        run, outcomes = held.run, list[Outcome]()
+        while run.left and not run.over and not self._should_stop():
+            connections = await pool.live()
+            if not connections:
+                break
+            window = await run.turn(outcomes, len(connections))
+            if outcomes:
+                self._journal.told(self._facts, held.token, outcomes)
+            outcomes = []
+            if not window:
+                # Paused, cancelled, or all of them suppressed: only the first two end the batch.
+                if not self._still_sending():
+                    run.over = True
+                continue
+            outcomes = await run.send(window, connections)
+            self._result.handled += len(outcomes)
+        if outcomes:
+            await run.turn(outcomes, 0)
+            self._journal.told(self._facts, held.token, outcomes)
 
     def _still_sending(self) -> bool:
         with self._units.begin() as unit:

@@ -43,5 +43,5 @@ def blotted(reply: Reply, address: str) -> str:
         # Looked for first: a pattern compiled for every mail would cost more than signing it.
         if len(part) >= 2 and part.lower() in lowered:
             text = re.sub(re.escape(part), BLOT, text, flags=re.IGNORECASE)
-    printable = "".join(char if char.isprintable() else " " for char in text)
+    printable = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
     return f"{reply.code} {printable}"[:LONGEST_KEPT].rstrip()

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg import Cursor
 from sqlalchemy.engine import Row
 
-from broker.delivery.model import Claimed, MailingFacts, Outcome
+from broker.delivery.model import Claimed, MailingFacts, Outcome, Prepared
 from broker.kernel.database import UnitOfWork
 
 NEAR = 8  # batches: as far ahead as other workers of the same mailing usually are
@@ -27,18 +28,21 @@ FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN base b ON b.id = m.b
 JOIN organisation o ON o.id = m.owner_id JOIN organisation a ON a.id = m.advertiser_id
 WHERE m.id = :id
 """
-_SUPPRESSED = """
-EXISTS (SELECT 1 FROM suppression x WHERE x.contact_key = s.contact_key AND (x.scope = 'everywhere'
-        OR (x.scope = 'base' AND x.base_id = %(base)s)
-        OR (x.scope = 'advertiser' AND x.advertiser_id = %(advertiser)s)))
+_STOPS = """
+(x.scope = 'everywhere' OR (x.scope = 'base' AND x.base_id = %(base)s)
+ OR (x.scope = 'advertiser' AND x.advertiser_id = %(advertiser)s))
+"""
+_UNDER_ITS_KEY = f"EXISTS (SELECT 1 FROM suppression x WHERE x.contact_key = s.contact_key AND {_STOPS})"
+# An opt-out is kept under the pepper of its day; the same person's keys under every other one come with the window.
+_UNDER_ANY_KEY = f"""
+({_UNDER_ITS_KEY} OR EXISTS (
+  SELECT 1 FROM unnest(%(owners)s::integer[], %(others)s::bytea[]) AS k(position, key)
+  JOIN suppression x ON x.contact_key = k.key WHERE k.position = s.position AND {_STOPS}))
 """
 _MINE = "s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s"
 _SENDING = "EXISTS (SELECT 1 FROM mailing m WHERE m.id = %(mailing)s AND m.state = 'sending')"
 _CLAIM = """
-WITH due AS (SELECT position FROM send s WHERE {mine} AND {sending} AND {which} LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-UPDATE send s SET state = 'claimed', lease = %(token)s FROM due
-WHERE {mine} AND s.position = due.position
-RETURNING s.position, s.contact_id, s.seed, s.attempts
+SELECT position FROM send s WHERE {mine} AND {sending} AND {which} LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 _CLAIM_PENDING = _CLAIM.format(
     mine=_MINE,
@@ -50,24 +54,30 @@ _CLAIM_PUT_OFF = _CLAIM.format(
     sending=_SENDING,
     which="s.state = 'deferred' AND s.next_attempt_at <= app_now() ORDER BY s.next_attempt_at",
 )
+# Positions come as an array and as its span: a plan that goes by the span alone is still no longer than the window.
+_THESE = f"{_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = ANY(%(positions)s)"
+_HOLD = f"""
+UPDATE send s SET state = 'claimed', lease = %(token)s WHERE {_THESE}
+RETURNING s.position, s.contact_id, s.contact_key, s.seed, s.attempts
+"""
+_LEASED = "EXISTS (SELECT 1 FROM send_batch b WHERE b.token = %(token)s AND b.leased_until > now())"
 _TAKE = f"""
 UPDATE send s SET state = 'attempting', attempts = attempts + 1, attempted_at = app_now()
-WHERE {_MINE} AND s.position = ANY(%(positions)s) AND s.state = 'claimed' AND s.lease = %(token)s
-  AND {_SENDING} AND NOT {_SUPPRESSED}
+WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {_SENDING} AND {_LEASED} AND NOT {{suppressed}}
 RETURNING s.position
 """
 _WITHHOLD = f"""
 UPDATE send s SET state = 'withheld', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,
   reply = 'suppressed since the freeze'
-WHERE {_MINE} AND s.position = ANY(%(positions)s) AND s.state = 'claimed' AND s.lease = %(token)s AND {_SUPPRESSED}
+WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {{suppressed}}
 """
 _OUTCOMES = f"""
 UPDATE send s SET state = o.state, reply = o.reply, outcome_at = app_now(), lease = NULL,
   next_attempt_at = app_now() + make_interval(secs => o.wait)
 FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[])
   AS o(position, state, reply, wait)
-WHERE {_MINE} AND s.position = o.position AND s.state = 'attempting' AND s.lease = %(token)s
-RETURNING s.position, s.state = 'accepted' AND NOT s.seed
+WHERE {_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = o.position
+  AND s.state = 'attempting' AND s.lease = %(token)s
 """
 _RENEW = """
 UPDATE send_batch SET leased_until = now() + make_interval(secs => %(seconds)s)
@@ -155,25 +165,32 @@ def _values(facts: MailingFacts, token: UUID, **more: Any) -> dict[str, Any]:
 def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after: int, seconds: int) -> list[Claimed]:
     """Lease up to `limit` sends: pending ones behind position `after`, else put-off ones whose hour has come."""
     # First near where the last batch ended: a look over the whole mailing for each batch would grow with its square.
-    rows: list[tuple[Any, ...]] = []
+    found: list[int] = []
     for last in (min(after + NEAR * limit, LAST_POSITION), LAST_POSITION):
         values = _values(facts, token, limit=limit, after=after, last=last)
-        rows = rows or unit.driver.execute(_CLAIM_PENDING, values, prepare=True).fetchall()
-    if not rows:
-        rows = unit.driver.execute(_CLAIM_PUT_OFF, _values(facts, token, limit=limit), prepare=True).fetchall()
-    if rows:
-        positions = [row[0] for row in rows]
-        unit.run(
-            "INSERT INTO send_batch (token, dispatch_id, mailing_id, low, high, leased_until)"
-            " VALUES (:token, :dispatch, :mailing, :low, :high, now() + make_interval(secs => :seconds))",
-            token=token,
-            dispatch=facts.dispatch_id,
-            mailing=facts.id,
-            low=min(positions),
-            high=max(positions),
-            seconds=seconds,
-        )
+        found = found or [row[0] for row in unit.driver.execute(_CLAIM_PENDING, values, prepare=True)]
+    if not found:
+        values = _values(facts, token, limit=limit)
+        found = [row[0] for row in unit.driver.execute(_CLAIM_PUT_OFF, values, prepare=True)]
+    if not found:
+        return []
+    values = _values(facts, token, **_span(found))
+    rows = unit.driver.execute(_HOLD, values, prepare=True).fetchall()
+    unit.run(
+        "INSERT INTO send_batch (token, dispatch_id, mailing_id, low, high, leased_until)"
+        " VALUES (:token, :dispatch, :mailing, :low, :high, now() + make_interval(secs => :seconds))",
+        token=token,
+        dispatch=facts.dispatch_id,
+        mailing=facts.id,
+        low=min(found),
+        high=max(found),
+        seconds=seconds,
+    )
     return sorted((Claimed(*row) for row in rows), key=lambda row: row.position)
+
+
+def _span(positions: Sequence[int]) -> dict[str, Any]:
+    return {"positions": list(positions), "low": min(positions), "high": max(positions)}
 
 
 def sealed_contacts(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[tuple[int, int, bytes | None]]:
@@ -194,35 +211,44 @@ def sealed_seeds(unit: UnitOfWork, mailing_id: int, positions: Sequence[int]) ->
     )
 
 
-def renew(unit: UnitOfWork, token: UUID, seconds: int) -> bool:
-    """Prolong a lease that still holds; False when it is over."""
-    done = unit.driver.execute(_RENEW, {"token": token, "seconds": seconds}, prepare=True)
-    return done.rowcount == 1
+def renew(unit: UnitOfWork, token: UUID, seconds: int) -> Cursor[Any]:
+    """Prolong a lease that still holds; the cursor's row count says whether it did."""
+    return unit.driver.execute(_RENEW, {"token": token, "seconds": seconds}, prepare=True)
 
 
-def write_outcomes(
-    unit: UnitOfWork, facts: MailingFacts, token: UUID, outcomes: Sequence[Outcome]
-) -> list[tuple[int, int]]:
-    """Write what became of attempts that are still ours; returns (dispatch, position) of accepted priced sends."""
+def write_outcomes(unit: UnitOfWork, facts: MailingFacts, token: UUID, outcomes: Sequence[Outcome]) -> None:
+    """Write what became of attempts that are still ours."""
     values = _values(
         facts,
         token,
-        positions=[outcome.position for outcome in outcomes],
+        **_span([outcome.position for outcome in outcomes]),
         states=[outcome.state for outcome in outcomes],
         replies=[outcome.reply for outcome in outcomes],
         waits=[outcome.wait for outcome in outcomes],
     )
-    rows = unit.driver.execute(_OUTCOMES, values, prepare=True).fetchall()
-    return [(facts.dispatch_id, row[0]) for row in rows if row[1]]
+    unit.driver.execute(_OUTCOMES, values, prepare=True)
 
 
-def take(unit: UnitOfWork, facts: MailingFacts, token: UUID, positions: Sequence[int]) -> set[int]:
-    """Move claimed sends to `attempting`, with the last look at the suppressions; only those returned may leave."""
-    values = _values(facts, token, positions=list(positions), base=facts.base_id, advertiser=facts.advertiser_id)
-    taken = {row[0] for row in unit.driver.execute(_TAKE, values, prepare=True).fetchall()}
-    if len(taken) < len(positions):
-        unit.driver.execute(_WITHHOLD, values, prepare=True)
-    return taken
+def take(unit: UnitOfWork, facts: MailingFacts, token: UUID, window: Sequence[Prepared]) -> Cursor[Any]:
+    """Move claimed sends to `attempting`, with the last look at the suppressions; only rows returned may leave."""
+    sql, values = _with_keys(_TAKE, facts, token, window)
+    return unit.driver.execute(sql, values, prepare=True)
+
+
+def withhold(unit: UnitOfWork, facts: MailingFacts, token: UUID, window: Sequence[Prepared]) -> None:
+    """Mark those of a window that are suppressed."""
+    sql, values = _with_keys(_WITHHOLD, facts, token, window)
+    unit.driver.execute(sql, values, prepare=True)
+
+
+def _with_keys(sql: str, facts: MailingFacts, token: UUID, window: Sequence[Prepared]) -> tuple[str, dict[str, Any]]:
+    positions = [row.position for row in window]
+    values = _values(facts, token, **_span(positions), base=facts.base_id, advertiser=facts.advertiser_id)
+    others = [(row.position, key) for row in window for key in row.other_keys]
+    if not others:
+        return sql.format(suppressed=_UNDER_ITS_KEY), values
+    values["owners"], values["others"] = [owner for owner, _ in others], [key for _, key in others]
+    return sql.format(suppressed=_UNDER_ANY_KEY), values
 
 
 def withhold_erased(unit: UnitOfWork, facts: MailingFacts, token: UUID, positions: Sequence[int]) -> None:

@@ -57,6 +57,7 @@ class SmtpConnection(asyncio.Protocol):
         self._lines: list[bytes] = []
         self._replies: list[Reply] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._wanted = 1
         self._lost: str | None = None
         self.extensions: dict[str, str] = {}
         self.carried = 0
@@ -74,7 +75,7 @@ class SmtpConnection(asyncio.Protocol):
             if line[3:4] != b"-":
                 self._replies.append(parse_reply(self._lines))
                 self._lines = []
-        if self._replies:
+        if len(self._replies) >= self._wanted:
             self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -92,22 +93,30 @@ class SmtpConnection(asyncio.Protocol):
 
     async def reply(self, seconds: float) -> Reply:
         """The next reply; `ConnectionLost` when it does not come in time or the server has gone."""
-        until = time.monotonic() + seconds
-        while not self._replies:
+        return (await self.replies(1, seconds))[0]
+
+    async def replies(self, count: int, seconds: float) -> list[Reply]:
+        """The next replies, awaited together; `ConnectionLost` when not all of them come."""
+        if len(self._replies) < count:
+            await self._wait(count, time.monotonic() + seconds)
+        taken, self._replies = self._replies[:count], self._replies[count:]
+        return taken
+
+    async def _wait(self, count: int, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        while len(self._replies) < count:
             if self._lost is not None:
                 raise ConnectionLost(self._lost)
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
+            if time.monotonic() >= until:
+                self._transport.abort()
+                raise ConnectionLost("no reply in time")
+            self._waiter, self._wanted = loop.create_future(), count
             timer = loop.call_later(max(0.0, until - time.monotonic()), self._wake)
             try:
                 await self._waiter
             finally:
                 timer.cancel()
                 self._waiter = None
-            if not self._replies and self.alive and time.monotonic() >= until:
-                self._transport.abort()
-                raise ConnectionLost("no reply in time")
-        return self._replies.pop(0)
 
     async def command(self, line: bytes, seconds: float) -> Reply:
         """Send one command and await its reply."""
@@ -171,9 +180,7 @@ class SmtpConnection(asyncio.Protocol):
             group = b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n" % (letter.mail_from, letter.rcpt_to)
             if "PIPELINING" in self.extensions:
                 self._transport.write(group)
-                mail = await self.reply(seconds)
-                rcpt = await self.reply(seconds)
-                data = await self.reply(seconds)
+                mail, rcpt, data = await self.replies(3, seconds)
             else:
                 mail = await self.command(b"MAIL FROM:<%b>" % letter.mail_from, seconds)
                 if not mail.positive:

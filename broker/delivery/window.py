@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from datetime import datetime
 
 from broker.delivery import store
@@ -20,7 +21,6 @@ from broker.delivery.model import Accrue, Addressed, Batch, MailingFacts, Outcom
 from broker.delivery.smtp_reply import Reply, blotted
 from broker.delivery.steady import SteadyUnits
 from broker.delivery.transport import Attempted, SmtpConnection
-from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Unavailable
 
 UNWRITABLE = Reply(550, "5.1.3 the address cannot be written to")
@@ -44,6 +44,7 @@ class BatchRun:
         composer: Composer,
         date: datetime,
         accrue: Accrue,
+        thread: Executor,
         lease_seconds: int,
         timeout_seconds: float,
         max_attempts: int,
@@ -54,9 +55,12 @@ class BatchRun:
         self._until = batch.until
         self._queue = deque(people)
         self._ready: deque[Prepared] = deque()
+        self.over = False  # the mailing was paused or cancelled, or the batch is another's
         self._composer = composer
         self._date = date
         self._accrue = accrue
+        self._thread = thread
+        self._one_writes = asyncio.Lock()
         self._lease_seconds = lease_seconds
         self._timeout = timeout_seconds
         self._max_attempts = max_attempts
@@ -72,38 +76,54 @@ class BatchRun:
             row = self._queue.popleft()
             assert row.person is not None
             letter = self._composer.compose(row.position, row.person, self._date)
-            self._ready.append(Prepared(row.position, row.attempts + 1, row.person["email"], letter))
+            address = row.person["email"]
+            self._ready.append(Prepared(row.position, row.attempts + 1, address, letter, row.other_keys))
 
-    def turn(self, outcomes: Sequence[Outcome], count: int) -> list[Prepared]:
+    async def turn(self, outcomes: Sequence[Outcome], count: int) -> list[Prepared]:
         """One transaction: the last window's outcomes, the next window. Returns what may leave now.
 
-        Writing is tried again when the database was away: rows whose outcome is known are not given up lightly, and
-        the fence makes a second writing harmless.
+        It waits for the disk in a thread, so that the other lane's mails go on meanwhile.
         """
         self.prepare(count)
         wanted = [self._ready.popleft() for _ in range(min(count, len(self._ready)))]
+        async with self._one_writes:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, outcomes, wanted)
+
+    def _write(self, outcomes: Sequence[Outcome], wanted: Sequence[Prepared]) -> list[Prepared]:
+        """Written again when the database was away: known outcomes are not given up lightly, and the fence makes a
+
+        second writing harmless.
+        """
         for tries in range(WRITE_TRIES):
             try:
-                asked = boot_seconds()
-                with self._units.begin() as unit:
-                    taken = self._write(unit, outcomes, [row.position for row in wanted])
-                break
+                return self._write_once(outcomes, wanted)
             except Unavailable:
                 if tries == WRITE_TRIES - 1:
                     raise
-        if taken is None:
+        raise AssertionError("not reached")
+
+    def _write_once(self, outcomes: Sequence[Outcome], wanted: Sequence[Prepared]) -> list[Prepared]:
+        asked = boot_seconds()
+        token = self._batch.token
+        with self._units.pipelined() as unit:
+            # The lease first, as in the taking apart of a batch: two orders of locks would block each other.
+            renewed = store.renew(unit, token, self._lease_seconds)
+            if outcomes:
+                store.write_outcomes(unit, self._facts, token, outcomes)
+            accepted = [(self._facts.dispatch_id, one.position) for one in outcomes if one.state == "accepted"]
+            if accepted:
+                self._accrue(unit, self._facts.id, accepted)
+            returned = store.take(unit, self._facts, token, wanted) if wanted else None
+        if renewed.rowcount != 1:
+            self.over = True
             raise LeaseLost
         self._until = asked + self._lease_seconds
+        taken = {row[0] for row in returned.fetchall()} if returned else set()
+        if len(taken) < len(wanted):
+            left_out = [row for row in wanted if row.position not in taken]
+            with self._units.pipelined() as unit:
+                store.withhold(unit, self._facts, token, left_out)
         return [row for row in wanted if row.position in taken]
-
-    def _write(self, unit: UnitOfWork, outcomes: Sequence[Outcome], positions: Sequence[int]) -> set[int] | None:
-        if outcomes:
-            billable = store.write_outcomes(unit, self._facts, self._batch.token, outcomes)
-            if billable:
-                self._accrue(unit, self._facts.id, billable)
-        if not store.renew(unit, self._batch.token, self._lease_seconds):
-            return None
-        return store.take(unit, self._facts, self._batch.token, positions) if positions else set()
 
     async def send(self, window: Sequence[Prepared], connections: Sequence[SmtpConnection]) -> list[Outcome]:
         """Hand over one window, one mail a connection; the next is composed meanwhile."""
@@ -157,7 +177,7 @@ class BatchRun:
                 return
             asked = boot_seconds()
             with contextlib.suppress(Unavailable), self._units.begin() as unit:
-                if store.renew(unit, self._batch.token, self._lease_seconds):
+                if store.renew(unit, self._batch.token, self._lease_seconds).rowcount == 1:
                     self._until = asked + self._lease_seconds
 
     def _outcome(self, row: Prepared, attempted: Attempted) -> Outcome:

@@ -89,7 +89,8 @@ def write_seeds(unit: UnitOfWork, mailing: Mailing, seeds: Sequence[FrozenSeed])
 
 
 def mark_frozen(unit: UnitOfWork, mailing: Mailing, exclusions: Mapping[str, int]) -> None:
-    """The list stands."""
+    """The list stands, and the planner knows how long it is."""
+    unit.run("SELECT analyze_sends(:month)", month=mailing.dispatch_id // 1_000_000)
     unit.run(
         "UPDATE mailing SET state = 'frozen', frozen_at = app_now(), exclusions = CAST(:exclusions AS jsonb)"
         " WHERE id = :id",

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from broker.kernel.errors import InvalidInput
@@ -36,6 +37,11 @@ _SPARE_BITS = 5 * TOKEN_LENGTH - 8 * _BYTES
 # Ten bits at a time, two letters each: base64.b32encode takes half as long again.
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _SHIFTS = range(5 * TOKEN_LENGTH - 10, -1, -10)
+_MANY = 8  # from here on arrays are faster
+_PADDED = 30
+_WEIGHTS = np.array([1 << shift for shift in (32, 24, 16, 8, 0)], np.uint64)
+_LETTER_SHIFTS = np.arange(35, -1, -5, dtype=np.uint64)
+_ALPHABET = np.frombuffer(_LETTERS.encode(), np.uint8)
 
 
 class TokenRef(NamedTuple):
@@ -92,12 +98,23 @@ def make_tokens(
     blocks = derived.hide(b"".join([pack(dispatch_id, mailing_id, *place)[_SPARE:] for place in places]))
     version, tag = bytes([front.token_version]), derived.tag
     heads = [version + blocks[at : at + _BLOCK] for at in range(0, len(blocks), _BLOCK)]
-    return [_written(head + tag(head)) for head in heads]
+    raw = [head + tag(head) for head in heads]
+    return _all_written(raw) if len(raw) >= _MANY else list(map(_written, raw))
 
 
 def _written(raw: bytes) -> str:
     number = int.from_bytes(raw, "big") << _SPARE_BITS
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+
+
+def _all_written(raw: list[bytes]) -> list[str]:
+    """`_written` of each, all letters at once: five bytes make eight letters."""
+    octets = np.zeros((len(raw), _PADDED), np.uint8)
+    octets[:, :_BYTES] = np.frombuffer(b"".join(raw), np.uint8).reshape(len(raw), _BYTES)
+    fives = octets.reshape(-1, 5).astype(np.uint64) @ _WEIGHTS
+    letters = _ALPHABET[(fives[:, None] >> _LETTER_SHIFTS) & np.uint64(31)].reshape(len(raw), -1)
+    text = letters[:, :TOKEN_LENGTH].tobytes().decode("ascii")
+    return [text[at : at + TOKEN_LENGTH] for at in range(0, len(text), TOKEN_LENGTH)]
 
 
 def read_token(front: FrontKeys, purpose: Purpose, token: str) -> TokenRef:

@@ -137,6 +137,14 @@ BEGIN
   END IF;
 END $$;
 
+-- A list of recipients arrives all at once: without fresh figures the planner takes it for a single row, and each
+-- window of its sending would read the whole list.
+CREATE FUNCTION analyze_sends(p_month integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  EXECUTE format('ANALYZE %I', 'send_' || p_month);
+END $$;
+
 CREATE FUNCTION next_dispatch(p_month integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   INSERT INTO dispatch_counter VALUES (p_month, 1)
@@ -223,6 +231,7 @@ def upgrade() -> None:
     protect("seed_address", using="org_id = app_org()", web="SELECT (id, org_id, created_at), INSERT")
     protect("mailing_seed", using="false")
     definer("make_send_partition(integer)", to="courtier_worker")
+    definer("analyze_sends(integer)", to="courtier_worker")
     definer("next_dispatch(integer)", to="courtier_worker")
     definer("schedule_mailing(bigint, bigint, text, bigint, timestamptz)", to="courtier_worker")
     op.execute("RESET ROLE")
@@ -235,4 +244,4 @@ def downgrade() -> None:
     )
     op.execute("DROP FUNCTION check_mailing_transition()")
     op.execute("DROP FUNCTION schedule_mailing(bigint, bigint, text, bigint, timestamptz)")
-    op.execute("DROP FUNCTION make_send_partition(integer), next_dispatch(integer)")
+    op.execute("DROP FUNCTION make_send_partition(integer), analyze_sends(integer), next_dispatch(integer)")
