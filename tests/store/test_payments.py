@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sqlalchemy import Engine
 from broker.billing.accrue import reverse_bounces
 from broker.billing.bank_accounts import approve_bank_account, propose_bank_account, usable_account
 from broker.billing.export_fec import export_fec
+from broker.billing.export_result import ExportResult
+from broker.billing.export_sepa import export_sepa
 from broker.billing.payouts import approve_payout, book_payout, confirm_payout, fail_payout, propose_payouts
 from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer, unmatched_receipts
 from broker.billing.report import revenue_report, unequal_rows
@@ -106,6 +109,30 @@ def test_a_prepaid_order_leaves_customer_and_advance_lettered(scene: MoneyScene,
         assert letters[0]
 
 
+def exported(scene: MoneyScene, folder: Path) -> ExportResult:
+    settings = replace(SETTINGS, company=replace(SETTINGS.company, iban=IBAN))
+    with scene.worker.begin() as unit:
+        return export_sepa(unit, settings, date(2020, 1, 1), FAR, folder)
+
+
+def test_an_account_changed_after_the_approval_stops_the_file(scene: MoneyScene, tmp_path: Path) -> None:
+    scene.settled(scene.paid(), 30_000)
+    account_of_owner(scene)
+    scene.wait(49)
+    with scene.web.begin(scene.person()) as unit:
+        payout = next(p for p in propose_payouts(unit, SETTINGS, FAR) if p.owner_id == scene.owner.org)
+    with scene.web.begin(scene.person()) as unit:
+        approve_payout(unit, payout.code)
+        owner = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.owner.org)
+        propose_bank_account(unit, "Maison", "BE68539007547034", org_code=owner)
+    with pytest.raises(Conflict) as refusal:
+        exported(scene, tmp_path)
+    assert refusal.value.code == "account_changed"
+    with scene.web.begin(scene.person()) as unit:
+        fail_payout(unit, payout.code, "account changed")
+    assert not list(tmp_path.glob("*.xml"))
+
+
 def account_of_owner(scene: MoneyScene) -> None:
     with scene.web.begin(scene.person()) as unit:
         code = propose_bank_account(
@@ -136,8 +163,9 @@ def test_an_owner_is_paid_by_two_people_and_its_vat_becomes_deductible(scene: Mo
         assert approve_payout(unit, payout.code).approved_by == approver.user_id
     with pytest.raises(Conflict), scene.web.begin(approver) as unit:
         confirm_payout(unit, payout.code, unit.today)
-    with scene.worker.begin() as unit:
-        unit.run("UPDATE payout SET state = 'exported' WHERE code = :code", code=payout.code)
+    result = exported(scene, tmp_path)
+    assert (result.rows, result.debit_cents) == (1, payout.amount_cents)
+    assert exported(scene, tmp_path).rows == 0
     with scene.web.begin(approver) as unit:
         confirm_payout(unit, payout.code, unit.today)
     waiting, deductible = cents(scene, "44564"), cents(scene, "44566")
@@ -221,7 +249,7 @@ def test_a_bounce_in_the_same_instant_as_the_settlement_leaves_the_sums_equal(
         assert unit.now
         if not bounce_first:
             settle()
-        act(unit, 0, returned, SendKey(dispatch, mailing, 5), take_back)
+        act(unit, SETTINGS, 0, returned, SendKey(dispatch, mailing, 5), take_back)
         if bounce_first:
             thread.start()
             time.sleep(0.3)

@@ -14,6 +14,7 @@ from broker.billing.export_fec import export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_result import ExportResult
 from broker.billing.export_revenue import export_revenue
+from broker.billing.export_sepa import export_sepa
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import Settings
@@ -73,6 +74,11 @@ _add(
     "facturx",
     "Write an archive of the invoices issued (PDF with Factur-X inside, index, hashes).",
     lambda unit, settings, first, last, folder: export_facturx(unit, first, last, folder),
+)
+_add(
+    "sepa",
+    "Write the bank's file of the payouts approved in these days, and mark them as exported.",
+    export_sepa,
 )
 _add(
     "journal",
