@@ -32,6 +32,7 @@ def import_base(scene: Scene) -> None:
     """The owner publishes its partner list, imports contacts and purchases, and reads what was refused."""
     door = scene.door("owner")
     door.post("/bases", code=OWNER_BASE, name="Clients Maison Lumière", sector="home")
+    _record_contract(scene, "owner", OWNER_BASE)
     advertiser = scene.cast["advertiser"]
     partners = [{"name": advertiser.org_name, "advertiser": advertiser.org_code, "sector": "fashion"}]
     door.post(f"/bases/{OWNER_BASE}/partner-lists", partners=partners)
@@ -57,11 +58,21 @@ def import_base(scene: Scene) -> None:
     scene.stages.say(f"{bought['accepted']:,} purchases matched to contacts")
 
 
+def _record_contract(scene: Scene, player: str, base: str) -> None:
+    """Without the processing contract (art. 28 GDPR) nothing is imported."""
+    scene.door(player).post(
+        f"/bases/{base}/contracts",
+        reference=f"Contrat de sous-traitance {base}",
+        signatory="La direction",
+        signed_on=_today(scene).isoformat(),
+    )
+
+
 def publish(scene: Scene) -> None:
     """Count a rule, see a small card refused, publish the large one."""
     door = scene.door("owner")
     narrow = door.post(f"/bases/{OWNER_BASE}/segments", name="Femmes de Paris", rule="gender = F and department = 75")
-    sheet = {"sector": "home", "cpm_cents": 2500, "minimum_order": scene.settings.trade.minimum_order}
+    sheet = {"sector": "home", "cpm_cents": 2700, "minimum_order": scene.settings.trade.minimum_order}
     try:
         door.post("/cards", segment=narrow["code"], title="Parisiennes", description="", selects=[], **sheet)
     except CourtierError as refusal:
@@ -81,7 +92,7 @@ def publish(scene: Scene) -> None:
         title="Amateurs de décoration et d'art de vivre",
         description="Clients d'une maison de décoration, acheteurs en magasin et en ligne.",
         selects=[
-            {"field": "gender", "label": "Sexe", "surcharge_micros": 2000},
+            {"field": "gender", "label": "Sexe", "surcharge_micros": 3000},
             {"field": "age", "label": "Âge", "surcharge_micros": 2000},
             {"field": "department", "label": "Département", "surcharge_micros": 3000},
         ],
@@ -192,13 +203,14 @@ def affiliate(scene: Scene) -> None:
         title="Manteaux d'hiver",
         description="Campagne d'hiver au mille",
         sector="fashion",
-        cpm_cents=1800,
+        cpm_cents=2000,
         budget_cents=500_000,
         creative=_signed_creative(scene, "Programme d'hiver", "Les jours dorés, avec votre bijoutier"),
         starts_on=today.isoformat(),
         ends_on=(today + timedelta(days=60)).isoformat(),
     )
     small.post("/bases", code=SMALL_BASE, name="Clients de l'Atelier", sector="jewellery")
+    _record_contract(scene, "small", SMALL_BASE)
     company = scene.cast["advertiser"]
     small.post(
         f"/bases/{SMALL_BASE}/partner-lists", partners=[{"name": company.org_name, "advertiser": company.org_code}]
