@@ -24,6 +24,7 @@ from api import (
     reports,
     seeds,
     segments,
+    uploads,
 )
 from api.fields import CODE, CodeConverter, NumberConverter
 from api.work import EXTENSION
@@ -31,7 +32,7 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
-    ledger, seeds,
+    ledger, seeds, uploads,
 )  # fmt: skip
 LARGEST_BODY = 2 * 1024 * 1024
 

@@ -11,6 +11,7 @@ from marshmallow import Schema, fields
 from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
 from api.imports import ImportSchema
 from api.work import front, unit
+from broker.bases.contract import require_contract
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
@@ -78,10 +79,18 @@ class UploadSchema(Schema):
 
 
 class NewImport(Schema):
-    """An import to start; `mapping` corrects what the columns were taken for: `{"Mél": "email"}`."""
+    """An import to start; `mapping` corrects what the columns were taken for: `{"Mél": "email"}`; `policies` say how
+    a known contact's fields are renewed: `{"phone": "keep"}`.
+    """
 
     upload = code_field()
     mapping = fields.Dict(
+        keys=fields.String(validate=storable),
+        values=fields.String(validate=storable),
+        load_default=None,
+        allow_none=True,
+    )
+    policies = fields.Dict(
         keys=fields.String(validate=storable),
         values=fields.String(validate=storable),
         load_default=None,
@@ -148,4 +157,6 @@ def start(body: dict[str, Any], base: str) -> Any:
     """Start the import of an uploaded file."""
     with unit() as work:
         find_base(work, base)
-        return start_import(work, body["upload"], body["mapping"])
+        if front().settings.trade.contract_required:
+            require_contract(work, body["upload"])
+        return start_import(work, body["upload"], body["mapping"], body["policies"])

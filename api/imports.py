@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from flask import Response
@@ -12,7 +14,9 @@ from marshmallow import Schema, fields
 
 from api.fields import PageQuery, page_of
 from api.work import unit
+from broker.audit.bulk_read import note_bulk_read
 from broker.bases.imports import cancel_import, find_import, list_rejects
+from broker.bases.model import ImportRun
 
 calls = Blueprint("imports", __name__, description="Files being read")
 
@@ -34,6 +38,9 @@ class ImportSchema(Schema):
     duplicates = fields.Integer(required=True)
     rentable = fields.Integer(required=True)
     summary = fields.Dict(metadata={"description": "encoding, delimiter, columns, refused_columns, reasons"})
+    policies = fields.Dict(keys=fields.String(), values=fields.String())
+    rows_per_second = fields.Float(allow_none=True)
+    seconds_left = fields.Integer(allow_none=True, metadata={"description": "a guess, while it reads"})
     problem = fields.String(allow_none=True)
     started_at = fields.DateTime(allow_none=True)
     ended_at = fields.DateTime(allow_none=True)
@@ -47,12 +54,19 @@ class RejectSchema(Schema):
     masked = fields.Dict(keys=fields.String())
 
 
+def with_pace(run: ImportRun, now: datetime) -> dict[str, Any]:
+    """The import with rows a second and the seconds left."""
+    return {
+        **asdict(run), "rows_per_second": run.rows_per_second(now), "seconds_left": run.seconds_left(now)
+    }  # fmt: skip
+
+
 @calls.route("/imports/<code:code>", methods=["GET"])
 @calls.response(200, ImportSchema)
 def show(code: str) -> Any:
     """One import; ask again to follow it."""
     with unit() as work:
-        return find_import(work, code)
+        return with_pace(find_import(work, code), work.now)
 
 
 @calls.route("/imports/<code:code>/cancel", methods=["POST"])
@@ -61,7 +75,7 @@ def cancel(code: str) -> Any:
     """Stop an import."""
     with unit() as work:
         cancel_import(work, code)
-        return find_import(work, code)
+        return with_pace(find_import(work, code), work.now)
 
 
 @calls.route("/imports/<code:code>/rejects", methods=["GET"])
@@ -81,6 +95,7 @@ def rejects_csv(code: str) -> Response:
     writer = csv.writer(buffer, delimiter=";")
     with unit() as work:
         first = list_rejects(work, code, 1)
+        note_bulk_read(work, "import", code, first.total, front().settings.trade.bulk_read_alert)
         columns = list(first.items[0].masked) if first.items else []
         writer.writerow(["line", "reasons", *columns])
         for number in range(1, first.pages + 1):

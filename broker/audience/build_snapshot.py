@@ -15,6 +15,7 @@ from broker.audience.merge import PURCHASES, merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
 from broker.audience.table import open_duckdb
 from broker.audit.record import record
+from broker.bases.merge_policy import snapshot_policies
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
@@ -86,7 +87,10 @@ def _write(
     connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, run.base_id), pa.int64())}))
     connection.register("unconsented", build_store.unconsented(unit, run.base_id))
     sql = merged_sql(
-        _view(connection, "staged", staged), _view(connection, "before", before), bool(run.summary.get("full_refresh"))
+        _view(connection, "staged", staged),
+        _view(connection, "before", before),
+        bool(run.summary.get("full_refresh")),
+        snapshot_policies(run.policies),
     )
     reader = connection.sql(sql).to_arrow_reader(ROW_GROUP)
     return write_snapshot(target, iter(reader), reader.schema, lambda raw: noise_of(keys, raw))

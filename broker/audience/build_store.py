@@ -27,7 +27,7 @@ def lock_import(unit: UnitOfWork, import_id: int) -> Row[Any] | None:
         import_id=import_id,
     )
     return unit.one(
-        "SELECT r.kind, r.state, r.summary, r.base_id, b.code AS base_code, s.file_name AS before_file,"
+        "SELECT r.kind, r.state, r.summary, r.policies, r.base_id, b.code AS base_code, s.file_name AS before_file,"
         " coalesce((SELECT max(number) FROM snapshot WHERE base_id = b.id), 0) + 1 AS next_number"
         " FROM import_run r JOIN base b ON b.id = r.base_id LEFT JOIN snapshot s ON s.id = b.current_snapshot_id"
         " WHERE r.id = :import_id",

@@ -22,14 +22,20 @@ PURCHASES: dict[str, str] = {
 }
 
 
-def merged_sql(staged: Mapping[str, str], before: Mapping[str, str], full_refresh: bool) -> str:
+def merged_sql(
+    staged: Mapping[str, str],
+    before: Mapping[str, str],
+    full_refresh: bool,
+    policies: Mapping[str, str] | None = None,
+) -> str:
     """A query over the tables staged, before, erased, unconsented and purchases; one row a contact, by contact key.
 
     `staged` and `before` map each column to its DuckDB type; an empty `staged` renews the purchases alone. Consent
-    taken back (`unconsented`: contact, moment) voids a proof that is not later; who bought is a customer.
+    taken back (`unconsented`: contact, moment) voids a proof that is not later; who bought is a customer. `policies`
+    (column → newest, keep) change which value wins; without one it is the newer that is not empty.
     """
     columns = [
-        f"{_settled(name, staged, before)} AS {_quoted(name)}"
+        f"{_settled(name, staged, before, policies or {})} AS {_quoted(name)}"
         for name in _in_order(staged, before)
         if name not in PURCHASES and name != "noise"
     ]
@@ -47,9 +53,9 @@ def merged_sql(staged: Mapping[str, str], before: Mapping[str, str], full_refres
     )
 
 
-def _settled(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> str:
+def _settled(name: str, staged: Mapping[str, str], before: Mapping[str, str], policies: Mapping[str, str]) -> str:
     """The merged value, after what the vault and the purchases say of it."""
-    merged = _merged(name, staged, before)
+    merged = _merged(name, staged, before, policies.get(name, ""))
     if name == "relation":
         return f"CASE WHEN p.contact_id IS NOT NULL THEN 'customer' ELSE {merged} END"
     if name == "consent_complete":
@@ -63,7 +69,7 @@ def _in_order(staged: Mapping[str, str], before: Mapping[str, str]) -> list[str]
     return [*KEYS, *(name for name in names if name not in KEYS)]
 
 
-def _merged(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> str:
+def _merged(name: str, staged: Mapping[str, str], before: Mapping[str, str], policy: str = "") -> str:
     new, old = f"n.{_quoted(name)}", f"o.{_quoted(name)}"
     if name not in before:
         return new
@@ -80,7 +86,9 @@ def _merged(name: str, staged: Mapping[str, str], before: Mapping[str, str]) -> 
             " OR (coalesce(n.consent_complete, false) AND n.consent_at >= o.consent_at))"
         )
         return f"CASE WHEN {newer} THEN {new} ELSE {old} END"
-    return f"coalesce({new}, {old})"
+    if policy == "newest":
+        return f"CASE WHEN n.contact_id IS NOT NULL THEN {new} ELSE {old} END"
+    return f"coalesce({old}, {new})" if policy == "keep" else f"coalesce({new}, {old})"
 
 
 def _quoted(name: str) -> str:

@@ -21,10 +21,10 @@ from broker.bases.check_email import find_typos
 from broker.bases.check_rows import CheckedRows, RowChecker
 from broker.bases.fields import IGNORE, TRAIT
 from broker.bases.masks import harmless
-from broker.bases.propose_mapping import propose_mapping
+from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
+from broker.bases.refused_columns import refused_columns
 from broker.bases.seen import Seen
-from broker.bases.sensitive import Finding, ValueWatch, check_header
 from broker.bases.traits import Type
 from broker.kernel.errors import InvalidInput
 
@@ -61,7 +61,7 @@ class CheckResult:
             "rejected": self.rejected,
             "duplicates": self.duplicates,
             "rentable": self.rentable,
-            **self.summary(),
+            **{key: value for key, value in self.summary().items() if key != "headers"},
         }
 
     def summary(self) -> dict[str, Any]:
@@ -70,6 +70,7 @@ class CheckResult:
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "columns": self.columns,
+            "headers": list(self.columns),  # in the file's order, which a JSON object does not keep
             "refused_columns": self.refused_columns,
             "reasons": dict(self.reasons),
             "warnings": self.warnings,
@@ -95,16 +96,24 @@ class FileCheck:
     Raises `InvalidInput` where the file is no table of contacts at all.
     """
 
-    def __init__(self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date, adult_age: int = 18) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        mapping: Mapping[str, str] | None,
+        today: date,
+        adult_age: int = 18,
+        remembered: Mapping[str, str] | None = None,
+    ) -> None:
         self.reader = TableReader(stream)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
-        self._refused = _refused(headers, samples)
+        self._refused = refused_columns(headers, samples)
         if mapping is None:
             mapping = {}
         allowed = [header for header in headers if header not in self._refused]
         given = {header: target for header, target in mapping.items() if header not in self._refused}
-        self.mapping = propose_mapping(allowed, samples, "contacts", given)
+        known = still_fitting(remembered or {}, allowed, given)
+        self.mapping = propose_mapping(allowed, samples, "contacts", {**known, **given})
         if "email" not in self.mapping.values():
             raise InvalidInput(
                 "The file has no column of e-mail addresses. Its columns are: "
@@ -201,25 +210,6 @@ class FileCheck:
     def refused_headers(self) -> set[str]:
         """Columns that nothing of may be stored or shown."""
         return set(self._refused)
-
-
-def _refused(headers: list[str], samples: Mapping[str, list[str]]) -> dict[str, Finding]:
-    refused = {}
-    for header in headers:
-        finding = check_header(header)
-        if finding is None:
-            watch = ValueWatch()
-            watch.look(Counter(samples[header]))
-            finding = watch.finding() if _watched(header, finding) else None
-        if finding is not None:
-            refused[header] = finding
-    return refused
-
-
-def _watched(header: str, finding: Finding | None) -> bool:
-    """Columns whose very nature is long text or names are judged by their header alone."""
-    from_header = propose_mapping([header], {}, "contacts")[header]
-    return from_header.startswith(TRAIT) or from_header in ("occupation", "reference")
 
 
 def email_marks(rows: CheckedRows) -> npt.NDArray[np.uint64]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from broker.bases.check import CheckResult
 from broker.bases.dates import NOT_READ, is_month_first, read_dates
 from broker.bases.fields import IGNORE, plain
-from broker.bases.propose_mapping import propose_mapping
+from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
 from broker.kernel.errors import InvalidInput
 
@@ -51,11 +51,18 @@ class CheckedLines:
 class PurchaseCheck:
     """Reads one file of order lines. Raises `InvalidInput` without customer, date or amount, or not in EUR."""
 
-    def __init__(self, stream: BinaryIO, mapping: Mapping[str, str] | None, today: date) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        mapping: Mapping[str, str] | None,
+        today: date,
+        remembered: Mapping[str, str] | None = None,
+    ) -> None:
         self.reader = TableReader(stream)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
-        self.mapping = propose_mapping(headers, samples, "purchases", mapping)
+        known = still_fitting(remembered or {}, headers, mapping or {})
+        self.mapping = propose_mapping(headers, samples, "purchases", {**known, **(mapping or {})})
         names = dict(zip(headers, self.reader.names, strict=True))
         self.fields = {field: names[header] for header, field in self.mapping.items() if field != IGNORE}
         headers_of = {field: header for header, field in self.mapping.items()}

@@ -32,6 +32,7 @@ def read_purchases(
     run: ImportRun,
     stream: BinaryIO,
     follow: Callable[[CheckResult, Any], None] | None,
+    remembered: dict[str, str],
 ) -> None:
     """Read the file to its end and ask for the snapshot. A line of an unknown customer is rejected as such."""
     with database.begin() as unit:
@@ -41,7 +42,7 @@ def read_purchases(
                 "Purchases belong to contacts, and this base has none yet. Import its contacts first.",
                 code="no_contacts",
             )
-    check = PurchaseCheck(stream, run.mapping, today)
+    check = PurchaseCheck(stream, run.mapping, today, remembered)
     result = check.result
     repeated = RepeatedLines()
     for block in check.reader.blocks():

@@ -98,6 +98,7 @@ class ImportRun:
     kind: FileKind
     state: str
     mapping: dict[str, str]
+    policies: dict[str, str]
     total_bytes: int
     done_bytes: int
     rows_read: int
@@ -111,6 +112,18 @@ class ImportRun:
     started_at: datetime | None
     ended_at: datetime | None
     created_at: datetime
+
+    def rows_per_second(self, now: datetime) -> float | None:
+        """How fast it reads, or read; None before it begins."""
+        seconds = ((self.ended_at or now) - self.started_at).total_seconds() if self.started_at else 0
+        return round(self.rows_read / seconds, 1) if seconds > 0 else None
+
+    def seconds_left(self, now: datetime) -> int | None:
+        """A guess from the share of bytes read; None where there is nothing to guess from."""
+        if self.state != "reading" or not self.started_at or not self.done_bytes or not self.total_bytes:
+            return None
+        seconds = (now - self.started_at).total_seconds()
+        return max(0, round(seconds * (self.total_bytes - self.done_bytes) / self.done_bytes))
 
 
 @dataclass(frozen=True, slots=True)

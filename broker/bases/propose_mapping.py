@@ -88,6 +88,16 @@ def propose_mapping(
     return {header: mapping[header] for header in headers}
 
 
+def still_fitting(remembered: Mapping[str, str], headers: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
+    """Of what was said for an earlier file, what this one has a column for and `given` does not contradict."""
+    taken = {field for field in given.values() if field != IGNORE}
+    return {
+        header: field
+        for header, field in remembered.items()
+        if header in headers and header not in given and field not in taken
+    }
+
+
 def _checked(headers: Sequence[str], corrections: Mapping[str, str], kind: Kind) -> dict[str, str]:
     by_plain = {plain(header): header for header in headers}
     fields = known_fields(kind)

@@ -42,7 +42,7 @@ def receive_upload(
         raise InvalidInput(f"A file holds contacts or purchases, not '{kind}'.", code="bad_kind", field="kind")
     base = find_base(unit, base_code)
     code = new_code("up")
-    store.add_upload(unit, code, base.id, kind, _shown_name(file_name))
+    store.add_upload(unit, code, base.id, kind, shown_name(file_name))
     upload = store.upload_by_code(unit, code)
     assert upload is not None
     folder = uploads_folder(settings)
@@ -79,7 +79,7 @@ def receive_upload(
     return received
 
 
-def _shown_name(file_name: str) -> str:
+def shown_name(file_name: str) -> str:
     """The last part of a path, without control characters."""
     name = re.sub(r"[\x00-\x1f\x7f]", "", file_name.replace("\\", "/").rpartition("/")[2]).strip()
     return name[:200] or "file.csv"

@@ -6,12 +6,10 @@ for each other. An import adds and renews contacts; it never lifts an opt-out, w
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +20,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
 from broker.audit.record import record
-from broker.bases import import_store, store
+from broker.bases import import_store, mapping_store, store
 from broker.bases.check import CheckResult, FileCheck, Outcome, rejected_rows
 from broker.bases.check_rows import CheckedRows
 from broker.bases.dates import NOT_READ
@@ -30,17 +28,17 @@ from broker.bases.finish_import import finish
 from broker.bases.import_purchases import read_purchases
 from broker.bases.masks import mask
 from broker.bases.model import ImportRun
-from broker.bases.receive import destroy_ended_uploads, uploads_folder
+from broker.bases.open_upload import opened_upload
+from broker.bases.receive import destroy_ended_uploads
 from broker.bases.sealed_text import merged_text, sealed_texts
 from broker.bases.stage import Staging, staged_rows
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict, CourtierError, Unavailable
+from broker.kernel.errors import CourtierError, Unavailable
 from broker.kernel.settings import Settings
 from broker.vault.blind_index import contact_keys, md5_keys, reference_keys, sha256_keys
 from broker.vault.data_keys import current_data_key, data_key
 from broker.vault.keyring import WorkerKeys
 from broker.vault.open import open_row
-from broker.vault.open_anywhere import JoinedStreams, SeekableOpening
 from broker.vault.seal import seal_rows
 
 Follow = Callable[[CheckResult, Outcome | None], None]
@@ -68,12 +66,14 @@ def run_import(
         with database.begin() as unit:
             if not import_store.begin_reading(unit, import_id):
                 return
+            upload = store.upload_by_id(unit, run.upload_id)
+            remembered = mapping_store.remembered(unit, run.base_id, run.kind)
         try:
-            with _opened(database, worker_keys, settings, run) as stream:
+            with opened_upload(upload, worker_keys, settings) as stream:
                 if run.kind == "contacts":
-                    _ContactImport(database, worker_keys, settings, run, follow).read(stream)
+                    _ContactImport(database, worker_keys, settings, run, follow).read(stream, remembered)
                 else:
-                    read_purchases(database, worker_keys, run, stream, follow)
+                    read_purchases(database, worker_keys, run, stream, follow, remembered)
         except _Cancelled:
             pass
         except (Unavailable, DBAPIError, psycopg.OperationalError):
@@ -92,22 +92,6 @@ def run_import(
             destroy_ended_uploads(unit, settings)
 
 
-@contextmanager
-def _opened(database: Database, worker_keys: WorkerKeys, settings: Settings, run: ImportRun) -> Iterator[BinaryIO]:
-    with database.begin() as unit:
-        upload = store.upload_by_id(unit, run.upload_id)
-    places = {upload.part_name(offset): upload.part_info(offset) for offset in upload.parts}
-    with ExitStack() as open_files:
-        streams = []
-        try:
-            for name, info in (places or {upload.sealed_name: upload.info}).items():
-                file = open_files.enter_context((uploads_folder(settings) / name).open("rb"))
-                streams.append(SeekableOpening(worker_keys, file, info))
-        except FileNotFoundError:
-            raise Conflict("The uploaded file is gone: upload it again.", code="upload_gone") from None
-        yield cast("BinaryIO", io.BufferedReader(JoinedStreams(streams), 1 << 18))
-
-
 class _ContactImport:
     """One run over one file of contacts."""
 
@@ -117,15 +101,16 @@ class _ContactImport:
         self.database, self.keys, self.settings, self.run, self.follow = database, keys, settings, run, follow
         self.sources: dict[str, int] = {}
         self.block_keys: list[bytes] = []
+        self.kept_back = {field for field, policy in run.policies.items() if policy == "keep"}
 
-    def read(self, stream: BinaryIO) -> None:
+    def read(self, stream: BinaryIO, remembered: dict[str, str]) -> None:
         """Read the file to its end and ask for the snapshot."""
         with self.database.begin() as unit:
             self.key_version, self.key = current_data_key(unit, self.keys, self.run.base_id)
             today = unit.today
             self.fresh = not import_store.base_has_contacts(unit, self.run.base_id)
             self.erasures = import_store.any_erasures(unit)
-        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age)
+        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age, remembered)
         self.refused_at_first = check.refused_headers
         traits = list(check.checker.traits)
         staging = Staging(self.settings.state_dir / "staging", self.run.id, traits)
@@ -206,8 +191,11 @@ class _ContactImport:
         ids = [known[key].id if key in known else next(drawn) for key in keys]
         is_known = np.fromiter((key in known for key in keys), np.bool_, len(keys))
         texts = sealed_texts(emails, {name: values.filter(mask_) for name, values in rows.sealed.items()})
+        blanks = [name for name in rows.sealed if self.run.policies.get(name) == "newest"]
         for place in np.flatnonzero(is_known).tolist():
-            texts[place] = merged_text(self._opened_text(unit, known[keys[place]]), texts[place])
+            texts[place] = merged_text(
+                self._opened_text(unit, known[keys[place]]), texts[place], blanks, self.kept_back
+            )
         sealed = seal_rows(self.key, self.run.base_id, self.key_version, ids, texts)
         references = self._references(rows, mask_)
         sources = self._sources(unit, rows, kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,14 @@ def _escaped(text: pa.Array) -> pa.Array:
     return text
 
 
-def merged_text(old: bytes, new: bytes) -> bytes:
-    """The newer non-empty value of each field wins; what the new file does not say stays."""
-    return json.dumps({**json.loads(old), **json.loads(new)}, ensure_ascii=False, separators=(",", ":")).encode()
+def merged_text(old: bytes, new: bytes, blanks: Collection[str] = (), kept: Collection[str] = ()) -> bytes:
+    """The newer non-empty value of each field wins; what the new file does not say stays.
+
+    `blanks` are fields of the new file that win when empty, too; of the fields `kept` the old value wins.
+    """
+    before, after = json.loads(old), json.loads(new)
+    whole = {**before, **{name: value for name, value in after.items() if name not in kept or name not in before}}
+    for name in blanks:
+        if name not in after:
+            whole.pop(name, None)
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()

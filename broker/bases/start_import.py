@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Mapping
 
 from broker.audit.record import record
-from broker.bases import store
+from broker.bases import mapping_store, store
 from broker.bases.fields import IGNORE, TRAIT, known_fields
+from broker.bases.merge_policy import checked_policies
 from broker.bases.model import ImportRun
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
@@ -17,16 +18,24 @@ JOBS = {"contacts": "import_base", "purchases": "import_purchases"}
 
 
 def start_import(
-    unit: UnitOfWork, upload_code: str, mapping: Mapping[str, str] | None = None, *, by_job: bool = True
+    unit: UnitOfWork,
+    upload_code: str,
+    mapping: Mapping[str, str] | None = None,
+    policies: Mapping[str, str] | None = None,
+    *,
+    by_job: bool = True,
 ) -> ImportRun:
     """An import of this upload, waiting for a worker (`by_job`) or for the caller.
 
-    `mapping` (header → field) corrects what the headers propose; headers are checked when the file is opened.
+    `mapping` (header → field) corrects what the headers propose, and is remembered for the base's next files; headers
+    are checked when the file is opened. `policies` (field → newest, keep) say how a known contact is renewed.
     """
     unit.actor.require("owner")
     upload = store.upload_by_code(unit, upload_code)
     if upload is None:
         raise NotFound(f"There is no upload '{upload_code}'.", code="no_upload", field="upload")
+    if upload.state == "receiving":
+        raise Conflict("This file is not whole yet: send the rest first.", code="upload_not_whole")
     if upload.state != "received":
         raise Conflict("This file was imported and destroyed already: upload it again.", code="upload_gone")
     for header, field in (mapping or {}).items():
@@ -36,7 +45,8 @@ def start_import(
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise InvalidInput(f"There is no field '{field}'.{hint}", code="unknown_field", field=header)
     code = new_code("imp")
-    run_id = store.add_run(unit, code, upload, dict(mapping or {}))
+    run_id = store.add_run(unit, code, upload, dict(mapping or {}), checked_policies(policies or {}))
+    mapping_store.remember(unit, upload.base_id, upload.kind, mapping or {})
     if by_job:
         unit.enqueue(JOBS[upload.kind], run_id)
     record(unit, "import.started", "import", code, base=upload.base_code, kind=upload.kind)

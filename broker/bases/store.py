@@ -18,8 +18,8 @@ _UPLOAD = (
     " FROM upload u JOIN base b ON b.id = u.base_id"
 )
 _RUN = (
-    "SELECT r.id, r.code, r.base_id, b.code AS base_code, r.upload_id, r.kind, r.state, r.mapping, r.total_bytes,"
-    " r.done_bytes, r.rows_read, r.accepted, r.rejected, r.duplicates, r.rentable, r.summary, r.problem,"
+    "SELECT r.id, r.code, r.base_id, b.code AS base_code, r.upload_id, r.kind, r.state, r.mapping, r.policies,"
+    " r.total_bytes, r.done_bytes, r.rows_read, r.accepted, r.rejected, r.duplicates, r.rentable, r.summary, r.problem,"
     " r.snapshot_id, r.started_at, r.ended_at, r.created_at FROM import_run r JOIN base b ON b.id = r.base_id"
 )
 # The platform's own staff and jobs see every organisation's rows; an owner its own.
@@ -103,10 +103,13 @@ def latest_partners(unit: UnitOfWork, base_id: int) -> tuple[int, list[PartnerNa
     return version, [PartnerName(row.name, None, row.sector) for row in rows]
 
 
-def add_upload(unit: UnitOfWork, code: str, base_id: int, kind: str, file_name: str) -> None:
-    """An upload that is being received."""
+def add_upload(
+    unit: UnitOfWork, code: str, base_id: int, kind: str, file_name: str, whole_bytes: int | None = None
+) -> None:
+    """An upload that is being received; `whole_bytes` announces one that comes in pieces."""
     unit.run(
-        "INSERT INTO upload (code, base_id, kind, file_name) VALUES (:code, :base, :kind, :name)",
+        "INSERT INTO upload (code, base_id, kind, file_name, whole_bytes) VALUES (:code, :base, :kind, :name, :whole)",
+        whole=whole_bytes,
         code=code,
         base=base_id,
         kind=kind,
@@ -121,6 +124,23 @@ def complete_upload(unit: UnitOfWork, code: str, sealed_path: str, size: int) ->
         code=code,
         path=sealed_path,
         size=size,
+    )
+
+
+def lock_upload(unit: UnitOfWork, code: str) -> None:
+    """Pieces of one upload wait for each other."""
+    unit.run("SELECT pg_advisory_xact_lock(hashtextextended('upload ' || :code, 0))", code=code)
+
+
+def add_part(unit: UnitOfWork, code: str, offset: int, size: int, *, whole: bool) -> None:
+    """A sealed piece that begins at `offset`; the upload now has `size` bytes."""
+    unit.run(
+        "UPDATE upload SET parts = parts || CAST(:offset AS bigint), size_bytes = :size,"
+        " state = CASE WHEN :whole THEN 'received' ELSE state END WHERE code = :code AND state = 'receiving'",
+        offset=offset,
+        size=size,
+        whole=whole,
+        code=code,
     )
 
 
@@ -155,11 +175,12 @@ def mark_destroyed(unit: UnitOfWork, upload_id: int) -> None:
     unit.run("UPDATE upload SET state = 'destroyed', sealed_path = NULL WHERE id = :id", id=upload_id)
 
 
-def add_run(unit: UnitOfWork, code: str, upload: Upload, mapping: dict[str, str]) -> int:
+def add_run(unit: UnitOfWork, code: str, upload: Upload, mapping: dict[str, str], policies: dict[str, str]) -> int:
     """A new import, waiting."""
     run_id: int = unit.scalar(
-        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, total_bytes)"
-        " VALUES (:code, :base, :upload, :kind, CAST(:mapping AS jsonb), :size) RETURNING id",
+        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, policies, total_bytes)"
+        " VALUES (:code, :base, :upload, :kind, CAST(:mapping AS jsonb), CAST(:policies AS jsonb), :size) RETURNING id",
+        policies=json.dumps(policies),
         code=code,
         base=upload.base_id,
         upload=upload.id,

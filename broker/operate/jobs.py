@@ -19,6 +19,7 @@ from procrastinate.jobs import Status
 from broker.audience.build_snapshot import build_snapshot
 from broker.audience.compact import compact_base
 from broker.audience.compact_store import bases_to_compact
+from broker.bases.preview import preview_upload
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
@@ -90,6 +91,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
 
     return {
         "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
+        "preview_upload": lambda row_id: preview_upload(database, means.keys, settings, row_id),
         "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
         "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id),
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),

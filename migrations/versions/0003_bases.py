@@ -78,6 +78,7 @@ CREATE TABLE upload (
   size_bytes bigint NOT NULL DEFAULT 0,      -- received so far
   whole_bytes bigint,                       -- of a file sent in pieces: how long it will be
   parts bigint[] NOT NULL DEFAULT '{}',     -- of a file sent in pieces: where each sealed piece begins
+  preview jsonb,                            -- what a worker saw in it: columns with masked samples
   state text NOT NULL DEFAULT 'receiving' CHECK (state IN ('receiving', 'received', 'destroyed')),
   created_at timestamptz NOT NULL DEFAULT app_now(),
   UNIQUE (base_id, id)
@@ -92,6 +93,7 @@ CREATE TABLE import_run (
   state text NOT NULL DEFAULT 'waiting'
     CHECK (state IN ('waiting', 'reading', 'building', 'done', 'failed', 'cancelled')),
   mapping jsonb NOT NULL DEFAULT '{}',      -- the owner's corrections: header -> field
+  policies jsonb NOT NULL DEFAULT '{}',     -- how a field that both have is merged: field -> newest | keep
   total_bytes bigint NOT NULL DEFAULT 0,
   done_bytes bigint NOT NULL DEFAULT 0,
   rows_read bigint NOT NULL DEFAULT 0,
@@ -276,6 +278,7 @@ def upgrade() -> None:
     op.execute(FUNCTIONS)
     definer("advertisers_named(text[])", to="courtier_web, courtier_worker")
     definer("draw_consents(bigint, integer)", to="courtier_web, courtier_worker")
+    op.execute("INSERT INTO jobs.kind VALUES ('preview_upload', 'import')")
     definer("quarantine_source(bigint, text)", to="courtier_web, courtier_worker")
     # The kind decides the floor and the policy who may be mailed: neither is changed from the front.
     protect(
@@ -296,7 +299,8 @@ def upgrade() -> None:
         ("base_quality", "SELECT"),
         (
             "upload",
-            "SELECT (id, code, base_id, kind, file_name, size_bytes, whole_bytes, parts, state, created_at), INSERT,"
+            "SELECT (id, code, base_id, kind, file_name, size_bytes, whole_bytes, parts, preview, state,"
+            " created_at), INSERT,"
             " UPDATE (state, size_bytes, parts, sealed_path, sealed_key)",
         ),
     ):
@@ -324,6 +328,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM jobs.kind WHERE kind = 'preview_upload'")
     op.execute("DROP FUNCTION quarantine_source(bigint, text)")
     op.execute("DROP FUNCTION draw_consents(bigint, integer)")
     op.execute("DROP FUNCTION advertisers_named(text[])")
