@@ -5,6 +5,7 @@ One transaction does it all, so a worker that dies in the middle leaves nothing;
 
 from __future__ import annotations
 
+from broker.affiliation.store import set_send_state
 from broker.audience.select import select_recipients
 from broker.audit.record import record
 from broker.kernel.database import Database, UnitOfWork
@@ -15,6 +16,7 @@ from broker.mailings.freeze_store import FrozenSeed, Plan
 from broker.mailings.seeds import seed_info
 from broker.mailings.sign_creative import check_content
 from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move, seeds_of
+from broker.rentals.advance import advance_order
 from broker.vault.blind_index import contact_keys
 from broker.vault.keyring import WorkerKeys
 from broker.vault.open import open_message
@@ -104,8 +106,18 @@ def _seeds(
 
 
 def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:
-    """Say why a mailing cannot be sent; people decide what becomes of its order."""
+    """Say why a mailing cannot be sent, and end what it was sold by: nothing of it will ever leave.
+
+    The order is cancelled with that reason, and the settlement credits its deposit; a picked send gives its volume
+    back to the programme's budget.
+    """
     mailing = mailing_by_id(unit, mailing_id, lock=True)
-    if mailing is not None and move(unit, mailing_id, ["freezing"], "failed"):
-        store.note_problem(unit, mailing_id, refusal.sentence)
-        record(unit, "mailing.failed", "mailing", mailing.code, reason=refusal.code)
+    if mailing is None or not move(unit, mailing_id, ["freezing"], "failed"):
+        return
+    store.note_problem(unit, mailing_id, refusal.sentence)
+    record(unit, "mailing.failed", "mailing", mailing.code, reason=refusal.code)
+    order_id, send_id = store.sold_by(unit, mailing.dispatch_id)
+    if order_id is not None:
+        advance_order(unit, order_id, "cancelled", f"its mailing {mailing.code} failed: {refusal.sentence}")
+    if send_id is not None:
+        set_send_state(unit, send_id, "withdrawn")

@@ -107,5 +107,14 @@ def is_due(unit: UnitOfWork, mailing_id: int) -> bool:
 
 
 def note_problem(unit: UnitOfWork, mailing_id: int, sentence: str) -> None:
-    """Why a mailing failed, for people."""
-    unit.run("UPDATE mailing SET problem = :sentence WHERE id = :id", id=mailing_id, sentence=sentence)
+    """Why and when a mailing failed, for people."""
+    unit.run(
+        "UPDATE mailing SET problem = :sentence, ended_at = app_now() WHERE id = :id", id=mailing_id, sentence=sentence
+    )
+
+
+def sold_by(unit: UnitOfWork, dispatch_id: int) -> tuple[int | None, int | None]:
+    """(order, picked send) that a dispatch carries out: one of them."""
+    row = unit.one("SELECT order_id, participation_send_id FROM dispatch WHERE id = :id", id=dispatch_id)
+    assert row is not None
+    return row.order_id, row.participation_send_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,21 @@ def test_an_opt_out_given_while_the_mail_is_queued_is_withheld(
         bench.send(sink, accrue, mail_settings(tmp_path, sink.port, batch=500))
         assert bench.states() == {"accepted": 199, "withheld": 1}
         assert bench.persons[left]["email"] not in received(sink)
+
+
+def test_an_opt_out_kept_under_a_pepper_of_another_time_counts(worker_engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(worker_engine, tmp_path, 40)
+    bench.keys = replace(bench.keys, peppers={**bench.keys.peppers, 2: bytes(range(32))}, pepper_version=2)
+    later = contact_keys(bench.keys, [bench.persons[9]["email"]])[0]
+    bench.run(
+        "INSERT INTO suppression (contact_key, pepper_version, scope, reason)"
+        " VALUES (:key, 2, 'everywhere', 'opt_out')",
+        key=later,
+    )
+    with running_sink(tmp_path / "sink") as sink:
+        bench.send(sink)
+        assert bench.states() == {"accepted": 39, "withheld": 1}
+        assert bench.persons[9]["email"] not in received(sink)
 
 
 def test_a_pause_stops_after_the_window_and_resuming_sends_the_rest_once(worker_engine: Engine, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from broker.mailings.resume import resume_mailing
 from broker.mailings.schedule import schedule_order, schedule_participation_send
 from broker.mailings.seeds import add_seed_address
 from broker.mailings.sign_creative import sign_creative
+from broker.rentals.store import order_by_id
 from broker.vault.keyring import WorkerKeys
 from tests.mail_house import HTML, picked_send
 from tests.store.audience_people import (
@@ -242,8 +243,27 @@ def test_a_rental_under_the_floor_fails_with_a_sentence_and_over_it_is_frozen(sc
         freeze_mailing(scene.worker, scene.keys, settings, mailing.id)
         with scene.worker.begin() as unit:
             done = find_mailing(unit, mailing.code)
+            order = order_by_id(unit, order_id)
         assert done.state == state
         assert (done.problem is not None) == (state == "failed")
+        # Nothing of a failed mailing will ever leave: its order ends too, and the settlement credits the deposit.
+        assert order is not None
+        assert order.state == ("cancelled" if state == "failed" else "scheduled")
+
+
+def test_a_picked_send_whose_mailing_fails_gives_its_volume_back(scene: Scene) -> None:
+    with scene.worker.begin() as unit:
+        mailing = schedule_participation_send(unit, scene.send_id)
+        unit.run(
+            "INSERT INTO suppression (contact_key, pepper_version, scope, base_id, reason) SELECT contact_key,"
+            " pepper_version, 'base', base_id, 'opt_out' FROM contact WHERE base_id = :base",
+            base=scene.base_id,
+        )
+    freeze_mailing(scene.worker, scene.keys, scene.settings, mailing.id)
+    with scene.worker.begin() as unit:
+        assert find_mailing(unit, mailing.code).state == "failed"
+        state = unit.scalar("SELECT state FROM participation_send WHERE id = :id", id=scene.send_id)
+    assert state == "withdrawn"
 
 
 def _paid_order(scene: Scene, unit: UnitOfWork) -> int:
