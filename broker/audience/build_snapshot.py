@@ -11,7 +11,9 @@ import pyarrow.csv as pcsv
 from sqlalchemy.engine import Row
 
 from broker.audience import build_store
-from broker.audience.merge import PURCHASES, merged_sql
+from broker.audience.customer_columns import BOUGHT, AddTraits, customer_columns
+from broker.audience.measure import measure_snapshot
+from broker.audience.merge import merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
 from broker.audience.table import open_duckdb
 from broker.audit.record import record
@@ -25,7 +27,13 @@ from broker.vault.keyring import WorkerKeys
 Import = Row[tuple[object, ...]]
 
 
-def build_snapshot(database: Database, worker_keys: WorkerKeys, settings: Settings, import_id: int) -> None:
+def build_snapshot(
+    database: Database,
+    worker_keys: WorkerKeys,
+    settings: Settings,
+    import_id: int,
+    add_traits: AddTraits | None = None,
+) -> None:
     """Build the snapshot of one import and make it the base's current one. Harmless when run twice.
 
     Builds of one base wait for each other (a row lock for as long as the build takes), since each starts from the
@@ -44,7 +52,14 @@ def build_snapshot(database: Database, worker_keys: WorkerKeys, settings: Settin
         try:
             before = folder / run.before_file if run.before_file else None
             written = _write(
-                unit, connection, run, staging if run.kind == "contacts" else None, before, folder / name, worker_keys
+                unit,
+                connection,
+                run,
+                staging if run.kind == "contacts" else None,
+                before,
+                folder / name,
+                worker_keys,
+                add_traits,
             )
         finally:
             connection.close()
@@ -59,6 +74,7 @@ def build_snapshot(database: Database, worker_keys: WorkerKeys, settings: Settin
             written.rentable,
             written.columns,
         )
+        measure_snapshot(unit, settings, run.base_id, snapshot_id, run.next_number, folder / name, before)
         build_store.finish_import(unit, import_id, run.base_id, snapshot_id)
         record(
             unit,
@@ -80,15 +96,18 @@ def _write(
     before: Path | None,
     target: Path,
     keys: WorkerKeys,
+    add_traits: AddTraits | None,
 ) -> WrittenSnapshot:
     if staged is None and before is None:
         raise Conflict("Purchases need contacts first: import the base's contacts.", code="no_snapshot")
-    connection.register("purchases", _purchases(unit, run.base_id))
+    customers = customer_columns(_purchases(unit, run.base_id), unit.today, add_traits)
+    connection.register("purchases", customers)
     connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, run.base_id), pa.int64())}))
     connection.register("unconsented", build_store.unconsented(unit, run.base_id))
     sql = merged_sql(
         _view(connection, "staged", staged),
         _view(connection, "before", before),
+        [name for name in customers.column_names if name != "contact_id"],
         bool(run.summary.get("full_refresh")),
         snapshot_policies(run.policies),
     )
@@ -106,23 +125,19 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path | None) -
 
 
 def _purchases(unit: UnitOfWork, base_id: int) -> pa.Table:
-    """One row per contact that bought something: the aggregates of `PURCHASES`, by COPY."""
+    """One row per contact that bought something, by COPY."""
     raw = io.BytesIO()
-    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (base_id,)) as copy:
+    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (unit.today, base_id)) as copy:
         for block in copy:
             raw.write(block)
     raw.seek(0)
-    kinds = {
-        "DATE": pa.date32(), "INTEGER": pa.int32(), "BIGINT": pa.int64(), "VARCHAR": pa.string()
-    }  # fmt: skip
-    types = {"contact_id": pa.int64(), **{name: kinds[kind] for name, kind in PURCHASES.items()}}
     if raw.getbuffer().nbytes == 0:
-        return pa.schema(list(types.items())).empty_table()
+        return BOUGHT.empty_table()
     return pcsv.read_csv(
         raw,
-        read_options=pcsv.ReadOptions(column_names=list(types)),
+        read_options=pcsv.ReadOptions(column_names=BOUGHT.names),
         parse_options=pcsv.ParseOptions(newlines_in_values=True),
         convert_options=pcsv.ConvertOptions(
-            column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+            column_types=BOUGHT, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
         ),
     )

@@ -10,11 +10,15 @@ from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
 
-# Favourites are what was bought most often, ties by name; PURCHASES of merge.py names the columns.
+# Favourites are what was bought most often, ties by name. `visits` are days with a purchase; `bought_*` leave returns
+# out. Columns as BOUGHT in customer_columns.py names them.
 PURCHASES_COPY = """
 COPY (
   SELECT contact_id, min(day), max(day), count(*), sum(amount_cents), sum(margin_cents),
-         mode() WITHIN GROUP (ORDER BY category), mode() WITHIN GROUP (ORDER BY payment_means)
+         mode() WITHIN GROUP (ORDER BY category), mode() WITHIN GROUP (ORDER BY payment_means),
+         string_agg(DISTINCT nullif(category, ''), chr(31)), string_agg(DISTINCT nullif(product, ''), chr(31)),
+         count(DISTINCT day), count(DISTINCT day) FILTER (WHERE day > %s::date - 365),
+         count(*) FILTER (WHERE amount_cents >= 0), max(day) FILTER (WHERE amount_cents >= 0)
   FROM purchase WHERE base_id = %s GROUP BY contact_id
 ) TO STDOUT (FORMAT csv)
 """

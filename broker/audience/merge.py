@@ -6,25 +6,19 @@ newer non-empty value of each trait wins. Consent is one thing: its columns chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from broker.audience.customer_columns import RESERVED
 
 CONSENT = ("consent_at", "consent_source_id", "partner_list", "consent_complete")
 KEYS = ("contact_id", "contact_key")
 NUMBERS = {"INTEGER", "BIGINT", "DOUBLE"}
-PURCHASES: dict[str, str] = {
-    "first_purchase": "DATE",
-    "last_purchase": "DATE",
-    "purchase_count": "INTEGER",
-    "spend_cents": "BIGINT",
-    "margin_cents": "BIGINT",
-    "favourite_category": "VARCHAR",
-    "payment_means": "VARCHAR",
-}
 
 
 def merged_sql(
     staged: Mapping[str, str],
     before: Mapping[str, str],
+    bought: Iterable[str],
     full_refresh: bool,
     policies: Mapping[str, str] | None = None,
 ) -> str:
@@ -37,16 +31,16 @@ def merged_sql(
     columns = [
         f"{_settled(name, staged, before, policies or {})} AS {_quoted(name)}"
         for name in _in_order(staged, before)
-        if name not in PURCHASES and name != "noise"
+        if name not in RESERVED and name != "noise"
     ]
-    bought = [f"CAST(p.{name} AS {kind}) AS {name}" for name, kind in PURCHASES.items()]
+    customer = [f"p.{name} AS {name}" for name in bought]
     if staged and before:
         rows = f"staged n {'LEFT' if full_refresh else 'FULL'} JOIN before o ON o.contact_id = n.contact_id"
     else:
         rows = "staged n" if staged else "before o"
     contact_id = _merged("contact_id", staged, before)
     return (
-        f"SELECT {', '.join(columns + bought)} FROM {rows}"  # noqa: S608 - names are quoted
+        f"SELECT {', '.join(columns + customer)} FROM {rows}"  # noqa: S608 - names are quoted
         f" LEFT JOIN purchases p ON p.contact_id = {contact_id}"
         f" LEFT JOIN unconsented w ON w.contact_id = {contact_id}"
         f" WHERE {contact_id} NOT IN (SELECT contact_id FROM erased) ORDER BY contact_key"

@@ -131,3 +131,36 @@ def published_page(unit: UnitOfWork, words: str, limit: int, offset: int) -> lis
 def count_published(unit: UnitOfWork, words: str) -> int:
     """How many cards answer a search."""
     return int(unit.scalar(f"SELECT count(*) FROM published_card WHERE {_MATCHES}", words=words))  # noqa: S608
+
+
+def cards_to_refresh(unit: UnitOfWork, snapshot_id: int) -> list[Row[Any]]:
+    """id, code, base_id and rule of published cards sized on another snapshot than this one, if it is current."""
+    return unit.all(
+        "SELECT c.id, c.code, c.base_id, s.rule FROM base b JOIN data_card c ON c.base_id = b.id"
+        " JOIN segment s ON s.id = c.segment_id WHERE b.current_snapshot_id = :snapshot_id"
+        " AND c.state = 'published' AND c.snapshot_id <> :snapshot_id ORDER BY c.id",
+        snapshot_id=snapshot_id,
+    )
+
+
+def refresh_card(unit: UnitOfWork, card_id: int, snapshot_id: int, size_shown: int, profile: str) -> None:
+    """New figures of a card that is still published; a trigger renews the public copy."""
+    unit.run(
+        "UPDATE data_card SET snapshot_id = :snapshot_id, size_shown = :size_shown, profile = CAST(:profile AS jsonb)"
+        " WHERE id = :card_id AND state = 'published'",
+        card_id=card_id,
+        snapshot_id=snapshot_id,
+        size_shown=size_shown,
+        profile=profile,
+    )
+
+
+def withdraw_card(unit: UnitOfWork, card_id: int) -> bool:
+    """Take a card out of the catalogue because too few are left; whether it was published until now."""
+    return bool(
+        unit.run(
+            "UPDATE data_card SET state = 'withdrawn', withdrawn_at = app_now()"
+            " WHERE id = :card_id AND state = 'published'",
+            card_id=card_id,
+        )
+    )

@@ -36,6 +36,17 @@ CLASSES: tuple[tuple[str, int, int, int, int], ...] = (
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Scores 1 … bins and classes (indices into CLASSES), one entry a customer; `cuts` by measure."""
+
+    r: Ints
+    f: Ints
+    m: Ints
+    classes: Ints
+    cuts: dict[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class RfmTable:
     """One entry a customer, in the order of `customers`; `classes` indexes CLASSES. Thresholds by measure."""
 
@@ -72,6 +83,22 @@ def rfm(log: OrderLog, as_of: int, bins: int = 5) -> RfmTable:
     kept = np.flatnonzero(frequency)
     recency = as_of - last[kept]
     frequency, monetary = frequency[kept], monetary[kept]
+    scores = score(recency, frequency, monetary, bins)
+    return RfmTable(
+        [log.customers[index] for index in kept],
+        recency,
+        frequency,
+        monetary,
+        scores.r,
+        scores.f,
+        scores.m,
+        scores.classes,
+        {name: [float(cut) for cut in values] for name, values in scores.cuts.items()},
+    )
+
+
+def score(recency: Ints, frequency: Ints, monetary: Ints, bins: int = 5) -> Scores:
+    """Scores and classes of customers (at least one) by their three measures."""
     cuts = {
         "recency_days": quantiles(recency, bins),
         "frequency": quantiles(frequency, bins),
@@ -80,17 +107,7 @@ def rfm(log: OrderLog, as_of: int, bins: int = 5) -> RfmTable:
     r = bins - np.searchsorted(cuts["recency_days"], recency, side="right")
     f = 1 + np.searchsorted(cuts["frequency"], frequency, side="right")
     m = 1 + np.searchsorted(cuts["monetary_cents"], monetary, side="right")
-    return RfmTable(
-        [log.customers[index] for index in kept],
-        recency,
-        frequency,
-        monetary,
-        r,
-        f,
-        m,
-        classify(r, f, m, bins),
-        {name: [float(cut) for cut in values] for name, values in cuts.items()},
-    )
+    return Scores(r, f, m, classify(r, f, m, bins), cuts)
 
 
 def quantiles(values: Ints, bins: int) -> npt.NDArray[np.float64]:

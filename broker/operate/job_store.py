@@ -13,6 +13,8 @@ WITH due(kind, row_id, even_if_running) AS (
   SELECT CASE kind WHEN 'contacts' THEN 'import_base' ELSE 'import_purchases' END, id, false
   FROM import_run WHERE state IN ('waiting', 'reading')
   UNION ALL SELECT 'build_snapshot', id, false FROM import_run WHERE state = 'building'
+  UNION ALL SELECT 'build_insight', b.current_snapshot_id, false FROM base b WHERE b.current_snapshot_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM base_insight i WHERE i.snapshot_id = b.current_snapshot_id)
   UNION ALL SELECT 'schedule_participation_send', id, false FROM participation_send WHERE state = 'picked'
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
   UNION ALL SELECT 'send_mailing', id, false FROM mailing

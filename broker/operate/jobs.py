@@ -19,6 +19,9 @@ from procrastinate.jobs import Status
 from broker.audience.build_snapshot import build_snapshot
 from broker.audience.compact import compact_base
 from broker.audience.compact_store import bases_to_compact
+from broker.audience.desk import CountDesk
+from broker.audience.loaded import SnapshotCache
+from broker.audience.local_client import LocalClient
 from broker.bases.preview import preview_upload
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.retention import keep_retention
@@ -30,10 +33,13 @@ from broker.billing.collect import book_payment
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
+from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.send_mailing import send_mailing
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
 from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
+from broker.insight.build_insight import build_insight
+from broker.insight.customer_traits import customer_traits
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
@@ -45,6 +51,7 @@ from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
 from broker.rentals.cancel import expire_orders
+from broker.rentals.end_quotes import end_quotes
 from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import WorkerKeys
 
@@ -86,6 +93,12 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
                 if error.code != "not_schedulable":  # withdrawn, or scheduled by an earlier run
                     raise
 
+    def study(snapshot_id: int) -> None:
+        # Cards first: the findings mark the snapshot as done.
+        cache = SnapshotCache(settings.state_dir / "snapshots", settings.audience.memory_mb, settings.audience.threads)
+        refresh_cards(database, LocalClient(CountDesk(database, settings, cache)), snapshot_id, end_quotes)
+        build_insight(database, settings, snapshot_id)
+
     def take_back(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> None:
         reverse_bounces(unit, mailing_id, keys)
 
@@ -93,7 +106,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
         "preview_upload": lambda row_id: preview_upload(database, means.keys, settings, row_id),
         "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
-        "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id),
+        "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id, customer_traits),
+        "build_insight": study,
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),

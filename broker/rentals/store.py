@@ -180,3 +180,11 @@ def _sight(unit: UnitOfWork) -> dict[str, object]:
 
 def _order(row: Row[Any]) -> Order:
     return Order(**row._mapping)
+
+
+def quotes_on_card(unit: UnitOfWork, card_id: int) -> list[Row[Any]]:
+    """id and code of the quotes on a card that were not ordered yet, locked."""
+    return unit.all(
+        "SELECT id, code FROM rental_order WHERE card_id = :card_id AND state = 'quote' ORDER BY id FOR UPDATE",
+        card_id=card_id,
+    )
