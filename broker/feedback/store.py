@@ -213,13 +213,14 @@ def forget_soft_bounces(unit: UnitOfWork, before: datetime) -> int:
     return unit.run("DELETE FROM soft_bounce WHERE at < :before", before=before).rowcount
 
 
-def may_answer(unit: UnitOfWork, contact_key: bytes, since: datetime) -> bool:
-    """Whether this person got no answer since this time; if so, one is noted as given now."""
+def may_answer(unit: UnitOfWork, contact_key: bytes, since: datetime, kind: str = "letter") -> bool:
+    """Whether this person got no mail of the kind since this time; if so, one is noted as given now."""
     return (
         unit.one(
-            "INSERT INTO letter_answer (contact_key) VALUES (:contact) ON CONFLICT (contact_key)"
+            "INSERT INTO letter_answer (contact_key, kind) VALUES (:contact, :kind) ON CONFLICT (contact_key, kind)"
             " DO UPDATE SET at = app_now() WHERE letter_answer.at < :since RETURNING 1",
             contact=contact_key,
+            kind=kind,
             since=since,
         )
         is not None
@@ -262,7 +263,7 @@ def writer_of(unit: UnitOfWork, key: SendKey) -> Writer | None:
 def lock_typed_request(unit: UnitOfWork, request_id: int) -> tuple[str, str, bytes] | None:
     """(kind, base code or nothing, sealed) of a typed request that waits, locked; None once it is done."""
     row = unit.one(
-        "SELECT kind, base_code, sealed FROM typed_request WHERE id = :id AND sealed IS NOT NULL FOR UPDATE",
+        "SELECT kind, base_code, sealed FROM typed_request WHERE id = :id AND done_at IS NULL FOR UPDATE",
         id=request_id,
     )
     return None if row is None else (row.kind, row.base_code, bytes(row.sealed))

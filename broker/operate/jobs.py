@@ -35,9 +35,11 @@ from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.send_mailing import send_mailing
+from broker.feedback.answer_request import answer_request
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
 from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
+from broker.feedback.rights import forget_unconfirmed
 from broker.insight.build_insight import build_insight
 from broker.insight.customer_traits import customer_traits
 from broker.kernel.database import Database, UnitOfWork
@@ -122,7 +124,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         ),
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
-        "match_request": lambda row_id: match_request(database, means.keys, row_id),
+        "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
+        "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
@@ -195,6 +198,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             forget_old_jobs(unit, KEEP_FAILED_HOURS)
             forget_hit_sources(unit)
+            forget_unconfirmed(unit)
 
     def keep_promises(timestamp: int) -> None:
         """Announce and erase who has been silent for too long; rewrite snapshots without whoever was erased."""

@@ -56,19 +56,24 @@ CREATE TABLE soft_bounce (                  -- mails that a mailbox could not ta
   PRIMARY KEY (contact_key, dispatch_id, mailing_id)
 );
 
-CREATE TABLE letter_answer (                -- who got an automatic answer lately, and gets none again
-  contact_key bytea PRIMARY KEY,
-  at timestamptz NOT NULL DEFAULT app_now()
+CREATE TABLE letter_answer (                -- who got an automatic mail lately, and gets none of the kind again
+  contact_key bytea NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('letter', 'access', 'erasure')),
+  at timestamptz NOT NULL DEFAULT app_now(),
+  PRIMARY KEY (contact_key, kind)
 );
 
 CREATE TABLE typed_request (                -- an address typed on a public page, sealed in the request handler
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('objection', 'access', 'erasure')),
   base_code text NOT NULL DEFAULT '',
-  sealed bytea,
+  sealed bytea,                             -- NULL once done; a request to confirm keeps it until then, 7 days at most
   at timestamptz NOT NULL DEFAULT app_now(),
-  done_at timestamptz
+  done_at timestamptz,                      -- matched
+  mailed_at timestamptz,                    -- the link to confirm
+  confirmed_at timestamptz
 );
+INSERT INTO jobs.kind VALUES ('answer_request', 'feedback');
 """
 
 # The public pages log in as courtier_public, which reaches no table: these functions are all it can do.
@@ -183,6 +188,17 @@ BEGIN
   PERFORM jobs.enqueue('match_request', v_id);
 END $$;
 
+-- The click on the mailed link, by POST. Again is the same; false when it is over or was never mailed.
+CREATE FUNCTION confirm_typed_request(p_id bigint, p_kind text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
+BEGIN
+  UPDATE typed_request SET confirmed_at = app_now()
+  WHERE id = p_id AND kind = p_kind AND confirmed_at IS NULL AND sealed IS NOT NULL
+    AND mailed_at > app_now() - interval '7 days';
+  IF FOUND THEN PERFORM jobs.enqueue('answer_request', p_id); END IF;
+  RETURN EXISTS (SELECT 1 FROM typed_request WHERE id = p_id AND kind = p_kind AND confirmed_at IS NOT NULL);
+END $$;
+
 CREATE FUNCTION public_partner_list(p_base text)
 RETURNS TABLE (owner_name text, version integer, published_at timestamptz, partner text, sector text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -201,6 +217,7 @@ SIGNATURES = (
     "leave(bigint, bigint, integer, text, text)",
     "store_inbound(bytea)",
     "store_typed_request(text, text, bytea)",
+    "confirm_typed_request(bigint, text)",
     "public_partner_list(text)",
 )
 
@@ -232,4 +249,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(f"DROP FUNCTION {', '.join(SIGNATURES)}")
+    op.execute("DELETE FROM jobs.kind WHERE kind = 'answer_request'")
     op.execute("DROP TABLE typed_request, letter_answer, soft_bounce, inbound, opt_out, front_journal, hit")

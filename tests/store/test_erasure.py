@@ -20,8 +20,10 @@ from broker.audience.store import current_snapshot
 from broker.bases.erase import erase_address, erase_reference
 from broker.bases.list_retention import list_retention
 from broker.bases.retention import keep_retention
+from broker.feedback.answer_request import answer_request
 from broker.feedback.match_request import match_request
 from broker.feedback.object_by_address import REQUEST_SEAL
+from broker.feedback.rights import confirm_request
 from broker.feedback.store import store_typed_request
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork, identify
@@ -176,7 +178,12 @@ def test_a_typed_request_of_erasure_does_the_same(bench: Bench) -> None:
         store_typed_request(unit, "erasure", "no-such-base", sealed)
         request = unit.scalar("SELECT max(id) FROM typed_request")
     for _ in range(2):
-        match_request(bench.database, bench.keys, request)
+        match_request(bench.database, bench.keys, bench.settings, request, lambda worker, mail, note: None)
+    assert bench.row(bench.contacts[2]).sealed is not None  # whoever typed it may be anybody
+    with bench.database.begin() as unit:
+        assert confirm_request(unit, request, "erasure")
+    for _ in range(2):
+        answer_request(bench.database, bench.keys, bench.settings, request, lambda worker, mail, note: None)
     assert bench.row(bench.contacts[2]).sealed is None
     assert bench.suppressions(ADDRESSES[2]) == [("everywhere", 0, "erasure", 1)]
     assert bench.scalar("SELECT sealed IS NULL AND done_at IS NOT NULL FROM typed_request WHERE id = :i", i=request)

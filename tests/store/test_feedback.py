@@ -311,7 +311,7 @@ def test_a_typed_address_is_sealed_then_suppressed_under_every_pepper_and_destro
     assert isinstance(sealed, bytes)
     assert b"boite" not in sealed.lower()
     for _ in range(2):
-        match_request(worker, WORKER, int(str(number)))
+        match_request(worker, WORKER, SETTINGS, int(str(number)))
     for version in (1, 2):
         (key,) = contact_keys(WORKER, [typed.lower()], version)
         assert scene.all("SELECT scope, pepper_version, reason FROM suppression WHERE contact_key = :key", key=key) == [

@@ -18,6 +18,7 @@ from broker.feedback.ask_briefly import AskBriefly
 from broker.feedback.drain import Drain
 from broker.feedback.frozen_links import FrozenLinks
 from broker.feedback.journal import Journal
+from broker.feedback.rights import rights_token
 from broker.kernel.database import Database, make_engine
 from broker.kernel.settings import Settings
 from broker.vault.tokens import TOKEN_LENGTH
@@ -256,3 +257,38 @@ def sealed_requests(admin_engine: Engine) -> Iterator[list[bytes]]:
 
 def test_a_typed_address_is_sealed_before_it_is_written(client: FlaskClient, sealed_requests: list[bytes]) -> None:
     assert client.post("/objection", data={"address": "sealed-at-once@boite.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["access", "erasure"])
+def test_requests_about_ones_data_are_answered_the_same_whoever_it_is(
+    client: FlaskClient, scene: Scene, kind: str
+) -> None:
+    replies = [
+        client.post("/objection", data={"address": address, "kind": kind})
+        for address in ("camille@boite.example", "nobody@nowhere.example")
+    ]
+    assert replies[0].data == replies[1].data
+    assert [reply.status_code for reply in replies] == [200, 200]
+    kinds = scene.all("SELECT kind FROM typed_request ORDER BY id DESC LIMIT 2")
+    assert kinds == [(kind,), (kind,)]
+
+
+def test_a_mailed_link_is_confirmed_by_post_only_and_ends(client: FlaskClient, scene: Scene) -> None:
+    scene.change("INSERT INTO typed_request (kind, sealed, mailed_at) VALUES ('access', 'x', app_now())")
+    ((number,),) = scene.all("SELECT max(id) FROM typed_request")
+    assert isinstance(number, int)
+    path = f"/rights/{rights_token(FRONT, number, 'access')}?l=en"
+    confirmed = "SELECT confirmed_at IS NOT NULL FROM typed_request WHERE id = :id"
+    assert client.get(path).status_code == 200
+    assert scene.all(confirmed, id=number) == [(False,)]
+    for _ in range(2):
+        reply = client.post(path)
+        assert reply.status_code == 200
+        assert "leaves for your address" in reply.text
+    assert scene.all(confirmed, id=number) == [(True,)]
+    assert scene.all("SELECT 1 FROM jobs.procrastinate_jobs WHERE task_name = 'answer_request'"
+                     " AND args ->> 'row_id' = :id", id=str(number))  # fmt: skip
+    other = client.post(f"/rights/{rights_token(FRONT, number, 'erasure')}?l=en")
+    assert other.status_code == 410
+    assert client.get("/rights/" + "a" * 44).status_code == 404
+    assert client.get(f"/rights/{scene.token(FRONT, 'leave', 1)}").status_code == 404
