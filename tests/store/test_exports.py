@@ -8,17 +8,24 @@ import re
 import zipfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import facturx
+import pyarrow.parquet as pq
 import pytest
+from lxml import etree
 from sqlalchemy import Engine
 
 from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import COLUMNS, export_fec
 from broker.billing.export_journal import export_journal
-from broker.billing.export_revenue import export_revenue
+from broker.billing.export_revenue import export_balances, export_revenue, export_sends
+from broker.billing.export_subledger import export_subledger, mapping_of, require_full
 from broker.billing.settle import settle_mailing
-from broker.kernel.errors import Forbidden
+from broker.billing.statements import owner_statement, vat_summary
+from broker.kernel.errors import Conflict, Forbidden
+from broker.kernel.settings import BooksSettings
+from broker.ledger import store as ledger
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 
 FIRST, LAST = date(2020, 1, 1), date(2100, 12, 31)
@@ -105,6 +112,72 @@ def test_the_archive_of_invoices_has_an_index_hashes_and_readable_files(scene: M
             assert (row["type_code"] == "381") == bool(row["relates_to"])
         _, xml = facturx.get_xml_from_pdf(document, check_xsd=True)
     assert rows[-1]["number"].encode() in xml
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+def test_reports_say_the_same_in_each_format(scene: MoneyScene, tmp_path: Path, kind: str) -> None:
+    with scene.web.begin(scene.owner) as unit:
+        revenue = export_revenue(unit, FIRST, LAST, tmp_path, kind)
+        sends = export_sends(unit, FIRST, LAST, tmp_path, kind)
+    rows, single = table(revenue.files[0]), table(sends.files[0])
+    assert [(row["billable"], row["bounced"], row["gross_cents"]) for row in rows] == [(4_300, 21, 14_333)]
+    assert (len(single), sends.rows) == (4_321, 4_321)
+    assert sum(row["gross_micros"] for row in single) == rows[0]["sends_micros"] == 4_300 * 33_333
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        return list(pq.read_table(path).to_pylist())
+    if path.suffix == ".csv":
+        found = csv.DictReader(path.read_text("utf-8").splitlines())
+        return [{name: int(cell) if cell.isdigit() else cell for name, cell in row.items()} for row in found]
+    with zipfile.ZipFile(path) as book:
+        sheet = etree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        shared = book.read("xl/sharedStrings.xml") if "xl/sharedStrings.xml" in book.namelist() else b"<sst/>"
+    texts = ["".join(item.itertext()) for item in etree.fromstring(shared)]
+    lines = []
+    for row in sheet.iter("{*}row"):
+        cells: list[Any] = [""] * len(sheet.find(".//{*}row"))
+        for cell in row:
+            text = "".join(cell.itertext())
+            kind = cell.get("t")
+            place = ord(re.sub(r"\d", "", cell.get("r"))) - ord("A")
+            cells[place] = texts[int(text)] if kind == "s" else text if kind or not text else int(float(text))
+        lines.append(cells)
+    return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
+
+
+def test_balances_and_vat_follow_the_ledger(scene: MoneyScene, tmp_path: Path) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        result = export_balances(unit, FIRST, LAST, tmp_path)
+        statement = owner_statement(unit, scene.owner.org, FIRST, LAST)
+        vat = vat_summary(unit, FIRST, LAST)
+        assert vat.waiting_deductible_cents == ledger.balance(unit, "44564", None)
+        assert result.credit_cents == -ledger.balance(unit, "401", None)
+        assert result.debit_cents == ledger.balance(unit, "411", None)
+        assert vat.due_cents == -ledger.balance(unit, "44571", None)
+    (row,) = statement
+    assert (row.sends, row.billable, row.reconciled, row.payout) == (4_321, 4_300, True, "")
+    assert row.net_cents == 11_466
+
+
+@pytest.mark.parametrize("program", ["sage", "cegid", "pennylane"])
+def test_a_subledgers_file_balances_and_is_never_a_fec(scene: MoneyScene, tmp_path: Path, program: str) -> None:
+    mapping = mapping_of(program)
+    with scene.web.begin(scene.accountant) as unit:
+        result = export_subledger(unit, program, FIRST, LAST, tmp_path)
+    assert "FEC" not in result.files[0].name.upper()
+    lines = list(csv.reader(result.files[0].read_text(mapping.encoding).splitlines(), delimiter=mapping.separator))
+    rows = [dict(zip(mapping.columns, line, strict=True)) for line in lines[1 if mapping.header else 0 :]]
+    assert len(rows) == result.rows > 10
+    cents = 0
+    for row in rows:
+        sides = (row["debit"], row["credit"]) if "debit" in row else (row["amount"], "0.00")
+        debit, credit = (int(side.replace(mapping.decimal, "")) for side in sides)
+        cents += (debit - credit) * (-1 if row.get("side") == "C" else 1)
+    assert cents == 0
+    with pytest.raises(Conflict):
+        require_full(BooksSettings(scope="subledger"))
 
 
 def test_an_owner_exports_no_ledger(scene: MoneyScene, tmp_path: Path) -> None:

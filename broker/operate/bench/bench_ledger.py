@@ -38,6 +38,7 @@ _TABLE = """
 CREATE TABLE bench_copy (dispatch_id bigint, mailing_id bigint, position integer, kind text, gross_micros bigint,
   owner_micros bigint, commission_micros bigint, at timestamptz DEFAULT now());
 CREATE TABLE bench_key (LIKE accrual INCLUDING ALL);
+ALTER TABLE bench_key ALTER COLUMN at SET DEFAULT now();
 GRANT ALL ON bench_copy, bench_key TO courtier_worker
 """
 _COPY = "COPY {} (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros) FROM STDIN"

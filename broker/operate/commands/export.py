@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_result import ExportResult
-from broker.billing.export_revenue import export_revenue
+from broker.billing.export_revenue import export_balances, export_revenue, export_sends
 from broker.billing.export_sepa import export_sepa
+from broker.billing.export_subledger import export_subledger, require_full
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import Settings
@@ -65,10 +67,20 @@ def _show(result: ExportResult, as_json: bool) -> None:
     print_table(("what", "value"), [(name.replace("_", " "), value) for name, value in keys.items()])
 
 
+def _fec(unit: UnitOfWork, settings: Settings, first: date, last: date, folder: Path) -> ExportResult:
+    require_full(settings.books)
+    return export_fec(unit, settings.company.siren, first, last, folder)
+
+
 _add(
     "fec",
     "Write the tax office's file of entries (18 columns).",
-    lambda unit, settings, first, last, folder: export_fec(unit, settings.company.siren, first, last, folder),
+    _fec,
+)
+_add(
+    "subledger",
+    "Write the import file of the program that holds the company's books (books.program).",
+    lambda unit, settings, first, last, folder: export_subledger(unit, settings.books.program, first, last, folder),
 )
 _add(
     "facturx",
@@ -85,8 +97,22 @@ _add(
     "Write the journal as CSV and as text for hledger.",
     lambda unit, settings, first, last, folder: export_journal(unit, first, last, folder),
 )
-_add(
-    "revenue",
-    "Write the revenue report as CSV.",
-    lambda unit, settings, first, last, folder: export_revenue(unit, first, last, folder),
-)
+
+
+def _table(
+    write: Callable[[UnitOfWork, date, date, Path, str], ExportResult],
+    kind: str,
+    unit: UnitOfWork,
+    settings: Settings,
+    first: date,
+    last: date,
+    folder: Path,
+) -> ExportResult:
+    return write(unit, first, last, folder, kind)
+
+
+for _kind, _label in (("csv", "CSV"), ("xlsx", "XLSX"), ("parquet", "Parquet")):
+    _suffix = "" if _kind == "csv" else f"-{_kind}"
+    _add(f"revenue{_suffix}", f"Write the revenue report as {_label}.", partial(_table, export_revenue, _kind))
+    _add(f"sends{_suffix}", f"Write every send with its money as {_label}.", partial(_table, export_sends, _kind))
+    _add(f"balances{_suffix}", f"Write aged balances and VAT as {_label}.", partial(_table, export_balances, _kind))

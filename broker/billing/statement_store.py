@@ -1,0 +1,102 @@
+"""The only place with the statements' SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from broker.kernel.database import UnitOfWork
+
+_AGED = """
+WITH open AS (
+  SELECT i.buyer_id AS org, '411' AS account, i.due_on, i.total_cents - i.deposit_cents - coalesce((
+    SELECT sum(s.amount_cents) FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id
+    WHERE s.invoice_id = i.id AND r.received_on <= :on), 0) AS cents
+  FROM invoice i WHERE i.kind = 'invoice' AND i.issued_on <= :on
+  UNION ALL
+  SELECT i.seller_id, '401', i.due_on, i.total_cents - coalesce((
+    SELECT sum(l.amount_cents) FROM payout_line l JOIN payout p ON p.id = l.payout_id
+    WHERE l.invoice_id = i.id AND l.live AND p.state = 'paid' AND p.paid_on <= :on), 0)
+  FROM invoice i WHERE i.kind = 'self_bill' AND i.issued_on <= :on)
+SELECT coalesce(party_name(org), '') AS party, account,
+  coalesce(sum(cents) FILTER (WHERE due_on >= :on), 0)::bigint AS not_due,
+  coalesce(sum(cents) FILTER (WHERE :on - due_on BETWEEN 1 AND 30), 0)::bigint AS to_30,
+  coalesce(sum(cents) FILTER (WHERE :on - due_on BETWEEN 31 AND 60), 0)::bigint AS to_60,
+  coalesce(sum(cents) FILTER (WHERE :on - due_on BETWEEN 61 AND 90), 0)::bigint AS to_90,
+  coalesce(sum(cents) FILTER (WHERE :on - due_on > 90), 0)::bigint AS older
+FROM open WHERE cents <> 0 GROUP BY org, account ORDER BY account DESC, party, org
+"""
+_STATEMENT = """
+SELECT m.code AS mailing, CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) AS day, s.sends, a.billable,
+  coalesce(c.owner_micros, 0) AS owner_micros, coalesce(i.number, '') AS self_bill,
+  coalesce(i.net_cents, 0) AS net_cents,
+  coalesce(i.vat_cents, 0) AS vat_cents, coalesce(i.total_cents, 0) AS total_cents,
+  coalesce(p.code, '') AS payout, p.paid_on
+FROM mailing m
+CROSS JOIN LATERAL (SELECT count(*) AS sends FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+  AND NOT s.seed AND s.state IN ('accepted', 'refused', 'uncertain')) s
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE kind = 'send') - count(*) FILTER (WHERE kind = 'bounce') AS billable
+  FROM accrual a WHERE a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id) a
+LEFT JOIN LATERAL share_of_mailing(m.id) c ON true
+LEFT JOIN invoice i ON i.mailing_id = m.id AND i.kind = 'self_bill'
+LEFT JOIN payout_line l ON l.invoice_id = i.id AND l.live LEFT JOIN payout p ON p.id = l.payout_id
+WHERE m.owner_id = :owner AND m.kind <> 'own'
+  AND CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last ORDER BY m.id
+"""
+_SENDS = """
+SELECT m.code, s.position, s.state, s.outcome_at, s.bounced_at, s.price_micros, coalesce(a.gross, 0)::bigint AS gross,
+  coalesce(c.owner_micros, 0) AS owner, coalesce(c.commission_micros, 0) AS commission
+FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+LEFT JOIN LATERAL (
+  SELECT sum(gross_micros) AS gross FROM accrual a
+  WHERE a.dispatch_id = s.dispatch_id AND a.mailing_id = s.mailing_id AND a.position = s.position) a ON true
+LEFT JOIN LATERAL share_of_send(m.id, s.position) c ON a.gross > 0
+WHERE m.kind <> 'own' AND NOT s.seed AND (:staff OR m.owner_id = :org)
+  AND CAST(coalesce(m.closed_at, m.started_at) AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last
+ORDER BY m.id, s.position
+"""
+
+
+def aged(unit: UnitOfWork, on: date) -> list[Row[Any]]:
+    """Open amounts by party, account and age."""
+    return unit.all(_AGED.replace(":on", "CAST(:on AS date)"), on=on)
+
+
+def moved(unit: UnitOfWork, first: date, last: date) -> dict[str, int]:
+    """Account → debits minus credits of the VAT accounts within a period."""
+    return _vat(unit, first, last)
+
+
+def standing(unit: UnitOfWork, last: date) -> dict[str, int]:
+    """The same up to a day."""
+    return _vat(unit, date.min, last)
+
+
+def _vat(unit: UnitOfWork, first: date, last: date) -> dict[str, int]:
+    rows = unit.all(
+        "SELECT p.account, sum(p.debit_cents - p.credit_cents)::bigint AS cents FROM ledger_entry e"
+        " JOIN ledger_posting p ON p.entry_id = e.id"
+        " WHERE e.day BETWEEN :first AND :last AND p.account LIKE '445%' GROUP BY p.account",
+        first=first,
+        last=last,
+    )
+    return {row.account: int(row.cents) for row in rows}
+
+
+def statement(unit: UnitOfWork, owner_id: int, first: date, last: date) -> list[Row[Any]]:
+    """An owner's mailings settled in a period, each with its documents."""
+    return unit.all(_STATEMENT, owner=owner_id, first=first, last=last)
+
+
+def sends(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
+    """Every send of mailings settled (or else begun) in a period, read as a stream; who received it stays away."""
+    values = {
+        "first": first,
+        "last": last,
+        "staff": unit.actor.role in ("broker", "accountant", "system"),
+        "org": unit.actor.org_id,
+    }
+    yield from unit.session.execute(text(_SENDS), values, execution_options={"yield_per": 5000})
