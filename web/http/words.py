@@ -156,6 +156,7 @@ WORDS = {
     "occupation": _("Occupation"),
     "income": _("Income"),
     "relation": _("Relation"),
+    "recency_days": _("Days since the last purchase"),
     "customer": _("customer"),
     "prospect": _("prospect"),
     # sectors
