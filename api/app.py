@@ -11,6 +11,7 @@ from api import (
     access,
     bases,
     cards,
+    compliance,
     creatives,
     document,
     imports,
@@ -32,7 +33,7 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
-    ledger, seeds, uploads,
+    ledger, seeds, uploads, compliance,
 )  # fmt: skip
 LARGEST_BODY = 2 * 1024 * 1024
 

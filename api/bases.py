@@ -12,6 +12,7 @@ from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
 from api.imports import ImportSchema
 from api.work import front, unit
 from broker.bases.contract import require_contract
+from broker.bases.contract import require_contract_for_upload
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
@@ -159,4 +160,6 @@ def start(body: dict[str, Any], base: str) -> Any:
         find_base(work, base)
         if front().settings.trade.contract_required:
             require_contract(work, body["upload"])
+        if front().settings.trade.contract_required:
+            require_contract_for_upload(work, body["upload"])
         return start_import(work, body["upload"], body["mapping"], body["policies"])

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from api.fields import PageQuery, page_of
-from api.work import unit
+from api.work import front, unit
 from broker.audit.bulk_read import note_bulk_read
 from broker.bases.imports import cancel_import, find_import, list_rejects
 from broker.bases.model import ImportRun

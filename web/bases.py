@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.bases.contract import contract_in_force
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
 from broker.bases.imports import list_imports
@@ -89,6 +90,7 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "segments": list_segments(work, code),
         "partner_version": version,
         "partners": partners,
+        "contract": contract_in_force(work, code),
     }
 
 

@@ -10,6 +10,7 @@ from web import (
     bases,
     cards,
     catalogue,
+    contracts,
     creatives,
     health,
     home,
@@ -34,7 +35,7 @@ from web.public import public_blueprint
 
 NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
-    orders, organisations, participations, payments, programmes, revenue, segments, uploads,
+    orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.bases.contract import require_contract
 from broker.bases.receive import receive_upload
 from broker.bases.start_import import start_import
 from web.http import form_token
@@ -24,6 +25,8 @@ def receive(code: str) -> Response:
     form = read_form_stream(request.headers.get("Content-Type", ""), request.stream)
     form_token.require(form.fields.get(form_token.FIELD, ""))
     with unit() as work:
+        if means.settings.trade.contract_required:
+            require_contract(work, code)
         upload = receive_upload(
             work, means.keys, means.settings, code, form.fields.get("kind", ""), form.file_name, form.chunks
         )

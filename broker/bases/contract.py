@@ -69,19 +69,27 @@ def end_contract(unit: UnitOfWork, code: str, ends_on: date) -> None:
     record(unit, "contract.ended", "processing_contract", code, ends_on=ends_on.isoformat())
 
 
-def require_contract(unit: UnitOfWork, upload_code: str) -> None:
-    """Refuse the import of an upload to a base without a contract in force; doors call it where the settings ask."""
+def contract_in_force(unit: UnitOfWork, base_code: str) -> Contract | None:
+    """The newest contract of a base that holds today."""
+    return next((contract for contract in list_contracts(unit, base_code) if contract.holds_on(unit.today)), None)
+
+
+def require_contract(unit: UnitOfWork, base_code: str) -> None:
+    """Refuse imports into a base without a contract in force; doors call it where the settings ask for one."""
+    if contract_in_force(unit, base_code) is None:
+        raise Conflict(
+            f"Nothing is imported into {base_code} before its processing contract (art. 28 GDPR) is recorded, or after"
+            f" it has ended: record one on the base's page, or with POST /bases/{base_code}/contracts.",
+            code="contract_missing",
+        )
+
+
+def require_contract_for_upload(unit: UnitOfWork, upload_code: str) -> None:
+    """The same for the base that an upload belongs to."""
     upload = upload_by_code(unit, upload_code)
     if upload is None:
         raise NotFound(f"There is no upload '{upload_code}'.", code="no_upload", field="upload")
-    contracts = store.contracts_of(unit, upload.base_id)
-    if not any(contract.holds_on(unit.today) for contract in contracts):
-        ended = " The one recorded has ended." if contracts else ""
-        raise Conflict(
-            f"Nothing is imported into {upload.base_code} before its processing contract (art. 28 GDPR) is recorded:"
-            f" record it on the base's page, or with POST /bases/{upload.base_code}/contracts.{ended}",
-            code="contract_missing",
-        )
+    require_contract(unit, upload.base_code)
 
 
 def _digest(written: str) -> bytes | None:

@@ -156,6 +156,8 @@ class TradeSettings:
     retention_months: int = _at_least(1, 36)
     pressure_per_week: int = _at_least(1, 3)
     pressure_per_month: int = _at_least(1, 8)
+    contract_required: bool = True  # nothing is imported into a base before its processing contract is recorded
+    bulk_read_alert: int = _at_least(1, 1_000)  # rows taken at once that raise an alert in the audit
     upload_retention_hours: int = _at_least(0, 24)  # how long the file of a failed import waits for another try
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.audience.build_snapshot import build_snapshot
 from broker.bases.check import CheckResult, Outcome, RejectsFile
+from broker.bases.contract import require_contract
 from broker.bases.find_base import find_base
 from broker.bases.imports import find_import
 from broker.bases.receive import receive_upload
@@ -55,6 +56,8 @@ def import_file(
         database = Database(make_engine(server.url("worker"), settings.database.pool_size))
         with database.begin() as unit:
             find_base(unit, base_code)
+            if settings.trade.contract_required:
+                require_contract(unit, base_code)
             upload = receive_upload(unit, keys.front, settings, base_code, kind, file.name, _pieces(file))
             run = start_import(unit, upload.code, mapping, by_job=False)
         writer: RejectsFile | None = None

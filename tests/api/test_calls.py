@@ -93,7 +93,12 @@ def test_an_upload_is_sealed_as_it_comes(house: House) -> None:
     assert reply.status_code == 201
     sealed = next((house.front.settings.state_dir / "uploads").glob(f"{reply.get_json()['code']}*")).read_bytes()
     assert b"canary" not in sealed
-    run = client.post("/bases/api-uploads/imports", json={"upload": reply.get_json()["code"]}, headers=headers)
+    upload = {"upload": reply.get_json()["code"]}
+    early = client.post("/bases/api-uploads/imports", json=upload, headers=headers)
+    assert (early.status_code, early.get_json()["code"]) == (409, "contract_missing")
+    signed = {"reference": "DPA", "signatory": "Anna", "signed_on": "2026-01-01"}
+    assert client.post("/bases/api-uploads/contracts", json=signed, headers=headers).status_code == 201
+    run = client.post("/bases/api-uploads/imports", json=upload, headers=headers)
     assert run.status_code == 201
     assert run.get_json()["state"] == "waiting"
 

@@ -28,6 +28,8 @@ def description(house: House) -> schemathesis.BaseSchema:
     """The served description, with something behind it: a base, an upload, an import that waits."""
     client, headers = house.api.test_client(), house.program("owner")
     client.post("/bases", json={"code": "fuzzed", "name": "Fuzzed"}, headers=headers)
+    signed = {"reference": "DPA", "signatory": "Anna", "signed_on": "2026-01-01"}
+    client.post("/bases/fuzzed/contracts", json=signed, headers=headers)
     sent = client.post(
         "/bases/fuzzed/uploads?kind=contacts&file_name=a.csv", data=b"email\na@b.test\n", headers=headers
     )

@@ -102,6 +102,24 @@ def furnish(connection: Connection) -> Trade:
         form_version="1",
         partner_list_version=1,
     )
+    add(
+        connection,
+        "processing_contract",
+        code=f"ctr_{mark}",
+        org_id=org,
+        base_id=base,
+        kind="processor",
+        reference="DPA",
+        signatory="Anna",
+        signed_on="2026-01-01",
+    )
+    words = dict.fromkeys(("name", "purpose", "people", "data", "recipients", "retention"), "x")
+    add(connection, "processing_activity", code=f"act_{mark}", org_id=org, legal_basis="consent", **words)
+    asked = {"kind": "access", "reference": "K-1", "received_on": "2026-01-01", "due_on": "2026-02-01"}
+    add(connection, "rights_request", code=f"req_{mark}", org_id=org, **asked)
+    moments = dict.fromkeys(("discovered_at", "began_at", "ended_at"), "2026-01-01")
+    facts = {"nature": "integrity", "facts": "x", "data": "x", "rows_affected": 1}
+    add(connection, "breach", code=f"brc_{mark}", org_id=org, base_id=base, **moments, **facts)
     notice = {"base_id": base, "relation": "customer", "erase_on": "2099-01-01", "contacts": 1}
     add(connection, "retention_notice", "contacts", **notice)
     upload = add(connection, "upload", code=f"up_{mark}", base_id=base, kind="contacts", file_name="file.csv")

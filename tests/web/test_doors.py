@@ -67,6 +67,11 @@ def test_an_upload_without_its_token_is_refused_before_the_file_is_read(house: H
     assert made.status_code == 303
     refused = client.post("/bases/uploads/uploads", data={"kind": "contacts", "file": people()})
     assert refused.status_code == 403
+    early = client.post("/bases/uploads/uploads", data={"csrf_token": token, "kind": "contacts", "file": people()})
+    assert early.status_code == 409
+    signed = {"csrf_token": token, "reference": "DPA", "signatory": "Anna"}
+    assert client.post("/bases/uploads/contract", data={**signed, "signed_on": "soon"}).status_code == 422
+    assert client.post("/bases/uploads/contract", data={**signed, "signed_on": "2026-01-01"}).status_code == 303
     taken = client.post(
         "/bases/uploads/uploads",
         data={"csrf_token": token, "kind": "contacts", "file": people()},
@@ -78,6 +83,8 @@ def test_an_upload_without_its_token_is_refused_before_the_file_is_read(house: H
 def test_an_upload_larger_than_allowed_is_refused(house: House) -> None:
     client, token = house.browser("owner")
     client.post("/bases", data={"csrf_token": token, "code": "too-large", "name": "Large", "contact_kind": "b2c"})
+    signed = {"csrf_token": token, "reference": "DPA", "signatory": "Anna", "signed_on": "2026-01-01"}
+    client.post("/bases/too-large/contract", data=signed)
     reply = client.post(
         "/bases/too-large/uploads",
         data={"csrf_token": token, "kind": "contacts", "file": people(b"x" * 2_000_000)},

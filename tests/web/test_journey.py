@@ -118,6 +118,12 @@ def owner_imports_and_publishes(stage: Stage, browser: Browser) -> None:
     page.get_by_role("button", name="Publish").click()
     expect(page.locator(".chip", has_text=advertiser.org_name)).to_be_visible()
 
+    page.get_by_label("Reference").fill("DPA-1")
+    page.get_by_label("Signed by").fill("The management")
+    page.get_by_label("Signed on").fill("2026-01-01")
+    page.get_by_role("button", name="Record the contract").click()
+    expect(page.get_by_role("status").first).to_contain_text("The contract is recorded")
+
     page.get_by_label("CSV file").set_input_files(stage.file)
     page.get_by_role("button", name="Upload and import").click()
     page.wait_for_url(re.compile("/imports/"))

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 
 NOTICES = {
     "base_created": _("The base is created. Publish its partner list, then upload a file."),
+    "contract_recorded": _("The contract is recorded. Files can be imported now."),
     "partners_published": _("The new version of the partner list is public."),
     "import_cancelled": _("The import is cancelled."),
     "segment_created": _("The segment is saved."),

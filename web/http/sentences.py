@@ -19,6 +19,7 @@ SENTENCES = {
     "no_file": _("Choose a file to send."),
     "empty_file": _("The file is empty."),
     "too_large": _("This is larger than the server takes."),
+    "contract_missing": _("Record the processing contract of this base first: nothing is imported before."),
     "upload_cut": _("The upload ended in the middle. Send the file again."),
     "upload_gone": _("This file was imported and destroyed already: upload it again."),
     "import_ended": _("This import has ended: it cannot be stopped any more."),
