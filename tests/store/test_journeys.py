@@ -1,0 +1,108 @@
+"""Random journeys of orders: after every step the books balance, and sends, ledger and invoices say one sum."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from broker.billing.receipts import book_receipt, receive_transfer
+from broker.billing.report import revenue_report
+from broker.billing.settle import settle_mailing
+from broker.ledger.post import reverse
+from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+
+HOURS = SETTINGS.trade.bounce_freeze_hours + 1
+JOURNEYS = st.tuples(
+    st.booleans(),  # prepaid
+    st.integers(0, 400),  # accepted
+    st.integers(0, 30),  # uncertain
+    st.integers(0, 60),  # bounced in time
+    st.integers(0, 20),  # bounced too late
+    st.lists(st.integers(1, 100), max_size=3),  # part payments, per cent
+    st.booleans(),  # an entry reversed
+)
+
+
+def check(scene: MoneyScene) -> None:
+    """Every invariant, on the scene's own mailings and on the whole ledger."""
+    with scene.worker.begin() as unit:
+        assert not unit.all(
+            "SELECT entry_id FROM ledger_posting GROUP BY entry_id HAVING sum(debit_cents) <> sum(credit_cents)"
+        )
+        assert unit.scalar("SELECT count(*) = coalesce(max(number), 0) FROM ledger_entry")
+        assert unit.scalar(
+            "SELECT coalesce(bool_and(s.micros = coalesce(a.micros, 0)), true) FROM mailing m"
+            " CROSS JOIN LATERAL (SELECT coalesce(sum(price_micros), 0) AS micros FROM send s"
+            "  WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id AND s.state = 'accepted'"
+            "  AND (s.bounced_at IS NULL OR s.bounced_at > m.closed_at)) s"
+            " LEFT JOIN LATERAL (SELECT sum(gross_micros) AS micros FROM accrual a WHERE a.mailing_id = m.id) a ON true"
+            " WHERE m.owner_id = :owner",
+            owner=scene.owner.org,
+        )
+        report = revenue_report(unit, date(2020, 1, 1), date(2100, 1, 1))
+        codes = {row.code for row in unit.all("SELECT code FROM mailing WHERE owner_id = :o", o=scene.owner.org)}
+    for row in report.rows:
+        if row.mailing in codes and row.settled:
+            assert row.ledger_cents == row.invoice_cents == row.gross_cents
+            assert abs(row.sends_micros - row.gross_cents * 10_000) <= 5_000
+            assert row.owner_cents + row.commission_cents == row.gross_cents
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(JOURNEYS, min_size=1, max_size=2), st.integers(1, 99_999))
+def test_every_journey_keeps_the_books_balanced_and_the_sums_equal(
+    admin_engine: Engine,
+    worker_engine: Engine,
+    web_engine: Engine,
+    journeys: list[tuple[bool, int, int, int, int, list[int], bool]],
+    price: int,
+) -> None:
+    scene = build_scene(admin_engine, worker_engine, web_engine, price_micros=price)
+    for prepaid, accepted, uncertain, early, late, parts, reversing in journeys:
+        order = scene.paid(5_000) if prepaid else scene.on_credit(5_000)
+        check(scene)
+        mailing, dispatch, _ = scene.mailing_of(order)
+        scene.send(mailing, dispatch, accepted, uncertain=uncertain, bounced=min(early, accepted))
+        check(scene)
+        scene.wait(HOURS)
+        for _ in range(2):
+            settle_mailing(scene.worker, SETTINGS, mailing)
+        with scene.worker.begin() as unit:
+            unit.run(
+                "UPDATE send s SET bounced_at = m.closed_at + interval '1 microsecond' FROM mailing m"
+                " WHERE m.id = s.mailing_id AND m.id = :id AND s.dispatch_id = :dispatch AND s.bounced_at IS NULL"
+                " AND s.state = 'accepted' AND s.position <= :late",
+                id=mailing,
+                dispatch=dispatch,
+                late=late,
+            )
+        check(scene)
+        pay(scene, mailing, parts)
+        check(scene)
+        if reversing:
+            with scene.worker.begin() as unit:
+                entry = unit.scalar("SELECT max(id) FROM ledger_entry WHERE journal = 'AC' AND reverses IS NULL")
+                if entry is not None:
+                    assert reverse(unit, entry, unit.today, "Extourne").id == reverse(unit, entry, unit.today, "x").id
+            check(scene)
+
+
+def pay(scene: MoneyScene, mailing: int, parts: list[int]) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        row = unit.one(
+            "SELECT number, total_cents - deposit_cents AS due FROM invoice"
+            " WHERE mailing_id = :id AND kind = 'invoice'",
+            id=mailing,
+        )
+    left = 0 if row is None else int(row.due)
+    for part in parts:
+        cents = left * part // 100
+        if row is not None and cents:
+            with scene.web.begin(scene.accountant) as unit:
+                receipt = receive_transfer(unit, cents, unit.today, secrets.token_hex(8), "P", row.number)
+            book_receipt(scene.worker, receipt.id)
+            left -= cents
