@@ -22,6 +22,7 @@ from api import (
     participations,
     problems,
     programmes,
+    quality,
     reports,
     seeds,
     segments,
@@ -33,7 +34,7 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
-    ledger, seeds, uploads, compliance,
+    ledger, seeds, uploads, quality, compliance,
 )  # fmt: skip
 LARGEST_BODY = 2 * 1024 * 1024
 

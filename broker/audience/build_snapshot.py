@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 
 from broker.audience import build_store
 from broker.audience.customer_columns import BOUGHT, AddTraits, customer_columns
+from broker.audience.measure import measure_snapshot
 from broker.audience.merge import merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
 from broker.audience.table import open_duckdb
@@ -73,6 +74,7 @@ def build_snapshot(
             written.rentable,
             written.columns,
         )
+        measure_snapshot(unit, settings, run.base_id, snapshot_id, run.next_number, folder / name, before)
         build_store.finish_import(unit, import_id, run.base_id, snapshot_id)
         record(
             unit,

@@ -58,7 +58,7 @@ def import_file(
             find_base(unit, base_code)
             if settings.trade.contract_required:
                 require_contract(unit, base_code)
-            upload = receive_upload(unit, keys.front, settings, base_code, kind, file.name, _pieces(file))
+            upload = receive_upload(unit, keys.front, settings, base_code, kind, file.name, pieces(file))
             run = start_import(unit, upload.code, mapping, by_job=False)
         writer: RejectsFile | None = None
 
@@ -85,7 +85,8 @@ def import_file(
     return {"rows": done.rows_read, **counts, **done.summary, "snapshot": number}
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def pieces(file: Path) -> Iterator[bytes]:
+    """A file in pieces of a megabyte."""
     with file.open("rb") as stream:
         while piece := stream.read(_PIECE):
             yield piece
