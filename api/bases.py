@@ -11,7 +11,6 @@ from marshmallow import Schema, fields
 from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
 from api.imports import ImportSchema
 from api.work import front, unit
-from broker.bases.contract import require_contract
 from broker.bases.contract import require_contract_for_upload
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
@@ -158,8 +157,6 @@ def start(body: dict[str, Any], base: str) -> Any:
     """Start the import of an uploaded file."""
     with unit() as work:
         find_base(work, base)
-        if front().settings.trade.contract_required:
-            require_contract(work, body["upload"])
         if front().settings.trade.contract_required:
             require_contract_for_upload(work, body["upload"])
         return start_import(work, body["upload"], body["mapping"], body["policies"])
