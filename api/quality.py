@@ -54,6 +54,7 @@ class NewSample(Schema):
 class NewVerdict(Schema):
     """What a proof was found to be."""
 
+    place = whole(1, MOST_DRAWN)
     verdict = one_of(*VERDICTS)
     note = text(1000, least=0, required=False, load_default="")
 
@@ -61,6 +62,7 @@ class NewVerdict(Schema):
 class NewQuarantine(Schema):
     """Why a source is shut out."""
 
+    place = whole(1, MOST_DRAWN)
     reason = text(1000)
 
 
@@ -112,21 +114,21 @@ def show(code: str) -> Any:
         return find_audit(work, code)
 
 
-@calls.route("/consent-audits/<code:code>/proofs/<int:place>/verdict", methods=["POST"])
+@calls.route("/consent-audits/<code:code>/verdicts", methods=["POST"])
 @calls.arguments(NewVerdict)
 @calls.response(200, ConsentAuditSchema)
-def judge(body: dict[str, Any], code: str, place: int) -> Any:
+def judge(body: dict[str, Any], code: str) -> Any:
     """Record a verdict."""
     with unit() as work:
-        judge_consent(work, code, place, body["verdict"], body["note"])
+        judge_consent(work, code, body["place"], body["verdict"], body["note"])
         return find_audit(work, code)
 
 
-@calls.route("/consent-audits/<code:code>/proofs/<int:place>/quarantine", methods=["POST"])
+@calls.route("/consent-audits/<code:code>/quarantine", methods=["POST"])
 @calls.arguments(NewQuarantine)
 @calls.response(200, ConsentAuditSchema)
-def quarantine(body: dict[str, Any], code: str, place: int) -> Any:
+def quarantine(body: dict[str, Any], code: str) -> Any:
     """Shut out the source of a proof."""
     with unit() as work:
-        quarantine_source(work, code, place, body["reason"])
+        quarantine_source(work, code, body["place"], body["reason"])
         return find_audit(work, code)
