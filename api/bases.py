@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
-from api.imports import ImportSchema
+from api.imports import ImportSchema, with_pace
 from api.work import front, unit
 from broker.bases.contract import require_contract_for_upload
 from broker.bases.create_base import create_base
@@ -159,4 +159,4 @@ def start(body: dict[str, Any], base: str) -> Any:
         find_base(work, base)
         if front().settings.trade.contract_required:
             require_contract_for_upload(work, body["upload"])
-        return start_import(work, body["upload"], body["mapping"], body["policies"])
+        return with_pace(start_import(work, body["upload"], body["mapping"], body["policies"]), work.now)

@@ -265,15 +265,11 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
 
 def _check_together(settings: Settings, reader: _Reader) -> None:
     if settings.payment.gateway == "fake" and not settings.instance.demo:
-        raise reader.fault(
-            ("payment", "gateway"), "'fake' takes no real money and is allowed only with demo = true"
-        )
+        raise reader.fault(("payment", "gateway"), "'fake' takes no real money and is allowed only with demo = true")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", settings.instance.name):
         raise reader.fault(("instance", "name"), "use 1 to 31 lower-case letters, digits, '-' or '_'")
     if not re.fullmatch(r"https?://[^/\s]+", settings.web.public_url):
-        raise reader.fault(
-            ("web", "public_url"), "write it as https://host or http://host:port, without a path"
-        )
+        raise reader.fault(("web", "public_url"), "write it as https://host or http://host:port, without a path")
     if not settings.mail.relays:
         raise reader.fault(("mail", "relays"), "name at least one relay")
 

@@ -129,8 +129,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP SCHEMA jobs CASCADE")
     op.execute("DROP TABLE shared_clock")
-    op.execute(
-        "DROP FUNCTION app_now(), advance_demo_clock(interval), app_org(), app_role(), app_user(), app_staff()"
-    )
+    op.execute("DROP FUNCTION app_now(), advance_demo_clock(interval), app_org(), app_role(), app_user(), app_staff()")
     op.execute("ALTER DEFAULT PRIVILEGES FOR ROLE courtier_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC")
     # Roles belong to the whole server and may serve another database: they stay.

@@ -49,7 +49,7 @@ CREATE TABLE inbound (
   read_at timestamptz
 );
 
-CREATE TABLE soft_bounce (                  -- mails that a mailbox could not take; too many in a row stand for a dead one
+CREATE TABLE soft_bounce (                  -- mails a mailbox could not take; too many in a row: it is dead
   contact_key bytea NOT NULL,
   dispatch_id bigint NOT NULL, mailing_id bigint NOT NULL, position integer NOT NULL,
   at timestamptz NOT NULL DEFAULT app_now(),

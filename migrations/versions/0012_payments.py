@@ -136,7 +136,8 @@ CREATE TABLE payout (
   bank_account_id bigint NOT NULL REFERENCES bank_account,
   amount_cents bigint NOT NULL CHECK (amount_cents > 0),
   end_to_end_id text NOT NULL UNIQUE CHECK (length(end_to_end_id) BETWEEN 1 AND 35),
-  state text NOT NULL DEFAULT 'proposed' CHECK (state IN ('proposed', 'approved', 'exported', 'confirmed', 'paid', 'failed')),
+  state text NOT NULL DEFAULT 'proposed'
+    CHECK (state IN ('proposed', 'approved', 'exported', 'confirmed', 'paid', 'failed')),
   proposed_by bigint NOT NULL REFERENCES app_user,
   proposed_at timestamptz NOT NULL DEFAULT app_now(),
   approved_by bigint REFERENCES app_user,

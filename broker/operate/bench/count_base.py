@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def _block(draw: np.random.Generator, high: np.ndarray[tuple[int], np.dtype[np.u
     )
 
 
-def _drawn(draw: np.random.Generator, values: list[str | None], rows: int, odds: list[float] | None = None) -> pa.Array:
+def _drawn(
+    draw: np.random.Generator, values: Sequence[str | None], rows: int, odds: list[float] | None = None
+) -> pa.Array:
     places_of = draw.choice(len(values), rows, p=odds).astype(np.int32)
     gap = values.index(None) if None in values else -1
     known = [value for value in values if value is not None]
