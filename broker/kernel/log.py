@@ -110,6 +110,8 @@ def configure_logging(part: str, *, level: int = logging.INFO, stream: TextIO | 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for chatty in ("fontTools", "fpdf"):  # they tell every table of every font
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _name_part(part: str) -> Processor:

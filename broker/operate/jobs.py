@@ -59,6 +59,8 @@ from broker.vault.keyring import WorkerKeys
 
 DELIVERY_QUEUES = ("delivery",)
 OTHER_QUEUES = ("import", "mailing", "feedback", "billing", "house")
+# croniter reads the seconds last.
+EVERY_TWO_SECONDS, EVERY_FIVE_SECONDS = "* * * * * */2", "* * * * * */5"
 KEEP_FAILED_HOURS = 72
 
 log = structlog.get_logger(__name__)
@@ -207,11 +209,11 @@ def _add_house_tasks(app: App, means: Means) -> None:
             for base_id in bases_to_compact(unit):
                 unit.enqueue("compact_base", base_id)
 
-    app.periodic(cron="*/5 * * * * *")(
+    app.periodic(cron=EVERY_FIVE_SECONDS)(
         app.task(name="retry_stalled", queue="house", queueing_lock="retry_stalled")(retry_stalled)
     )
-    app.periodic(cron="*/5 * * * * *")(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
-    app.periodic(cron="*/2 * * * * *")(
+    app.periodic(cron=EVERY_FIVE_SECONDS)(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
+    app.periodic(cron=EVERY_TWO_SECONDS)(
         app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
     )
     app.periodic(cron="*/10 * * * *")(

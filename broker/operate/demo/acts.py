@@ -172,6 +172,8 @@ def _mailing_of(scene: Scene, kind: str) -> str:
 
 def react(scene: Scene) -> None:
     """Recipients read their mail: clicks, scanners, one-click unsubscriptions, returned mail."""
+    _pass(scene, timedelta(minutes=40))
+    scene.stages.say("the demo's clock moves by 40 minutes: people do not read their mail in the second it comes")
     counts = simulate_recipients(scene.settings, scene.folder / "sink", seed=scene.seed)
     report = scene.door("owner").follow(
         f"/mailings/{scene.known['mailing']}",
@@ -188,6 +190,12 @@ def react(scene: Scene) -> None:
         f"{report['hits']:,} human clicks, {report['scanner_hits']:,} by scanners, {report['unsubscribed']:,} left, "
         f"{report['bounced']:,} bounced"
     )
+
+
+def _pass(scene: Scene, time: timedelta) -> None:
+    """Let time pass for every process at once; the database allows it to a demo only."""
+    with scene.database.begin() as unit:
+        clock.advance(unit.session, time)
 
 
 def _clicks(counts: Any) -> int:
@@ -242,8 +250,7 @@ def _today(scene: Scene) -> Any:
 def settle(scene: Scene) -> None:
     """Three days pass on the shared clock; mailings are settled, invoiced and shared; the sums must be equal."""
     hours = scene.settings.trade.bounce_freeze_hours + 1
-    with scene.database.begin() as unit:
-        clock.advance(unit.session, timedelta(hours=hours))
+    _pass(scene, timedelta(hours=hours))
     scene.stages.say(f"the demo's clock moves by {hours} hours: the time in which bounces still count")
     accountant = scene.door("accountant")
     report = accountant.follow("/reports/revenue", _all_settled, lambda state: None)
