@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from croniter import croniter
 
@@ -12,4 +14,4 @@ from broker.operate.jobs import EVERY_FIVE_SECONDS, EVERY_TWO_SECONDS
 def test_periods_are_even_through_a_whole_hour(cron: str, seconds: int) -> None:
     ticks = croniter(cron, 1_790_000_001)
     times = [ticks.get_next(float) for _ in range(3_600 // seconds)]
-    assert {after - before for before, after in zip(times, times[1:], strict=False)} == {float(seconds)}
+    assert {after - before for before, after in pairwise(times)} == {float(seconds)}
