@@ -154,6 +154,6 @@ def test_a_shortened_or_changed_stream_does_not_open(cut: int) -> None:
         SeekableOpening(KEYS, io.BytesIO(raw[:-cut]), "a")
     with pytest.raises(IntegrityFault):
         SeekableOpening(KEYS, io.BytesIO(raw), "b")
-    stream = SeekableOpening(KEYS, io.BytesIO(raw[:500] + b"\0" + raw[501:]), "a")
+    stream = SeekableOpening(KEYS, io.BytesIO(raw[:500] + bytes([raw[500] ^ 1]) + raw[501:]), "a")
     with pytest.raises(IntegrityFault):
         stream.read(10)

@@ -27,7 +27,7 @@ def command(invocation: Invocation, base_code: str, reference: str, as_json: boo
     and the shell's history would see. It is suppressed for ever, known or not, by a keyed fingerprint. Needs the
     workers' keys.
 
-    Examples: courtier erase    courtier erase --base winter-shop --reference C-1042
+    Example: courtier erase --base winter-shop --reference C-1042
     """
     settings = invocation.settings
     worker = load_worker(settings.key_dir)
