@@ -321,8 +321,9 @@ def upgrade() -> None:
     protect("purchase", using="false")
     protect("consent_event", using="false")
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON consent_event FROM courtier_worker")
-    protect("consent_audit", using="app_staff()", web="SELECT, INSERT (code, base_id)")
-    protect("consent_audit_item", using="app_staff()", web="SELECT, UPDATE (verdict, note, judged_at)")
+    sampled = "app_role() = 'broker'"  # the accountant reads them and neither draws nor judges
+    protect("consent_audit", using="app_staff()", check=sampled, web="SELECT, INSERT (code, base_id)")
+    protect("consent_audit_item", using="app_staff()", check=sampled, web="SELECT, UPDATE (verdict, note, judged_at)")
     op.execute("GRANT USAGE ON SEQUENCE contact_id_seq TO courtier_worker")  # imports draw ids in blocks
     op.execute("RESET ROLE")
 

@@ -93,7 +93,7 @@ def furnish(connection: Connection) -> Trade:
     base = add(connection, "base", org_id=org, code=f"b-{mark}", name="Shop", sector="retail")
     add(connection, "partner_list", "version", base_id=base, version=1)
     add(connection, "partner", "version", base_id=base, version=1, advertiser_id=buyer, name="Partner")
-    add(
+    source = add(
         connection,
         "consent_source",
         base_id=base,
@@ -137,6 +137,7 @@ def furnish(connection: Connection) -> Trade:
         rentable=1,
         columns="[]",
     )
+    furnish_findings(connection, mark, base, snapshot, source)
     segment = add(
         connection, "segment", code=f"seg_{mark}", base_id=base, org_id=org, name="All", rule_text="all", rule="{}"
     )
@@ -234,7 +235,8 @@ def furnish(connection: Connection) -> Trade:
         send_on="2026-11-30",
     )
     mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
-    furnish_books(connection, mark, org, buyer, order, mailing)
+    invoice = furnish_books(connection, mark, org, buyer, order, mailing)
+    furnish_money(connection, mark, owner, invoice)
     return Trade(
         owner,
         advertiser,
@@ -250,6 +252,19 @@ def furnish(connection: Connection) -> Trade:
         participation,
         mailing,
     )
+
+
+def furnish_findings(connection: Connection, mark: str, base: int, snapshot: int, source: int) -> None:
+    """What is known of a base: how its columns are read, what a snapshot is worth and shows, an audit of consents."""
+    add(connection, "base_mapping", "header", base_id=base, kind="contacts", header="Mail", field="email")
+    counts = dict.fromkeys(("contacts", "arrivals", "departures", "rentable"), 1)
+    measured = {"number": 1, "score": 50, "parts": "[]", "facts": "{}", **counts}
+    add(connection, "base_quality", "number", base_id=base, snapshot_id=snapshot, **measured)
+    found = {"as_of": "2026-11-01", "found": "{}"}
+    add(connection, "base_insight", "snapshot_id", base_id=base, snapshot_id=snapshot, **found)
+    audit = add(connection, "consent_audit", code=f"aud_{mark}", base_id=base)
+    drawn = {"place": 1, "source_id": source, "consent_at": "2026-01-01"}
+    add(connection, "consent_audit_item", "place", audit_id=audit, **drawn)
 
 
 def furnish_mailing(
@@ -291,8 +306,8 @@ def furnish_mailing(
     return mailing
 
 
-def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order: int, mailing: int) -> None:
-    """A payment, an invoice and a ledger entry."""
+def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order: int, mailing: int) -> int:
+    """A payment, an invoice, and a ledger entry whose postings of the buyer are matched; the invoice's id."""
     add(
         connection,
         "payment",
@@ -303,7 +318,7 @@ def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order
         amount_cents=15_000,
     )
     add(connection, "fake_payment_intent", id=f"pi_{mark}", idempotency_key=mark, params="{}")
-    invoice = add(
+    invoice: int = add(
         connection,
         "invoice",
         number=f"T-{mark}",
@@ -346,3 +361,23 @@ def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order
     )
     add(connection, "ledger_posting", "line", entry_id=entry, line=1, account="411", org_id=buyer, debit_cents=100)
     add(connection, "ledger_posting", "line", entry_id=entry, line=2, account="706", credit_cents=100)
+    add(connection, "ledger_posting", "line", entry_id=entry, line=3, account="411", org_id=buyer, credit_cents=100)
+    add(connection, "ledger_posting", "line", entry_id=entry, line=4, account="512", debit_cents=100)
+    match = add(connection, "ledger_match", account="411", org_id=buyer, matched_on="2026-11-01")
+    for line in (1, 3):
+        add(connection, "ledger_match_line", "line", match_id=match, entry_id=entry, line=line)
+    return invoice
+
+
+def furnish_money(connection: Connection, mark: str, owner: Somebody, invoice: int) -> None:
+    """Money that came in and goes out, and a month that somebody wants closed."""
+    org, user = owner.org_id, owner.user_id
+    received = {"received_on": "2026-11-02", "amount_cents": 120, "reference": mark}
+    receipt = add(connection, "receipt", code=f"rec_{mark}", **received)
+    add(connection, "receipt_share", "receipt_id", receipt_id=receipt, invoice_id=invoice, amount_cents=120)
+    where = {"holder": "Shop", "iban": "FR7630006000011234567890189", "proposed_by": user}
+    account = add(connection, "bank_account", code=f"bank_{mark}", org_id=org, **where)
+    much = {"amount_cents": 120, "end_to_end_id": mark, "proposed_by": user}
+    payout = add(connection, "payout", code=f"pto_{mark}", owner_id=org, bank_account_id=account, **much)
+    add(connection, "payout_line", "payout_id", payout_id=payout, invoice_id=invoice, amount_cents=120)
+    add(connection, "ledger_close", month="2026-11-01", target="soft_closed", asked_by=user)

@@ -177,6 +177,7 @@ def test_staff_reads_all_and_writes_nothing_of_the_parties(admin: Connection, tr
             "UPDATE organisation SET name = 'x'",
             "UPDATE data_card SET state = 'retired'",
             "UPDATE import_run SET state = 'cancelled'",
+            "UPDATE consent_audit_item SET verdict = 'sound'",
         ):
             assert refusal(admin, sql) in (DENIED, *BROKEN_RULE), sql
 
@@ -210,9 +211,17 @@ RIGHTFUL = {
     **dict.fromkeys(("participation", "participation_send", "seed_address", "api_key"), "owner"),
     **dict.fromkeys(("creative", "creative_link", "rental_order", "programme", "payment"), "advertiser"),
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
+    **dict.fromkeys(("base_mapping", "bank_account"), "owner"),
+    **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
 }
-# What the broker writes down for a party as well: it signed the contract too, and often finds the breach.
-BROKERS_TOO = {"processing_contract", "breach"}
+# What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
+# be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
+STAFF_WRITES = {
+    **dict.fromkeys(("processing_contract", "breach", "consent_audit"), ("broker",)),
+    **dict.fromkeys(
+        ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
+    ),
+}
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
     "rental_order": "UPDATE rental_order SET state = 'quote'",
@@ -238,21 +247,53 @@ def test_a_stranger_adds_no_row_in_a_neighbours_name(admin: Connection, trade: T
     if table in EARLIER_STATE:
         past_triggers(admin, EARLIER_STATE[table])
     row = admin.execute(text(f"SELECT {', '.join(names)} FROM {table} ORDER BY ctid DESC LIMIT 1")).mappings().one()
-    values = {name: _literal(row[name]) for name in names}
-    sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+    types = column_types(admin, table)
+    values = {name: _literal(row[name], types[name]) for name in names}
+    marks = ", ".join(f"CAST(:{name} AS {types[name]})" for name in names)
+    sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
     for unset in (True, False):
         with acting(admin, None, unset=unset):
             assert refusal(admin, sql, **values) == DENIED
-    for kind in ("owner", "advertiser", *(() if table in BROKERS_TOO else ("broker",)), "accountant"):
+    for kind in ("owner", "advertiser", "broker", "accountant"):
+        if kind in STAFF_WRITES.get(table, ()):
+            continue
         stranger = settle_in(admin, "broker" if kind == "accountant" else kind)
         with acting(admin, stranger, role=kind):
             assert refusal(admin, sql, **values) == DENIED, kind
-    with acting(admin, trade.owner if RIGHTFUL[table] == "owner" else trade.advertiser):
-        assert refusal(admin, sql, **values) != DENIED
+    parties = {"owner": trade.owner, "advertiser": trade.advertiser}
+    for kind, party in parties.items():
+        if kind != RIGHTFUL[table]:
+            with acting(admin, party):
+                assert refusal(admin, sql, **values) == DENIED, f"the trading {kind}"
+    for kind in {RIGHTFUL[table], *STAFF_WRITES.get(table, ())}:
+        party = parties.get(kind) or settle_in(admin, "broker")
+        with acting(admin, party, role=kind):
+            assert refusal(admin, sql, **values) != DENIED, kind
 
 
-def _literal(value: Any) -> Any:
-    return psycopg.types.json.Jsonb(value) if isinstance(value, dict | list) else value
+def column_types(connection: Connection, table: str) -> dict[str, str]:
+    """The type of each column, as SQL says it."""
+    rows = connection.execute(
+        text(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped"
+        ),
+        {"table": table},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _literal(value: Any, kind: str) -> Any:
+    return psycopg.types.json.Jsonb(value) if kind == "jsonb" and value is not None else value
+
+
+def test_only_staff_adds_to_the_chart_of_accounts(admin: Connection, trade: Trade) -> None:
+    sql = "INSERT INTO ledger_account (number, label_fr, label_en) VALUES ('7069', 'x', 'x')"
+    for who in (None, trade.owner, trade.advertiser):
+        with acting(admin, who):
+            assert refusal(admin, sql) == DENIED
+    with acting(admin, settle_in(admin, "broker")):
+        assert refusal(admin, sql) is None
 
 
 def test_partitions_are_out_of_reach(admin: Connection, trade: Trade) -> None:
