@@ -160,16 +160,32 @@ CREATE UNIQUE INDEX payout_once ON payout_line (invoice_id) WHERE live;
 
 CREATE FUNCTION keep_payout() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF current_user = 'courtier_web' THEN      -- no statement of a front chooses who proposed it, or approves at once
+      NEW.state := 'proposed'; NEW.proposed_by := app_user(); NEW.proposed_at := app_now();
+      NEW.approved_by := NULL; NEW.approved_at := NULL;
+    END IF;
+    RETURN NEW;
+  END IF;
   IF (NEW.owner_id, NEW.bank_account_id, NEW.amount_cents, NEW.end_to_end_id, NEW.proposed_by)
      IS DISTINCT FROM (OLD.owner_id, OLD.bank_account_id, OLD.amount_cents, OLD.end_to_end_id, OLD.proposed_by) THEN
     RAISE EXCEPTION 'a payout never changes: let it fail and propose another' USING ERRCODE = 'restrict_violation';
   END IF;
-  IF current_user = 'courtier_web' AND NEW.state = 'approved' AND OLD.state <> 'approved' THEN
-    NEW.approved_by := app_user(); NEW.approved_at := app_now();
+  IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+      ('proposed', 'approved'), ('proposed', 'failed'), ('approved', 'exported'), ('approved', 'failed'),
+      ('exported', 'confirmed'), ('exported', 'failed'), ('confirmed', 'paid')) THEN
+    RAISE EXCEPTION 'a payout cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
+  END IF;
+  IF current_user = 'courtier_web' THEN
+    IF NEW.state = 'approved' AND OLD.state = 'proposed' THEN
+      NEW.approved_by := app_user(); NEW.approved_at := app_now();
+    ELSE
+      NEW.approved_by := OLD.approved_by; NEW.approved_at := OLD.approved_at;
+    END IF;
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER keep_payout BEFORE UPDATE ON payout FOR EACH ROW EXECUTE FUNCTION keep_payout();
+CREATE TRIGGER keep_payout BEFORE INSERT OR UPDATE ON payout FOR EACH ROW EXECUTE FUNCTION keep_payout();
 """
 
 CLOSINGS = """
