@@ -585,3 +585,19 @@ def test_another_owner_is_told_no_split_of_an_order(admin: Connection, trade: Tr
 def _only(connection: Connection, sql: str, ids: dict[str, int]) -> Any:
     wanted = {name: value for name, value in ids.items() if f":{name}" in sql}
     return connection.execute(text(sql), wanted).scalar()
+
+
+def test_nobody_approves_a_payout_of_its_own(admin: Connection, trade: Trade) -> None:
+    """Whatever a statement of the front says, the proposer is who acts, and it cannot skip the second person."""
+    broker = settle_in(admin, "broker")
+    copy = text(
+        "INSERT INTO payout (code, owner_id, bank_account_id, amount_cents, end_to_end_id, proposed_by)"
+        " SELECT 'pto_forged', owner_id, bank_account_id, amount_cents, 'forged', :other FROM payout LIMIT 1"
+        " RETURNING proposed_by, state"
+    )
+    with acting(admin, broker):
+        made = admin.execute(copy, {"other": trade.owner.user_id}).one()
+        assert (made.proposed_by, made.state) == (broker.user_id, "proposed")
+        own = "UPDATE payout SET state = :state WHERE code = 'pto_forged'"
+        assert refusal(admin, own, state="approved") == "23514"
+        assert refusal(admin, own, state="exported") == "23514"
