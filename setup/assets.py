@@ -50,8 +50,9 @@ def install_packages(project: Path, scratch: Path) -> Path:
     npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     node = root / "bin" / "node"
     environment = dict(os.environ, PATH=f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    bundle = environment.get("PIP_CERT") or environment.get("SSL_CERT_FILE")
-    if bundle:  # a company's own authority that pip was told of serves npm too
+    system = Path("/etc/ssl/certs/ca-certificates.crt")  # node brings its own list and does not look here
+    bundle = environment.get("PIP_CERT") or environment.get("SSL_CERT_FILE") or (str(system) if system.exists() else "")
+    if bundle:  # a company's own authority that pip or the system knows serves npm too
         environment.setdefault("NODE_EXTRA_CA_CERTS", bundle)
     done = subprocess.run(
         [str(node), str(npm), "ci", "--no-progress", "--loglevel=error"],

@@ -93,7 +93,10 @@ def run_demo(
         on_end(scene, system)
         if serve:
             print_log_ins(scene)
-            system.supervisor.wait()
+            try:
+                system.supervisor.wait()
+            except KeyboardInterrupt:
+                stages.console.print("Stopping …")
     return {key: scene.result[key] for key in KEYS}
 
 
