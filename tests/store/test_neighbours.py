@@ -246,7 +246,11 @@ def test_a_stranger_adds_no_row_in_a_neighbours_name(admin: Connection, trade: T
     names = columns(admin, table, "INSERT")
     if table in EARLIER_STATE:
         past_triggers(admin, EARLIER_STATE[table])
-    row = admin.execute(text(f"SELECT {', '.join(names)} FROM {table} ORDER BY age(xmin), ctid DESC LIMIT 1")).mappings().one()
+    row = (
+        admin.execute(text(f"SELECT {', '.join(names)} FROM {table} ORDER BY age(xmin), ctid DESC LIMIT 1"))
+        .mappings()
+        .one()
+    )
     types = column_types(admin, table)
     values = {name: _literal(row[name], types[name]) for name in names}
     marks = ", ".join(f"CAST(:{name} AS {types[name]})" for name in names)
