@@ -7,11 +7,14 @@ from flask import Flask
 from broker.operate.front import Front
 from web import (
     audit,
+    balance,
     bases,
     cards,
     catalogue,
+    consents,
     contracts,
     creatives,
+    enrichment,
     health,
     home,
     imports,
@@ -25,6 +28,8 @@ from web import (
     participations,
     payments,
     programmes,
+    quality,
+    retention,
     revenue,
     segments,
     uploads,
@@ -36,6 +41,7 @@ from web.public import public_blueprint
 NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
+    balance, consents, enrichment, quality, retention,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

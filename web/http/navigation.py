@@ -50,7 +50,10 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     ),
 }  # fmt: skip
 # Pages of a noun that has no line of its own light up the line they are reached by.
-BELONGS = {"imports": "bases", "segments": "bases", "uploads": "bases"}
+BELONGS = {
+    "imports": "bases", "segments": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
+    "balance": "bases", "retention": "bases",
+}  # fmt: skip
 
 
 def menu() -> list[Item]:
