@@ -25,6 +25,7 @@ from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
 from broker.bases.refused_columns import refused_columns
 from broker.bases.seen import Seen
+from broker.bases.sensitive import NearMiss, decided
 from broker.bases.traits import Type
 from broker.kernel.errors import InvalidInput
 
@@ -93,7 +94,8 @@ class Outcome:
 class FileCheck:
     """Checks one file of contacts from a readable stream.
 
-    Raises `InvalidInput` where the file is no table of contacts at all.
+    `verdicts` (header → verdict, category, reason) are the broker's on columns of the base's earlier files. Raises
+    `InvalidInput` where the file is no table of contacts at all.
     """
 
     def __init__(
@@ -103,11 +105,18 @@ class FileCheck:
         today: date,
         adult_age: int = 18,
         remembered: Mapping[str, str] | None = None,
+        verdicts: Mapping[str, tuple[str, str, str]] | None = None,
     ) -> None:
         self.reader = TableReader(stream)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
         self._refused = refused_columns(headers, samples)
+        self._verdicts = verdicts or {}
+        for header in headers:
+            verdict, category, reason = self._verdicts.get(header, ("", "", ""))
+            if verdict == "refused":
+                self._refused.setdefault(header, decided(category, reason))
+        self.near: dict[str, NearMiss] = {}  # columns for the broker to look at, after `finish`
         if mapping is None:
             mapping = {}
         allowed = [header for header in headers if header not in self._refused]
@@ -164,8 +173,9 @@ class FileCheck:
             header = self.checker.headers[self.checker.traits.get(name) or self.checker.fields[name]]
             if finding := watch.finding():
                 self._refused[header] = finding
-            elif near := watch.near_misses():
-                self.result.near_misses[header] = near
+            elif header not in self._verdicts and (near := watch.near_miss()):
+                self.near[header] = near
+                self.result.near_misses[header] = list(near.words)
         found = self.checker.found
         if self.reader.source.mixed_encoding:
             found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding

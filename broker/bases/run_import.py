@@ -20,7 +20,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError
 
 from broker.audit.record import record
-from broker.bases import import_store, mapping_store, store
+from broker.bases import import_store, mapping_store, review_store, store
 from broker.bases.check import CheckResult, FileCheck, Outcome, rejected_rows
 from broker.bases.check_rows import CheckedRows
 from broker.bases.dates import NOT_READ
@@ -110,7 +110,8 @@ class _ContactImport:
             today = unit.today
             self.fresh = not import_store.base_has_contacts(unit, self.run.base_id)
             self.erasures = import_store.any_erasures(unit)
-        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age, remembered)
+            verdicts = review_store.verdicts(unit, self.run.base_id)
+        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age, remembered, verdicts)
         self.refused_at_first = check.refused_headers
         traits = list(check.checker.traits)
         staging = Staging(self.settings.state_dir / "staging", self.run.id, traits)
@@ -133,6 +134,7 @@ class _ContactImport:
             if not finish(unit, self.run, check.result):
                 staging.target.unlink(missing_ok=True)
                 raise _Cancelled
+            review_store.ask_for_reviews(unit, self.run.base_id, self.run.id, check.near)
         if self.follow is not None:
             self.follow(check.result, None)
 

@@ -21,6 +21,8 @@ LEAST_SHARE = 0.01
 SOLE_TERM_SHARE = 0.3  # one single term, such as a shop named Renaissance, must make up much of the column
 NIR_SHARE, CARD_SHARE = 0.1, 0.5  # a random number passes NIR's key once in 97 and Luhn's once in 10
 WORDS_OF_TEXT = 6.0
+MOST_WORDS = 20  # of a column, that are shown to the broker
+DECIDED = "decision"
 _ARTICLES = {"criminal convictions": "art. 10 GDPR"}
 _OURS = {"national identity number", "payment card or bank account", "free text"}
 
@@ -36,6 +38,8 @@ class Finding:
     @property
     def why(self) -> str:
         """The sentence that the owner reads."""
+        if self.where == DECIDED:
+            return f"{self.category}: refused by the broker, who looked at it: {self.found}"
         if self.category in _OURS:
             law = {
                 "national identity number": "never needed for a mailing",
@@ -45,6 +49,21 @@ class Finding:
         else:
             law = f"forbidden by {_ARTICLES.get(self.category, 'art. 9 GDPR')}"
         return f"{self.category} ({law}): {self.where} '{self.found}'"
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Forbidden words in a column that is kept: `found` of its `filled` cells, most of them of `category`."""
+
+    category: str
+    words: tuple[str, ...]
+    found: int
+    filled: int
+
+
+def decided(category: str, reason: str) -> Finding:
+    """The finding about a column that the broker looked at and refused."""
+    return Finding(category, reason, DECIDED)
 
 
 @cache
@@ -132,9 +151,20 @@ class ValueWatch:
             return Finding("free text", "sentences", "values")
         return None
 
-    def near_misses(self) -> list[str]:
-        """Terms that occur without making the column refused: for a person to look at."""
-        return [] if self.finding() else sorted({word for _, word in (*self.terms, *self.doubtful)})
+    def near_miss(self) -> NearMiss | None:
+        """Terms that occur without making the column refused, and how often: for a person to look at."""
+        met = self.terms + self.doubtful
+        if not met or self.finding():
+            return None
+        of_category: Counter[str] = Counter()
+        for (category, _), times in met.items():
+            of_category[category] += times
+        return NearMiss(
+            of_category.most_common(1)[0][0],
+            tuple(sorted({word for _, word in met})[:MOST_WORDS]),
+            met.total(),
+            self.filled,
+        )
 
 
 def is_nir(digits: str) -> bool:
