@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from broker.audience.anniversary import days_until
 from broker.audience.coded import CodedColumn, NotCoded
-from broker.audience.columns import ColumnType
+from broker.audience.columns import ANNIVERSARY, ColumnType
 from broker.audience.places import department_of, places
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -41,6 +42,8 @@ def derived_values(name: str, column: CodedColumn, today: date) -> tuple[ColumnT
         raise NotCoded
     if name in ("recency_days", "tenure_days"):
         return "number", today.toordinal() - EPOCH - values.astype(np.int64), everywhere
+    if name.endswith(ANNIVERSARY):
+        return "number", days_until(values.astype(np.int64), today), everywhere
     days = values.astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     month = months.astype(np.int64) % 12 + 1

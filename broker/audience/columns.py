@@ -25,6 +25,8 @@ DERIVED: dict[str, tuple[ColumnType, str, tuple[str, ...]]] = {
     "department": ("category", "department of the post code", ("postcode",)),
     "region": ("category", "region of the post code", ("postcode",)),
 }
+# Every date column has a field of its name and this ending: the days until its next anniversary, 0 on the day itself.
+ANNIVERSARY = "_anniversary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ def with_derived(columns: Iterable[Column]) -> list[Column]:
     for name, (kind, label, sources) in DERIVED.items():
         if name not in types and all(_fits(types.get(source), source) for source in sources):
             known.append(Column(name, kind, label))
+    for name, kind in types.items():
+        if kind == "date" and name + ANNIVERSARY not in types:
+            known.append(Column(name + ANNIVERSARY, "number", f"days until {name.replace('_', ' ')} comes round"))
     return known
 
 

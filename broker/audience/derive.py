@@ -8,11 +8,15 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from broker.audience.anniversary import anniversary_numbers
+from broker.audience.columns import ANNIVERSARY
 from broker.audience.places import places
 
 
 def derived_field(name: str, table: ir.Table, today: date) -> Any:
     """The expression of a derived field (columns.DERIVED); missing where its source is."""
+    if name.endswith(ANNIVERSARY):
+        return _until_anniversary(_day(table[name.removesuffix(ANNIVERSARY)]), today)
     if name == "age":
         return _age(_day(table["birth_date"]), today)
     if name == "birthday_month":
@@ -32,6 +36,15 @@ def _age(birth: Any, today: date) -> Any:
     """Whole years lived. Whoever was born on 29 February grows older on 1 March of common years."""
     not_yet = (birth.month() * 100 + birth.day()) > today.month * 100 + today.day
     return today.year - birth.year() - not_yet.cast("int32")
+
+
+def _until_anniversary(day: Any, today: date) -> Any:
+    """As anniversary.days_until, in expressions."""
+    month, numbers = day.month(), anniversary_numbers(today)
+    place = ((month.cast("int64") * 367 - 362) / 12).floor().cast("int64") + day.day() - (month > 2).cast("int64")
+    this_year = place - ((place > 60) & (not numbers.leap)).cast("int64")
+    next_year = place - ((place > 60) & (not numbers.next_leap)).cast("int64")
+    return ibis.ifelse(this_year >= numbers.today, this_year, next_year + numbers.year_length) - numbers.today
 
 
 def _days_since(day: Any, today: date) -> Any:

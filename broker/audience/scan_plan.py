@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from broker.audience.code_fields import EPOCH, SOURCES, derived_values, postcode_texts
 from broker.audience.coded import LARGEST_EXACT, TAG_MARK, CodedColumn, NotCoded
+from broker.audience.columns import ANNIVERSARY
 from broker.audience.compile import day_of
 from broker.audience.places import near_postcodes
 from broker.audience.rule import Rule
@@ -130,6 +131,9 @@ class Planner:
                 found = (column, column.type, column.values, np.ones(len(column.values), dtype=np.bool_))
             elif name == "tenure_days" or name in SOURCES:
                 column = self._column("tenure_days" if name == "tenure_days" else SOURCES[name])
+                found = (column, *derived_values(name, column, self._today))
+            elif name.endswith(ANNIVERSARY) and name.removesuffix(ANNIVERSARY) in self._stored:
+                column = self._column(name.removesuffix(ANNIVERSARY))
                 found = (column, *derived_values(name, column, self._today))
             else:
                 raise NotCoded

@@ -262,6 +262,12 @@ def furnish_findings(connection: Connection, mark: str, base: int, snapshot: int
     add(connection, "base_quality", "number", base_id=base, snapshot_id=snapshot, **measured)
     found = {"as_of": "2026-11-01", "found": "{}"}
     add(connection, "base_insight", "snapshot_id", base_id=base, snapshot_id=snapshot, **found)
+    add(connection, "insight_rule", "version", base_id=base, kind="tiers", version=1, body="{}")
+    add(connection, "insight_run", "snapshot_id", base_id=base, snapshot_id=snapshot)
+    org = one(connection, "SELECT org_id FROM base WHERE id = :base", base=base)
+    add(connection, "customer_lookup", code=f"who_{mark}", org_id=org, base_id=base)
+    soon = {"kind": "birthday", "field": "birth_date", "days_before": 7, "rule_text": "birth_date_anniversary <= 7"}
+    add(connection, "insight_trigger", code=f"tri_{mark}", base_id=base, name="Birthdays", **soon)
     audit = add(connection, "consent_audit", code=f"aud_{mark}", base_id=base)
     drawn = {"place": 1, "source_id": source, "consent_at": "2026-01-01"}
     add(connection, "consent_audit_item", "place", audit_id=audit, **drawn)
