@@ -46,11 +46,10 @@ def erased(unit: UnitOfWork, base_id: int) -> list[int]:
 
 
 def unconsented(unit: UnitOfWork, base_id: int) -> pa.Table:
-    """(contact_id, at): until when no consent counts; for ever where its source is in quarantine."""
+    """(contact_id, at): until when no consent counts. A source in quarantine is an exclusion of every count instead."""
     rows = unit.all(
-        "SELECT c.id, CASE WHEN s.quarantined_at IS NULL THEN c.consent_withdrawn_at END AS at FROM contact c"
-        " LEFT JOIN consent_source s ON s.id = c.consent_source_id WHERE c.base_id = :base_id"
-        " AND (c.consent_withdrawn_at IS NOT NULL OR s.quarantined_at IS NOT NULL)",
+        "SELECT id, consent_withdrawn_at AS at FROM contact WHERE base_id = :base_id"
+        " AND consent_withdrawn_at IS NOT NULL",
         base_id=base_id,
     )
     return pa.table(

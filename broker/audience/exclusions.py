@@ -28,6 +28,7 @@ def exclusion_masks(
     versions = store.partner_versions(unit, base_id, advertiser_id)
     return {
         "consent": ~snapshot.consent,
+        "quarantine": np.isin(snapshot.contact_ids, store.quarantined_contacts(unit, base_id)),
         "minor": _minors(snapshot, trade, today),
         "partner": ~np.isin(snapshot.partner_list, np.array(sorted(versions), dtype=np.int32)),
         "suppression": snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id)),
@@ -50,6 +51,7 @@ def exclusion_reasons(
         unit.today,
         trade,
         frozenset(store.partner_versions(unit, base_id, advertiser_id)),
+        store.quarantined_sources(unit, base_id),
         store.count_suppressed(unit, base_id, advertiser_id),
         hash(tuple(sorted(pressed))),
         store.last_click(unit, base_id),

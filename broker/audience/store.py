@@ -115,6 +115,27 @@ def clicked_since(unit: UnitOfWork, base_id: int, day: date) -> NDArray[np.int64
     return np.array([row.contact_id for row in rows], dtype=np.int64)
 
 
+def quarantined_sources(unit: UnitOfWork, base_id: int) -> frozenset[int]:
+    """Sources of consents whose proofs the broker found wanting."""
+    rows = unit.all(
+        "SELECT id FROM consent_source WHERE base_id = :base_id AND quarantined_at IS NOT NULL", base_id=base_id
+    )
+    return frozenset(row.id for row in rows)
+
+
+def quarantined_contacts(unit: UnitOfWork, base_id: int) -> NDArray[np.int64]:
+    """Contacts whose proof comes from a source in quarantine: not rented from that moment on, until its release."""
+    sources = quarantined_sources(unit, base_id)
+    if not sources:
+        return np.array([], dtype=np.int64)
+    rows = unit.all(
+        "SELECT id FROM contact WHERE base_id = :base_id AND consent_source_id = ANY(:sources)",
+        base_id=base_id,
+        sources=sorted(sources),
+    )
+    return np.array([row.id for row in rows], dtype=np.int64)
+
+
 def dispatch_keys(unit: UnitOfWork, dispatch_id: int) -> list[bytes]:
     """Contact keys already frozen in a dispatch, by another base's mailing."""
     rows = unit.all("SELECT contact_key FROM send WHERE dispatch_id = :dispatch_id", dispatch_id=dispatch_id)

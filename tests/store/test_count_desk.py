@@ -209,6 +209,7 @@ def test_every_exclusion_is_counted_once_in_its_order(scene: Scene) -> None:
     counted = scene.owner_count(advertiser=scene.advertiser)
     assert counted["exclusions"] == {
         "consent": 10,
+        "quarantine": 0,
         "minor": 23,
         "partner": 40,
         "suppression": 3,

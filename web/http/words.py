@@ -63,6 +63,7 @@ WORDS = {
     # exclusions
     "consent": _("no complete consent proof"),
     "consent_incomplete": _("no complete consent proof"),
+    "quarantine": _("consent source in quarantine"),
     "partner": _("advertiser not on the partner list"),
     "minor": _("minors"),
     "suppression": _("opted out or suppressed"),
