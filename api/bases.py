@@ -11,7 +11,6 @@ from marshmallow import Schema, fields
 from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
 from api.imports import ImportSchema, with_pace
 from api.work import front, unit
-from broker.bases.contract import require_contract_for_upload
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
@@ -78,6 +77,22 @@ class UploadSchema(Schema):
     state = fields.String(required=True)
 
 
+class ReadingSchema(Schema):
+    """How the file is read where what was found in it is wrong; what is left out stays as found."""
+
+    encoding = one_of("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be", required=False)
+    delimiter = one_of(";", ",", "\t", "|", "^", "~", ":", required=False)
+    month_first = fields.Boolean(metadata={"description": "whether 02/01/2024 is read as 1 February (American order)"})
+    types = fields.Dict(
+        keys=fields.String(validate=storable), values=one_of("category", "number", "date", "bool", "tags"),
+        metadata={"description": "trait name → type"},
+    )  # fmt: skip
+    domains = fields.Dict(
+        keys=fields.String(validate=storable), values=fields.String(validate=storable),
+        metadata={"description": "misspelt mail domain → the one meant: accepted corrections, each counted"},
+    )  # fmt: skip
+
+
 class NewImport(Schema):
     """An import to start; `mapping` corrects what the columns were taken for: `{"Mél": "email"}`; `policies` say how
     a known contact's fields are renewed: `{"phone": "keep"}`.
@@ -96,6 +111,7 @@ class NewImport(Schema):
         load_default=None,
         allow_none=True,
     )
+    reading = fields.Nested(ReadingSchema, load_default=None, allow_none=True)
 
 
 @calls.route("/bases", methods=["GET"])
@@ -157,6 +173,8 @@ def start(body: dict[str, Any], base: str) -> Any:
     """Start the import of an uploaded file."""
     with unit() as work:
         find_base(work, base)
-        if front().settings.trade.contract_required:
-            require_contract_for_upload(work, body["upload"])
-        return with_pace(start_import(work, body["upload"], body["mapping"], body["policies"]), work.now)
+        run = start_import(
+            work, body["upload"], body["mapping"], body["policies"],
+            reading=body["reading"], contract_required=front().settings.trade.contract_required,
+        )  # fmt: skip
+        return with_pace(run, work.now)

@@ -23,6 +23,7 @@ from broker.bases.fields import IGNORE, TRAIT
 from broker.bases.masks import harmless
 from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
+from broker.bases.reading import AS_FOUND, Reading
 from broker.bases.refused_columns import refused_columns
 from broker.bases.seen import Seen
 from broker.bases.sensitive import NearMiss, decided
@@ -94,8 +95,8 @@ class Outcome:
 class FileCheck:
     """Checks one file of contacts from a readable stream.
 
-    `verdicts` (header → verdict, category, reason) are the broker's on columns of the base's earlier files. Raises
-    `InvalidInput` where the file is no table of contacts at all.
+    `verdicts` (header → verdict, category, reason) are the broker's on columns of earlier files, `reading` is
+    the owner's word on how to read it. Raises `InvalidInput` where the file is no table of contacts at all.
     """
 
     def __init__(
@@ -106,8 +107,9 @@ class FileCheck:
         adult_age: int = 18,
         remembered: Mapping[str, str] | None = None,
         verdicts: Mapping[str, tuple[str, str, str]] | None = None,
+        reading: Reading = AS_FOUND,
     ) -> None:
-        self.reader = TableReader(stream)
+        self.reader = TableReader(stream, reading)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
         self._refused = refused_columns(headers, samples)
@@ -132,7 +134,7 @@ class FileCheck:
             )
         self.names = dict(zip(headers, self.reader.names, strict=True))
         used = {header: target for header, target in self.mapping.items() if target != IGNORE}
-        self.checker = RowChecker(self.names, used, samples, today, adult_age)
+        self.checker = RowChecker(self.names, used, samples, today, adult_age, reading)
         self.result = CheckResult(delimiter=self.reader.delimiter)
         self.result.encoding = self.reader.encoding
         self._describe()

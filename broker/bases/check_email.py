@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from types import MappingProxyType
 
 import email_validator
 import numpy as np
@@ -43,12 +45,13 @@ class CheckedEmails:
     domains: Counter[str]  # how many rows each domain has
     trimmed: int
     lowered: int
+    mended: int = 0  # by a correction of domains that the owner accepted
 
 
-def check_emails(column: pa.Array) -> CheckedEmails:
-    """Check one column of strings."""
+def check_emails(column: pa.Array, corrections: Mapping[str, str] = MappingProxyType({})) -> CheckedEmails:
+    """Check one column of strings; `corrections` are misspelt domains → those that the owner says were meant."""
     tidy = pc.utf8_trim_whitespace(column)
-    address = pc.utf8_lower(tidy)
+    address, mended = _mend_domains(pc.utf8_lower(tidy), corrections)
     missing = np.asarray(pc.equal(address, ""))
     short = pc.less_equal(pc.binary_length(address), 254)
     plain = pc.and_(pc.and_(pc.match_substring_regex(address, _PLAIN), short),
@@ -68,7 +71,7 @@ def check_emails(column: pa.Array) -> CheckedEmails:
     counted = Counter({entry["values"]: entry["counts"] for entry in pc.value_counts(domain).to_pylist()})
     counted.pop("", None)
     kept = pc.and_(valid_column, pc.not_equal(column, tidy))
-    lowered = pc.and_(valid_column, pc.not_equal(tidy, address))
+    lowered = pc.and_(valid_column, pc.not_equal(tidy, pc.utf8_lower(tidy)))
     return CheckedEmails(
         address_or_null,
         missing,
@@ -78,7 +81,19 @@ def check_emails(column: pa.Array) -> CheckedEmails:
         counted,
         pc.sum(kept).as_py() or 0,
         pc.sum(lowered).as_py() or 0,
+        mended,
     )
+
+
+def _mend_domains(address: pa.Array, corrections: Mapping[str, str]) -> tuple[pa.Array, int]:
+    """The addresses with these domains written right, and how many were."""
+    if not corrections:
+        return address, 0
+    pattern = "@(?:" + "|".join(map(re.escape, corrections)) + ")$"
+    wrong = pc.match_substring_regex(address, pattern)
+    parts = [text.rpartition("@") for text in address.filter(wrong).to_pylist()]
+    right = [f"{local}@{corrections[domain]}" for local, _, domain in parts]
+    return pc.replace_with_mask(address, wrong, pa.array(right, pa.string())), len(right)
 
 
 def is_valid(address: str) -> bool:

@@ -19,6 +19,7 @@ from broker.bases.dates import NOT_READ, is_month_first, read_dates
 from broker.bases.fields import IGNORE, plain
 from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
+from broker.bases.reading import AS_FOUND, Reading
 from broker.kernel.errors import InvalidInput
 
 _EUROS = pa.array(["", "eur", "euro", "euros", "€", "978"])
@@ -57,8 +58,9 @@ class PurchaseCheck:
         mapping: Mapping[str, str] | None,
         today: date,
         remembered: Mapping[str, str] | None = None,
+        reading: Reading = AS_FOUND,
     ) -> None:
-        self.reader = TableReader(stream)
+        self.reader = TableReader(stream, reading)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
         known = still_fitting(remembered or {}, headers, mapping or {})
@@ -83,7 +85,8 @@ class PurchaseCheck:
                 code="no_purchase_column",
             )
         self._require_euros(headers_of, samples)
-        self._month_first = is_month_first(samples[headers_of["day"]])
+        guessed = is_month_first(samples[headers_of["day"]])
+        self._month_first = guessed if reading.month_first is None else reading.month_first
         self._last_day = (today - date(1970, 1, 1)).days + 1
         self.result = CheckResult(
             encoding=self.reader.encoding, delimiter=self.reader.delimiter, columns=dict(self.mapping)

@@ -24,6 +24,7 @@ from broker.bases.fields import TRAIT
 from broker.bases.genders import gender_of
 from broker.bases.places import CheckedPlaces, check_places
 from broker.bases.read_table import Block
+from broker.bases.reading import AS_FOUND, Reading
 from broker.bases.sensitive import ValueWatch
 from broker.bases.traits import ADDRESS, TraitWatch, read_numbers
 from broker.bases.words import family_status_of, map_words, relation_of
@@ -78,7 +79,7 @@ class RowChecker:
 
     def __init__(
         self, names: Mapping[str, str], mapping: Mapping[str, str], samples: Mapping[str, Sequence[str]],
-        today: date, adult_age: int,
+        today: date, adult_age: int, reading: Reading = AS_FOUND,
     ) -> None:  # fmt: skip
         self.fields = {target: names[header] for header, target in mapping.items() if not target.startswith(TRAIT)}
         self.traits = {
@@ -86,10 +87,15 @@ class RowChecker:
         }
         self.headers = {names[header]: header for header in mapping}
         by_field = {target: header for header, target in mapping.items()}
-        self._month_first = {name: is_month_first(samples.get(by_field.get(name, ""), ())) for name in DATED_FIELDS}
-        self.types = {name: TraitWatch() for name in self.traits}
+        self._domains = reading.domains
+
+        def month_first(header: str) -> bool:
+            return is_month_first(samples.get(header, ())) if reading.month_first is None else reading.month_first
+
+        self._month_first = {name: month_first(by_field.get(name, "")) for name in DATED_FIELDS}
+        self.types = {name: TraitWatch(given=reading.types.get(name)) for name in self.traits}
         for name, column in self.traits.items():
-            self.types[name].month_first = is_month_first(samples.get(self.headers[column], ()))
+            self.types[name].month_first = month_first(self.headers[column])
         watched = (*self.traits, *(name for name in ("occupation", "reference") if name in self.fields))
         self.watches = {name: ValueWatch() for name in watched}
         self.today = today
@@ -110,7 +116,8 @@ class RowChecker:
 
         note, changed = self.found.warnings, self.found.normalised
         changed["short_rows_filled"] += block.padded
-        emails = check_emails(_or(column("email"), blank))
+        emails = check_emails(_or(column("email"), blank), self._domains)
+        changed["email_domain"] += emails.mended
         changed["email_trimmed"] += emails.trimmed
         changed["email_lowercased"] += emails.lowered
         if len(self.found.domains) < _MOST_DOMAINS:

@@ -17,6 +17,7 @@ from broker.bases.finish_import import finish
 from broker.bases.masks import mask
 from broker.bases.model import ImportRun
 from broker.bases.read_table import Block
+from broker.bases.reading import Reading
 from broker.bases.repeated_lines import RepeatedLines
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import InvalidInput
@@ -42,7 +43,7 @@ def read_purchases(
                 "Purchases belong to contacts, and this base has none yet. Import its contacts first.",
                 code="no_contacts",
             )
-    check = PurchaseCheck(stream, run.mapping, today, remembered)
+    check = PurchaseCheck(stream, run.mapping, today, remembered, Reading.of(run.reading))
     result = check.result
     repeated = RepeatedLines()
     for block in check.reader.blocks():

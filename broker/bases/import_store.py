@@ -38,7 +38,7 @@ def begin_reading(unit: UnitOfWork, import_id: int) -> bool:
     """
     taken = unit.scalar(
         "UPDATE import_run SET state = 'reading', started_at = coalesce(started_at, app_now()), done_bytes = 0,"
-        " rows_read = 0, accepted = 0, rejected = 0, duplicates = 0, rentable = 0"
+        " rows_read = 0, accepted = 0, rejected = 0, duplicates = 0, rentable = 0, outcome = '{}'"
         " WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
         id=import_id,
     )
@@ -68,6 +68,22 @@ def report_progress(unit: UnitOfWork, import_id: int, result: CheckResult, *, wh
             summary=json.dumps(result.summary()),
         )
     )
+
+
+def count_known(unit: UnitOfWork, import_id: int, known: int, unchanged: int) -> None:
+    """Add a block's accepted rows of people whom the base had, and of those what changed nothing in the vault.
+
+    In the block's own transaction, so that a block counts once however often its worker died.
+    """
+    if known:
+        unit.run(
+            "UPDATE import_run SET outcome = jsonb_build_object("
+            "'known', coalesce(CAST(outcome->>'known' AS bigint), 0) + :known,"
+            " 'unchanged', coalesce(CAST(outcome->>'unchanged' AS bigint), 0) + :unchanged) WHERE id = :id",
+            id=import_id,
+            known=known,
+            unchanged=unchanged,
+        )
 
 
 def move_to_building(unit: UnitOfWork, import_id: int) -> None:

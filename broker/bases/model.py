@@ -99,6 +99,10 @@ class ImportRun:
     state: str
     mapping: dict[str, str]
     policies: dict[str, str]
+    reading: dict[str, Any]
+    outcome: dict[str, Any]
+    file_name: str
+    started_by: str | None
     total_bytes: int
     done_bytes: int
     rows_read: int

@@ -42,9 +42,10 @@ class TextSource:
 
     `encoding` is one of utf-8, utf-8-sig, utf-16-le, utf-16-be, cp1252, latin-1; it is decided on the first
     megabyte, and an ASCII beginning is settled by the first byte that is not ASCII. `bytes_read` counts raw bytes.
+    `encoding` given is the owner's word and is not guessed at.
     """
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BinaryIO, encoding: str = "") -> None:
         text, self._consumed = open_container(raw)
         self._raw = _Counting(text)
         self._unpacked = 0
@@ -59,7 +60,9 @@ class TextSource:
         if not first:
             raise InvalidInput("The file is empty.", code="empty_file")
         self.encoding, skip = _detect(first)
-        self._seen_utf8 = not first.isascii()
+        if encoding and encoding != self.encoding.removesuffix("-sig"):
+            self.encoding, skip = encoding, 0
+        self._seen_utf8 = bool(encoding) or not first.isascii()
         self._pending = b""
         self._decoder = (
             codecs.getincrementaldecoder(self.encoding)("replace") if self.encoding.startswith("utf-16") else None

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from broker.bases.open_text import TextSource
+from broker.bases.reading import AS_FOUND, Reading
 from broker.bases.split_records import LONGEST_RECORD, Cut, cut_records
 from broker.kernel.errors import InvalidInput
 
@@ -51,8 +52,8 @@ class Block:
 class TableReader:
     """Reads one CSV stream. `headers` are unique; `encoding`, `delimiter` describe the file."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.source = TextSource(stream)
+    def __init__(self, stream: BinaryIO, reading: Reading = AS_FOUND) -> None:
+        self.source = TextSource(stream, reading.encoding)
         sample = self.source.sample
         first, line = _skip_blank_lines(sample)
         self._first_offset, self._first_line = first, line
@@ -67,7 +68,7 @@ class TableReader:
         if hint.startswith(b"sep=") and len(hint) == 5:  # Excel's own hint
             self.delimiter = chr(sample[first + 4])
             self._first_offset, self._first_line = end + 1, line + 1
-        self.delimiter = self.delimiter or _find_delimiter(sample[self._first_offset :])
+        self.delimiter = reading.delimiter or self.delimiter or _find_delimiter(sample[self._first_offset :])
         self._read_header(sample)
 
     @property

@@ -29,6 +29,7 @@ from broker.bases.import_purchases import read_purchases
 from broker.bases.masks import mask
 from broker.bases.model import ImportRun
 from broker.bases.open_upload import opened_upload
+from broker.bases.reading import Reading
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.sealed_text import merged_text, sealed_texts
 from broker.bases.stage import Staging, staged_rows
@@ -111,7 +112,8 @@ class _ContactImport:
             self.fresh = not import_store.base_has_contacts(unit, self.run.base_id)
             self.erasures = import_store.any_erasures(unit)
             verdicts = review_store.verdicts(unit, self.run.base_id)
-        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age, remembered, verdicts)
+        reading = Reading.of(self.run.reading)
+        check = FileCheck(stream, self.run.mapping, today, self.settings.trade.adult_age, remembered, verdicts, reading)
         self.refused_at_first = check.refused_headers
         traits = list(check.checker.traits)
         staging = Staging(self.settings.state_dir / "staging", self.run.id, traits)
@@ -194,10 +196,12 @@ class _ContactImport:
         is_known = np.fromiter((key in known for key in keys), np.bool_, len(keys))
         texts = sealed_texts(emails, {name: values.filter(mask_) for name, values in rows.sealed.items()})
         blanks = [name for name in rows.sealed if self.run.policies.get(name) == "newest"]
+        unchanged = 0
         for place in np.flatnonzero(is_known).tolist():
-            texts[place] = merged_text(
-                self._opened_text(unit, known[keys[place]]), texts[place], blanks, self.kept_back
-            )
+            held = self._opened_text(unit, known[keys[place]])
+            texts[place] = merged_text(held, texts[place], blanks, self.kept_back)
+            unchanged += texts[place] == held
+        import_store.count_known(unit, self.run.id, int(is_known.sum()), unchanged)
         sealed = seal_rows(self.key, self.run.base_id, self.key_version, ids, texts)
         references = self._references(rows, mask_)
         sources = self._sources(unit, rows, kept)

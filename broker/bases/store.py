@@ -19,8 +19,10 @@ _UPLOAD = (
 )
 _RUN = (
     "SELECT r.id, r.code, r.base_id, b.code AS base_code, r.upload_id, r.kind, r.state, r.mapping, r.policies,"
+    " r.reading, r.outcome, u.file_name, a.name AS started_by,"
     " r.total_bytes, r.done_bytes, r.rows_read, r.accepted, r.rejected, r.duplicates, r.rentable, r.summary, r.problem,"
     " r.snapshot_id, r.started_at, r.ended_at, r.created_at FROM import_run r JOIN base b ON b.id = r.base_id"
+    " JOIN upload u ON u.id = r.upload_id LEFT JOIN app_user a ON a.id = r.started_by"
 )
 # The platform's own staff and jobs see every organisation's rows; an owner its own.
 _VISIBLE = "(CAST(:org AS bigint) IS NULL OR b.org_id = :org)"
@@ -175,11 +177,21 @@ def mark_destroyed(unit: UnitOfWork, upload_id: int) -> None:
     unit.run("UPDATE upload SET state = 'destroyed', sealed_path = NULL WHERE id = :id", id=upload_id)
 
 
-def add_run(unit: UnitOfWork, code: str, upload: Upload, mapping: dict[str, str], policies: dict[str, str]) -> int:
+def add_run(
+    unit: UnitOfWork,
+    code: str,
+    upload: Upload,
+    mapping: dict[str, str],
+    policies: dict[str, str],
+    reading: dict[str, Any],
+) -> int:
     """A new import, waiting."""
     run_id: int = unit.scalar(
-        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, policies, total_bytes)"
-        " VALUES (:code, :base, :upload, :kind, CAST(:mapping AS jsonb), CAST(:policies AS jsonb), :size) RETURNING id",
+        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, policies, reading, total_bytes, started_by)"
+        " VALUES (:code, :base, :upload, :kind, CAST(:mapping AS jsonb), CAST(:policies AS jsonb),"
+        " CAST(:reading AS jsonb), :size, :actor) RETURNING id",
+        reading=json.dumps(reading),
+        actor=unit.actor.user_id,
         policies=json.dumps(policies),
         code=code,
         base=upload.base_id,

@@ -45,6 +45,7 @@ class TraitWatch:
     rows: int = 0
     month_first: bool = False
     longest: int = 0
+    given: Type | None = None  # the owner's word; a column that names people stays out all the same
 
     def look(self, counts: Mapping[str, int], distinct: int, rows: int) -> None:
         """Take in distinct values of a block with how often each occurs; the block has `distinct` in `rows` rows."""
@@ -74,10 +75,12 @@ class TraitWatch:
     def type(self) -> Type | None:
         """The type, or None for a column that names people (a value of its own for almost every row)."""
         if not self.filled:
-            return "category"
+            return self.given or "category"
         enough = FITTING * self.filled
         if self.identifying > 0.5 * self.filled:
             return None
+        if self.given in ("bool", "number", "date"):
+            return self.given
         if self.bools >= enough:
             return "bool"
         if self.numbers >= enough:
@@ -86,6 +89,8 @@ class TraitWatch:
             return "date"
         if self.distinct > MOST_CATEGORIES or (self.rows >= 1000 and self.distinct > 0.5 * self.rows):
             return None
+        if self.given is not None:
+            return self.given
         # A comma may belong to one value (`Paris, rive gauche`); a bar or semicolon in a cell separates.
         return "tags" if self.pipes > 0.05 * self.filled or self.tags > 0.3 * self.filled else "category"
 

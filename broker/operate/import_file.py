@@ -59,7 +59,9 @@ def import_file(
             if settings.trade.contract_required:
                 require_contract(unit, base_code)
             upload = receive_upload(unit, keys.front, settings, base_code, kind, file.name, pieces(file))
-            run = start_import(unit, upload.code, mapping, by_job=False)
+            run = start_import(
+                unit, upload.code, mapping, by_job=False, contract_required=settings.trade.contract_required
+            )
         writer: RejectsFile | None = None
 
         def follow(result: CheckResult, outcome: Outcome | None) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine, text
 
 from broker.accounts.create_organisation import create_organisation
+from broker.bases.contract import record_contract
 from broker.bases.create_base import create_base
 from broker.bases.imports import find_import, list_rejects
 from broker.bases.model import ImportRun, Reject
@@ -100,5 +101,6 @@ def make_owner(front: Engine, worker: Engine, admin: Engine, state: Path) -> Own
     actor = Actor("owner", organisation.id)
     with databases[0].begin(actor) as unit:
         base = create_base(unit, f"base-{tag}", "Clients", "home")
+        record_contract(unit, base.code, "DPA", "Anna", unit.today)
     settings = Settings(instance=InstanceSettings(state_dir=str(state)))
     return Owner(*databases, admin, actor, base.code, base.id, settings)

@@ -88,7 +88,7 @@ def _whole_import(
     begin = time.perf_counter()
     with database.begin(owner.actor) as unit:
         upload = receive_upload(unit, keys.front, settings, owner.base_code, "contacts", file.name, pieces(file))
-        run = start_import(unit, upload.code, by_job=False)
+        run = start_import(unit, upload.code, by_job=False, contract_required=False)
     sealed, cpu = time.perf_counter(), _cpu()
     run_import(database, keys, settings, run.id)
     read, used = time.perf_counter(), _cpu() - cpu
