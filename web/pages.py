@@ -6,6 +6,7 @@ from flask import Flask
 
 from broker.operate.front import Front
 from web import (
+    account,
     audit,
     balance,
     bases,
@@ -27,6 +28,7 @@ from web import (
     organisations,
     participations,
     payments,
+    people,
     programmes,
     quality,
     retention,
@@ -41,7 +43,7 @@ from web.public import public_blueprint
 NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
-    balance, consents, enrichment, quality, retention,
+    balance, consents, enrichment, quality, retention, account, people,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from broker.accounts import people_store, store
-from broker.accounts.model import User
+from broker.accounts.model import Organisation, User
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
@@ -15,6 +17,26 @@ def list_users(unit: UnitOfWork, org_code: str) -> list[tuple[User, bool]]:
     if organisation is None:
         raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
     return people_store.users_of(unit, organisation.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who logs in, as staff see it."""
+
+    email: str
+    name: str
+    role: str
+    language: str
+    active: bool
+    may_sign: bool
+
+
+def list_people(unit: UnitOfWork, org_code: str) -> tuple[Organisation, list[Person]]:
+    """An organisation and its people, with whether each may sign for it."""
+    organisation = store.organisation_of(unit, org_code)
+    if organisation is None:
+        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    return organisation, [Person(**row._mapping) for row in people_store.people_of(unit, organisation.id)]
 
 
 def deactivate_user(unit: UnitOfWork, email: str) -> None:

@@ -123,6 +123,31 @@ def users_of(unit: UnitOfWork, org_id: int) -> list[tuple[User, bool]]:
     return [(User(row.id, row.org_id, row.email, row.name, row.role, row.language), bool(row.active)) for row in rows]
 
 
+def people_of(unit: UnitOfWork, org_id: int) -> list[Row[Any]]:
+    """email, name, role, language, active, may_sign of an organisation's users, by address."""
+    return unit.all(
+        "SELECT email, name, role, language, active, may_sign FROM app_user WHERE org_id = :org ORDER BY email",
+        org=org_id,
+    )
+
+
+def let_sign(unit: UnitOfWork, user_id: int, may: bool) -> bool:
+    """Give or take the right to sign for the controller; False when nothing changed."""
+    return bool(unit.scalar("SELECT let_sign(:user_id, :may)", user_id=user_id, may=may))
+
+
+def may_sign(unit: UnitOfWork, user_id: int) -> bool:
+    """Whether a user may sign for its organisation."""
+    return bool(unit.scalar("SELECT may_sign FROM app_user WHERE id = :id", id=user_id))
+
+
+def queue_letter(unit: UnitOfWork, user_id: int, kind: str, sealed: bytes) -> bool:
+    """Have a worker mail a sealed link to a user; False for a user who may not log in."""
+    return bool(
+        unit.scalar("SELECT queue_account_letter(:user_id, :kind, :sealed)", user_id=user_id, kind=kind, sealed=sealed)
+    )
+
+
 def user_by_email(unit: UnitOfWork, email: str) -> User | None:
     """A user by address, active or not."""
     row = unit.one("SELECT id, org_id, email, name, role, language FROM app_user WHERE email = :email", email=email)

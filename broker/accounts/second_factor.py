@@ -56,6 +56,15 @@ def start_second_factor(unit: UnitOfWork, front: FrontKeys, label: str) -> NewSe
     return NewSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER))
 
 
+def pending_secret(unit: UnitOfWork, front: FrontKeys, label: str) -> NewSecret | None:
+    """The secret that the acting user was given and has not confirmed yet; None where there is none such."""
+    found = people_store.own_second_factor(unit)
+    if found is None or found.confirmed:
+        return None
+    secret = open_for_front(front, bytes(found.sealed), _info(_user(unit))).decode()
+    return NewSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER))
+
+
 def confirm_second_factor(unit: UnitOfWork, front: FrontKeys, code: str) -> list[str]:
     """Prove by a code that the device has the secret; returns the recovery codes, shown this once."""
     found = people_store.own_second_factor(unit)

@@ -63,6 +63,7 @@ class WebSettings:
     trusted_proxies: int = _at_least(0, 0)
     max_upload_mb: int = _at_least(1, 4096)
     login_attempts_per_minute: int = _at_least(1, 10)
+    second_factor: str = _one_of("optional", "optional", "staff", "everybody")  # who may not log in without one
     requests_per_minute: int = _at_least(1, 1200)
 
 

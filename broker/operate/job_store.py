@@ -26,6 +26,7 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'read_inbound', id, false FROM inbound WHERE read_at IS NULL AND sealed IS NOT NULL
   UNION ALL SELECT 'match_request', id, false FROM typed_request WHERE done_at IS NULL
   UNION ALL SELECT 'answer_request', id, false FROM typed_request WHERE confirmed_at IS NOT NULL AND sealed IS NOT NULL
+  UNION ALL SELECT 'post_account_letter', id, false FROM account_letter WHERE done_at IS NULL
   UNION ALL SELECT 'book_payment', id, false FROM payment
     WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
   UNION ALL SELECT 'book_receipt', id, false FROM receipt WHERE booked_at IS NULL

@@ -35,6 +35,8 @@ from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.send_mailing import send_mailing
+from broker.feedback.account_letter import post_account_letter
+from broker.feedback.account_store import forget_letters
 from broker.feedback.answer_request import answer_request
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
 from broker.feedback.match_request import match_request
@@ -62,6 +64,7 @@ OTHER_QUEUES = ("import", "mailing", "feedback", "billing", "house")
 # croniter reads the seconds last.
 EVERY_TWO_SECONDS, EVERY_FIVE_SECONDS = "* * * * * */2", "* * * * * */5"
 KEEP_FAILED_HOURS = 72
+LINK_DAYS = 7  # as long as a link to set a password holds
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +131,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
         "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
+        "post_account_letter": lambda row_id: post_account_letter(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
@@ -201,6 +205,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_old_jobs(unit, KEEP_FAILED_HOURS)
             forget_hit_sources(unit)
             forget_unconfirmed(unit)
+            forget_letters(unit, LINK_DAYS)
 
     def keep_promises(timestamp: int) -> None:
         """Announce and erase who has been silent for too long; rewrite snapshots without whoever was erased."""

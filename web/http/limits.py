@@ -22,6 +22,7 @@ def install(app: Flask, settings: Settings) -> None:
     )
     limiter.init_app(app)
     limiter.request_filter(lambda: request.endpoint == "static" or request.endpoint in UNCOUNTED)
-    attempts = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
-    enter: Any = attempts(app.view_functions["login.enter"])
-    app.view_functions["login.enter"] = enter
+    for endpoint in ("login.enter", "login.pass_code", "login.set_password"):
+        attempts = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
+        guarded: Any = attempts(app.view_functions[endpoint])
+        app.view_functions[endpoint] = guarded

@@ -28,6 +28,17 @@ NOTICES = {
     "paused": _("The mailing is paused."),
     "resumed": _("The mailing goes on."),
     "mailing_cancelled": _("The mailing is stopped: what had not left stays here."),
+    "password_changed": _("The password is changed; your other sessions have ended."),
+    "password_chosen": _("The password is kept. Log in with it."),
+    "session_ended": _("That session has ended."),
+    "second_factor_removed": _("The second factor is taken away."),
+    "key_revoked": _("The key is revoked."),
+    "invited": _("The invitation leaves within a minute."),
+    "link_mailed": _("The link leaves within a minute; earlier ones are worth nothing now."),
+    "user_kept_out": _("This person is kept out; sessions and keys have ended."),
+    "user_let_in": _("This person may log in again."),
+    "user_may_sign": _("This person now signs for the controller."),
+    "user_may_not_sign": _("This person no longer signs for the controller."),
     "logged_out": _("You are logged out."),
 }
 

@@ -18,8 +18,22 @@ COOKIE = "courtier_session"
 # Routes that answer without a log-in. The blueprint `public` (click, unsubscribe, rights of the person) is open as a
 # whole: persons have no account; `metrics` has a wall of its own. A test walks all routes against this list.
 OPEN = frozenset(
-    {"static", "login.show", "login.enter", "payments.stripe_webhook", "health.health", "health.live", "health.ready"}
+    {
+        "static",
+        "login.show",
+        "login.enter",
+        "login.code",
+        "login.pass_code",
+        "login.choose_password",
+        "login.set_password",
+        "payments.stripe_webhook",
+        "health.health",
+        "health.live",
+        "health.ready",
+    }
 )
+# All that somebody may do whose role needs a second factor and who has none yet.
+ENROLLING = frozenset({"account.second_factor", "account.start_factor", "account.confirm_factor", "login.leave"})
 OPEN_BLUEPRINTS = frozenset({"public", "metrics"})
 
 Parameters = ParamSpec("Parameters")
@@ -43,6 +57,8 @@ def install(app: Flask) -> None:
         if token:
             with front().database.begin(PUBLIC) as unit:
                 g.session_view = find_session(unit, token)
+        if g.session_view is not None and g.session_view.must_enrol and request.endpoint not in ENROLLING:
+            return redirect(url_for("account.second_factor"), 303)
         if g.session_view is not None or is_open(request.endpoint) or request.endpoint is None:
             return None
         return to_login()
