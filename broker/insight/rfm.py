@@ -4,8 +4,8 @@ Rule. A customer's recency is the days between its last purchase and the as-of d
 purchases (lines that are no return: an amount of zero or more), its monetary value the sum of its amounts, returns
 deducted. Each measure is cut at its quantiles (linear interpolation, Hyndman & Fan type 7) into `bins` scores; a value
 that equals a threshold belongs to the bin above it, so equal values always get equal scores. Recency counts backwards:
-the most recent customers score high.
-Source of the classes: Hughes, *Strategic Database Marketing* (1994), with the segment names now usual in the trade.
+the most recent customers score high. An owner may set thresholds of its own instead of quantiles, the number of bins,
+and the classes' names and limits (settings_model.py).
 """
 
 from __future__ import annotations
@@ -16,23 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from broker.insight.order_log import OrderLog
+from broker.insight.settings_model import DEFAULT_CLASSES, MEASURES, SCALE, RfmClass, RfmSettings
 from broker.kernel.errors import InvalidInput
 
 Ints = npt.NDArray[np.int64]
 
-# (name, lowest r, highest r, lowest f-m, highest f-m) on a scale of 1 to 5, read from the top: the first that fits
-# names the customer. f-m is the mean of frequency and monetary scores, rounded half up.
-CLASSES: tuple[tuple[str, int, int, int, int], ...] = (
-    ("champions", 4, 5, 4, 5),
-    ("loyal", 3, 5, 3, 5),
-    ("potential_loyal", 4, 5, 2, 2),
-    ("new", 4, 5, 1, 1),
-    ("promising", 3, 3, 1, 2),
-    ("cannot_lose", 1, 1, 5, 5),
-    ("at_risk", 1, 2, 3, 5),
-    ("about_to_sleep", 2, 2, 1, 2),
-    ("lost", 1, 1, 1, 2),
-)
+CLASSES = tuple((row.name, row.low_r, row.high_r, row.low_v, row.high_v) for row in DEFAULT_CLASSES)
 
 
 @dataclass(frozen=True)
@@ -97,17 +86,19 @@ def rfm(log: OrderLog, as_of: int, bins: int = 5) -> RfmTable:
     )
 
 
-def score(recency: Ints, frequency: Ints, monetary: Ints, bins: int = 5) -> Scores:
-    """Scores and classes of customers (at least one) by their three measures."""
+def score(recency: Ints, frequency: Ints, monetary: Ints, settings: RfmSettings | int = 5) -> Scores:
+    """Scores and classes of customers (at least one) by their three measures; a number of bins, or an owner's own."""
+    chosen = RfmSettings(settings) if isinstance(settings, int) else settings
+    bins = chosen.bins
+    values = dict(zip(MEASURES, (recency, frequency, monetary), strict=True))
     cuts = {
-        "recency_days": quantiles(recency, bins),
-        "frequency": quantiles(frequency, bins),
-        "monetary_cents": quantiles(monetary, bins),
+        name: np.array(chosen.thresholds[name]) if chosen.thresholds.get(name) else quantiles(measured, bins)
+        for name, measured in values.items()
     }
     r = bins - np.searchsorted(cuts["recency_days"], recency, side="right")
     f = 1 + np.searchsorted(cuts["frequency"], frequency, side="right")
     m = 1 + np.searchsorted(cuts["monetary_cents"], monetary, side="right")
-    return Scores(r, f, m, classify(r, f, m, bins), cuts)
+    return Scores(r, f, m, classify(r, f, m, bins, chosen.classes), cuts)
 
 
 def quantiles(values: Ints, bins: int) -> npt.NDArray[np.float64]:
@@ -115,17 +106,17 @@ def quantiles(values: Ints, bins: int) -> npt.NDArray[np.float64]:
     return np.quantile(values, np.arange(1, bins) / bins)
 
 
-def classify(r: Ints, f: Ints, m: Ints, bins: int) -> Ints:
-    """Index into CLASSES for each customer; scores of other scales are brought to 1 … 5 first."""
+def classify(r: Ints, f: Ints, m: Ints, bins: int, classes: tuple[RfmClass, ...] = DEFAULT_CLASSES) -> Ints:
+    """Index into the classes for each customer; scores of other scales are brought to 1 … 5 first."""
     recency = scale_to_five(r, bins)
     value = (scale_to_five(f, bins) + scale_to_five(m, bins) + 1) // 2
     found = np.full(len(r), -1, dtype=np.int64)
-    for index, (_, low_r, high_r, low_v, high_v) in enumerate(CLASSES):
-        fits = (recency >= low_r) & (recency <= high_r) & (value >= low_v) & (value <= high_v)
+    for index, row in enumerate(classes):
+        fits = (recency >= row.low_r) & (recency <= row.high_r) & (value >= row.low_v) & (value <= row.high_v)
         found[(found < 0) & fits] = index
     return found
 
 
 def scale_to_five(score: Ints, bins: int) -> Ints:
     """A score of 1 … bins on the scale of 1 … 5, ends kept."""
-    return 1 + ((score - 1) * 4 + (bins - 1) // 2) // (bins - 1)
+    return 1 + ((score - 1) * (SCALE - 1) + (bins - 1) // 2) // (bins - 1)

@@ -2,7 +2,8 @@
 
 Rule (Pareto): customers in falling order of revenue; those who make the first `large_share` of it are large, those who
 bring it to `medium_share` medium, the rest small. Whoever crosses a border stands above it. Equal revenues stand
-together in the higher tier, so the order of the file never decides.
+together in the higher tier, so the order of the file never decides. The same by margin. An owner may set other shares,
+or amounts instead: who brings at least so much is medium or large.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from broker.insight.order_log import OrderLog
+from broker.insight.settings_model import TierSettings
 
 TIERS = ("small", "medium", "large")
 LARGE_SHARE_BP, MEDIUM_SHARE_BP = 5_000, 8_000
@@ -41,3 +43,11 @@ def value_tiers(
     tiers[order] = ranked[first][np.searchsorted(values, -earned[order])]
     tiers[earned == 0] = 0
     return tiers
+
+
+def tiers_by(cents: npt.NDArray[np.int64], settings: TierSettings, measure: str) -> npt.NDArray[np.int64]:
+    """Index into TIERS as an owner set it; `measure` is `revenue` or `margin`."""
+    if settings.method == "share":
+        return value_tiers(cents, settings.large_bp, settings.medium_bp)
+    borders = [getattr(settings, f"{measure}_{tier}_cents") for tier in ("medium", "large")]
+    return np.searchsorted(np.array(borders), cents, side="right").astype(np.int64)
