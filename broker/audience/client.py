@@ -41,6 +41,17 @@ class AudienceClient:
         """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor."""
         return self.ask("count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule)
 
+    def suggest_segments(
+        self, base_id: int, target: str = "bought", months: int = 12, most: int = 10
+    ) -> dict[str, Any]:
+        """Which traits go with buying, as rules tried on held-out contacts; for the base's owner alone.
+
+        `target` is `bought`, `bought_within` (the last `months`) or `large` (value tier). The answer:
+        `{suggestions: [{rule_text, rule, size, rate, lift, lift_low, lift_high, held_out, p_value, tells_all}], rate,
+        contacts, traits, seen, tried}` (insight/suggest.py says what each means). Raises `no_purchases`.
+        """
+        return self.ask("suggest_segments", base_id=base_id, target=target, months=months, most=most)
+
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
         """Send one question and read its answer."""
         message = line({"call": call, "arguments": arguments})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class CountDesk:
     database: Database
     settings: Settings
     cache: SnapshotCache
+    # Questions that rooms below this one answer (insight), by name.
+    more: Mapping[str, Callable[[CountDesk, Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict)
 
     def answer(self, call: object, arguments: object) -> dict[str, Any]:
         """One question as it arrived; raises `CourtierError`."""
@@ -38,6 +40,8 @@ class CountDesk:
             "size_card": self.size_card,
             "count_for_advertiser": self.count_for_advertiser,
         }
+        if isinstance(call, str) and call in self.more and isinstance(arguments, dict):
+            return self.more[call](self, arguments)
         if not isinstance(call, str) or call not in calls or not isinstance(arguments, dict):
             raise InvalidInput("The audience process knows no such question.", code="bad_question")
         return calls[call](arguments)
@@ -46,7 +50,7 @@ class CountDesk:
         """Exact: `{count, rentable, exclusions}`."""
         base_id, advertiser_id = _number(arguments, "base_id"), _number_or_none(arguments, "advertiser_id")
         with self.database.begin() as unit:
-            snapshot = self._snapshot(unit, base_id)
+            snapshot = self.snapshot(unit, base_id)
             tally = tally_of(self._left(unit, snapshot, clean_rule(arguments.get("rule")), advertiser_id).taken)
         return {"count": tally.count, "rentable": tally.rentable, "exclusions": tally.exclusions}
 
@@ -57,7 +61,7 @@ class CountDesk:
         rules = self.settings.disclosure
         with self.database.begin() as unit:
             store.lock_answers(unit, base_id)
-            snapshot = self._snapshot(unit, base_id)
+            snapshot = self.snapshot(unit, base_id)
             scan = self._left(unit, snapshot, rule, advertiser_id)
             left, tally = scan.left, tally_of(scan.taken)
             b2c = snapshot.row.contact_kind == "b2c"
@@ -89,7 +93,7 @@ class CountDesk:
             if card is None:
                 raise NotFound("This card is not published any more.", code="card_not_found")
             store.lock_answers(unit, card.base_id)
-            snapshot = self._snapshot(unit, card.base_id)
+            snapshot = self.snapshot(unit, card.base_id)
             if select is not None:
                 select = check_rule(select, snapshot.table(unit.today).columns)
                 check_selects(select, card.selects)
@@ -137,7 +141,8 @@ class CountDesk:
                 " are still answered; new ones are possible tomorrow."
             )
 
-    def _snapshot(self, unit: UnitOfWork, base_id: int) -> LoadedSnapshot:
+    def snapshot(self, unit: UnitOfWork, base_id: int) -> LoadedSnapshot:
+        """The base's current snapshot, loaded; raises `no_snapshot`."""
         row = store.current_snapshot(unit, base_id)
         if row is None:
             raise Conflict("This base holds no contacts yet: import a file first.", code="no_snapshot")
@@ -148,6 +153,11 @@ class CountDesk:
         checked = check_rule(rule, snapshot.table(unit.today).columns)
         reasons = exclusion_reasons(unit, self.settings.trade, snapshot, advertiser_id)
         return snapshot.left(checked, unit.today, reasons, len(EXCLUSIONS))
+
+
+def base_asked_about(arguments: Mapping[str, Any]) -> int:
+    """The `base_id` of a question; raises `bad_question`."""
+    return _number(arguments, "base_id")
 
 
 def _number(arguments: Mapping[str, Any], name: str) -> int:

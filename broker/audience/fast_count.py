@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from broker.audience.coded import CodedColumn, NotCoded, code_column, first_of
+from broker.audience.coded import CodedColumn, Codes, NotCoded, code_column, first_of
 from broker.audience.model import Mask
 from broker.audience.rule import Rule, rule_hash
 from broker.audience.scan import Scan, scan_count, scan_left, scan_mask
@@ -64,6 +65,12 @@ class FastCount:
         """A stored column, coded; KeyError where there is none, NotCoded where it cannot be."""
         with self._lock:
             return self._coded(name)
+
+    def field(self, name: str, today: date) -> tuple[Codes, str, Any, NDArray[np.bool_]]:
+        """Codes, type, the value of each code but 0 and where it has one, of a stored or derived field."""
+        with self._lock:
+            column, kind, values, given = Planner(self._coded, self._names, today).field(name)
+        return column.codes, kind, values, given
 
     def count(self, rule: Rule, today: date) -> int:
         """How many rows a rule takes."""

@@ -88,7 +88,7 @@ class Planner:
             column = self._column("postcode")
             near = set(near_postcodes(rule["postcode"], float(rule["km"])))
             return _test(column, np.array([code in near for code in postcode_texts(column)], dtype=np.bool_))
-        column, kind, values, given = self._field(rule["field"])
+        column, kind, values, given = self.field(rule["field"])
         if op == "missing":
             return Test(column, np.concatenate(([True], ~given)))
         if op == "!=":
@@ -124,7 +124,8 @@ class Planner:
             raise NotCoded
         return value
 
-    def _field(self, name: str) -> tuple[CodedColumn, Any, Any, NDArray[np.bool_]]:
+    def field(self, name: str) -> tuple[CodedColumn, Any, Any, NDArray[np.bool_]]:
+        """A field's column, type, the value of each code but the missing one's, and where there is one."""
         if name not in self._derived:
             if name in self._stored:
                 column = self._column(name)

@@ -13,6 +13,7 @@ import sys
 from broker.audience.desk import CountDesk
 from broker.audience.loaded import SnapshotCache
 from broker.audience.server import serve
+from broker.insight.suggest_call import suggest_call
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import SettingsError
 from broker.kernel.log import configure_logging
@@ -34,7 +35,7 @@ def run(settings: Settings) -> None:
     audience = settings.audience
     engine = make_engine(url, audience.threads + 1)
     cache = SnapshotCache(settings.state_dir / "snapshots", audience.memory_mb, audience.threads)
-    desk = CountDesk(Database(engine), settings, cache)
+    desk = CountDesk(Database(engine), settings, cache, {"suggest_segments": suggest_call})
     try:
         asyncio.run(_serve(settings, desk))
     finally:
