@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from broker.audience import build_store, compact_store
+from broker.audience.measure import measure_snapshot
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
 from broker.audience.table import open_duckdb
 from broker.audit.record import record
@@ -44,7 +45,11 @@ def compact_base(database: Database, worker_keys: WorkerKeys, settings: Settings
                 written.rentable,
                 written.columns,
             )
+            measure_snapshot(
+                unit, settings, base_id, snapshot_id, base.next_number, folder / name, folder / base.file_name
+            )
             compact_store.make_current(unit, base_id, snapshot_id)
+            unit.enqueue("build_insight", snapshot_id)
             compact_store.forget_shells(unit, base_id, gone)
             record(unit, "snapshot.compacted", "base", base.code, number=base.next_number, erased=len(gone))
         else:

@@ -104,11 +104,18 @@ def pressed_keys(unit: UnitOfWork, per_week: int, per_month: int) -> list[bytes]
 
 
 def clicked_since(unit: UnitOfWork, base_id: int, day: date) -> NDArray[np.int64]:
-    """Contacts of a base of whom a human click was recorded since a day (scanners' clicks do not count)."""
+    """Contacts of a base who clicked (scanners do not count), wrote or came by since a day: what the snapshot of the
+    day may not say yet.
+    """
     rows = unit.all(
-        "SELECT DISTINCT s.contact_id FROM mailing m JOIN hit h ON h.mailing_id = m.id"
+        "SELECT s.contact_id FROM mailing m JOIN hit h ON h.mailing_id = m.id"
         " JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id AND s.position = h.position"
-        " WHERE m.base_id = :base_id AND h.verdict = 'human' AND h.at >= :day AND s.contact_id IS NOT NULL",
+        " WHERE m.base_id = :base_id AND h.verdict = 'human' AND h.at >= :day AND s.contact_id IS NOT NULL"
+        " UNION SELECT s.contact_id FROM mailing m JOIN inbound i ON i.mailing_id = m.id"
+        " JOIN send s ON s.dispatch_id = i.dispatch_id AND s.mailing_id = i.mailing_id AND s.position = i.position"
+        " WHERE m.base_id = :base_id AND i.kind IN ('other', 'unsubscribe') AND i.received_at >= :day"
+        " AND s.contact_id IS NOT NULL"
+        " UNION SELECT contact_id FROM visit WHERE base_id = :base_id AND day >= :day",
         base_id=base_id,
         day=day,
     )

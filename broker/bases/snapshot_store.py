@@ -10,5 +10,9 @@ from broker.kernel.database import UnitOfWork
 
 
 def size(unit: UnitOfWork, snapshot_id: int) -> Row[Any] | None:
-    """rows, rentable, created_at of a snapshot."""
-    return unit.one("SELECT rows, rentable, created_at FROM snapshot WHERE id = :id", id=snapshot_id)
+    """rows, rentable, created_at of a snapshot: rentable as measured, after every exclusion that does not pass."""
+    return unit.one(
+        "SELECT s.rows, coalesce(q.rentable, s.rentable) AS rentable, s.created_at FROM snapshot s"
+        " LEFT JOIN base_quality q ON q.snapshot_id = s.id WHERE s.id = :id",
+        id=snapshot_id,
+    )

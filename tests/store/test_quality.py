@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
 from broker.bases.audit_consents import draw_consents, find_audit, judge_consent, quarantine_source
+from broker.bases.publish_partner_list import PartnerName, publish_partner_list
 from broker.bases.quality import WEIGHTS, Measured, quality_of, score_of
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
@@ -26,7 +27,10 @@ FILE = (
 
 @pytest.fixture
 def owner(web_engine: Engine, worker_engine: Engine, admin_engine: Engine, tmp_path: Path) -> Owner:
-    return make_owner(web_engine, worker_engine, admin_engine, tmp_path)
+    made = make_owner(web_engine, worker_engine, admin_engine, tmp_path)
+    with made.front.begin(made.actor) as unit:
+        publish_partner_list(unit, made.base_code, [PartnerName("Bijoux Lumière")])
+    return made
 
 
 def bring(owner: Owner, content: str) -> None:
@@ -41,13 +45,17 @@ def test_each_snapshot_is_measured_with_what_came_and_what_is_missing(owner: Own
         second, first = quality_of(unit, owner.base_code)
     assert (first.number, first.contacts, first.arrivals, first.departures, first.rentable) == (1, 3, 3, 0, 1)
     assert (second.number, second.contacts, second.arrivals, second.departures, second.rentable) == (2, 4, 1, 0, 2)
-    assert first.facts["not_rentable"] == {"consent": 1, "minor": 1, "partner": 0}
+    assert first.facts["not_rentable"] == {
+        "consent": 1, "quarantine": 0, "minor": 1, "partner": 0, "suppression": 0, "retention": 0,
+    }  # fmt: skip
     assert first.facts["completeness"]["gender"] == pytest.approx(2 / 3, abs=1e-3)
     assert first.facts["bounce_rate"] is None
-    assert first.score == round(sum(part.share * part.most for part in first.parts))
+    assert [part.name for part in first.parts if not part.measured] == ["bounces", "complaints"]
+    counted = [part for part in first.parts if part.measured]
+    assert first.score == round(100 * sum(part.share * part.most for part in counted) / 80)
 
 
-MEASURED = Measured(100, 0, 0, 50, {"gender": 100, "income": 50}, {}, 100, 1000, 0, 0)
+MEASURED = Measured(contacts=100, rentable=50, filled={"gender": 100, "income": 50}, fresh=100, sent=1000)
 
 
 def test_the_score_is_the_sum_of_its_parts(owner: Owner) -> None:
@@ -69,7 +77,7 @@ def test_bounces_and_complaints_cost_points_down_to_none() -> None:
 
 
 def test_an_empty_base_scores_nothing() -> None:
-    assert score_of(Measured(0, 0, 0, 0, {}, {}, 0, 0, 0, 0))[0] == 0
+    assert score_of(Measured())[0] == 0
 
 
 def test_a_neighbour_sees_no_quality(
