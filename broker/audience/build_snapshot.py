@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.csv as pcsv
-from sqlalchemy.engine import Row
 
 from broker.audience import build_store
-from broker.audience.customer_columns import BOUGHT, AddTraits, customer_columns
+from broker.audience.customer_columns import BOUGHT, AddTraits, Study, StudyOf, customer_columns
 from broker.audience.measure import measure_snapshot
 from broker.audience.merge import merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
@@ -24,8 +24,6 @@ from broker.kernel.settings import Settings
 from broker.vault.blind_index import noise_of
 from broker.vault.keyring import WorkerKeys
 
-Import = Row[tuple[object, ...]]
-
 
 def build_snapshot(
     database: Database,
@@ -33,8 +31,11 @@ def build_snapshot(
     settings: Settings,
     import_id: int,
     add_traits: AddTraits | None = None,
+    study_of: StudyOf | None = None,
 ) -> None:
     """Build the snapshot of one import and make it the base's current one. Harmless when run twice.
+
+    `study_of` gives the base's own study (classes, potential, score), which goes before `add_traits`.
 
     Builds of one base wait for each other (a row lock for as long as the build takes), since each starts from the
     snapshot before. The staging file goes once the snapshot is committed.
@@ -49,17 +50,21 @@ def build_snapshot(
         folder = settings.state_dir / "snapshots"
         name = f"{run.base_id}-{run.next_number:06d}-{import_id}.parquet"
         connection = open_duckdb(settings.audience.memory_mb, settings.audience.threads)
+        study = None if study_of is None else study_of(unit, run.base_id)
         try:
             before = folder / run.before_file if run.before_file else None
-            written = _write(
+            written = write_rows(
                 unit,
                 connection,
-                run,
+                run.base_id,
+                bool(run.summary.get("full_refresh")),
+                snapshot_policies(run.policies),
                 staging if run.kind == "contacts" else None,
                 before,
                 folder / name,
                 worker_keys,
                 add_traits,
+                study,
             )
         finally:
             connection.close()
@@ -76,6 +81,9 @@ def build_snapshot(
         )
         measure_snapshot(unit, settings, run.base_id, snapshot_id, run.next_number, folder / name, before)
         build_store.finish_import(unit, import_id, run.base_id, snapshot_id)
+        if study is not None:
+            study.keep(unit, snapshot_id)
+        unit.enqueue("build_insight", snapshot_id)
         record(
             unit,
             "snapshot.built",
@@ -88,29 +96,37 @@ def build_snapshot(
     staging.unlink(missing_ok=True)
 
 
-def _write(
+def write_rows(
     unit: UnitOfWork,
     connection: duckdb.DuckDBPyConnection,
-    run: Import,
+    base_id: int,
+    full_refresh: bool,
+    policies: Mapping[str, str],
     staged: Path | None,
     before: Path | None,
     target: Path,
     keys: WorkerKeys,
     add_traits: AddTraits | None,
+    study: Study | None = None,
 ) -> WrittenSnapshot:
+    """The merged rows, with what purchases and the study say of customers, written to `target`."""
     if staged is None and before is None:
         raise Conflict("Purchases need contacts first: import the base's contacts.", code="no_snapshot")
-    customers = customer_columns(_purchases(unit, run.base_id), unit.today, add_traits)
+    customers = customer_columns(
+        _purchases(unit, base_id), unit.today, add_traits if study is None else study.add_traits
+    )
     connection.register("purchases", customers)
-    connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, run.base_id), pa.int64())}))
-    connection.register("unconsented", build_store.unconsented(unit, run.base_id))
+    connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, base_id), pa.int64())}))
+    connection.register("unconsented", build_store.unconsented(unit, base_id))
     sql = merged_sql(
         _view(connection, "staged", staged),
         _view(connection, "before", before),
         [name for name in customers.column_names if name != "contact_id"],
-        bool(run.summary.get("full_refresh")),
-        snapshot_policies(run.policies),
+        full_refresh,
+        policies,
     )
+    if study is not None:
+        sql = study.finished(connection, sql)
     reader = connection.sql(sql).to_arrow_reader(ROW_GROUP)
     return write_snapshot(target, iter(reader), reader.schema, lambda raw: noise_of(keys, raw))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Protocol
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from broker.kernel.database import UnitOfWork
 
 TAG_MARK = "\x1f"
 # One row a contact that bought something, as PURCHASES_COPY gives it.
@@ -34,11 +38,35 @@ RESERVED = frozenset(
     {
         *(name for name in BOUGHT.names if name not in ("contact_id", *HELPERS)),
         *("rfm_class", "rfm_recency", "rfm_frequency", "rfm_monetary", "value_tier", "cycle_days", "habit"),
+        *("margin_tier", "off_cycle", "expected_purchases", "expected_value", "alive", "score"),
     }
 )
+RESERVED_START = "last_bought_"  # a date for each category: insight adds them
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a column of this name is worked out anew for each snapshot."""
+    return name in RESERVED or name.startswith(RESERVED_START)
+
 
 # Adds columns of RESERVED to the rows of BOUGHT, as of a day: what insight knows of customers.
 AddTraits = Callable[[pa.Table, date], pa.Table]
+
+
+class Study(Protocol):
+    """What a later room knows of a base's customers while a snapshot is built."""
+
+    def add_traits(self, bought: pa.Table, today: date) -> pa.Table:
+        """As AddTraits."""
+
+    def finished(self, connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+        """The query of the snapshot's rows with further columns that `is_reserved` names, in the same order."""
+
+    def keep(self, unit: UnitOfWork, snapshot_id: int) -> None:
+        """Note what the snapshot was worked out with, in the transaction of the build."""
+
+
+StudyOf = Callable[[UnitOfWork, int], Study]
 
 
 def customer_columns(bought: pa.Table, today: date, add_traits: AddTraits | None) -> pa.Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from broker.audience.customer_columns import RESERVED
+from broker.audience.customer_columns import is_reserved
 
 CONSENT = ("consent_at", "consent_source_id", "partner_list", "consent_complete")
 KEYS = ("contact_id", "contact_key")
@@ -31,7 +31,7 @@ def merged_sql(
     columns = [
         f"{_settled(name, staged, before, policies or {})} AS {_quoted(name)}"
         for name in _in_order(staged, before)
-        if name not in RESERVED and name != "noise"
+        if not is_reserved(name) and name != "noise"
     ]
     customer = [f"p.{name} AS {name}" for name in bought]
     if staged and before:

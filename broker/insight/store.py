@@ -52,3 +52,80 @@ def owns_base(unit: UnitOfWork, base_code: str) -> bool:
     """Whether the base is the actor's."""
     found = unit.scalar("SELECT 1 FROM base WHERE code = :code AND org_id = :org", code=base_code, org=unit.actor.org)
     return found is not None
+
+
+def base_id_of(unit: UnitOfWork, base_code: str) -> int | None:
+    """The id of a base of the actor's."""
+    found: int | None = unit.scalar(
+        "SELECT id FROM base WHERE code = :code AND org_id = :org", code=base_code, org=unit.actor.org
+    )
+    return found
+
+
+def newest_rules(unit: UnitOfWork, base_id: int) -> list[Row[Any]]:
+    """(kind, version, body) in force."""
+    return unit.all(
+        "SELECT DISTINCT ON (kind) kind, version, body FROM insight_rule WHERE base_id = :base"
+        " ORDER BY kind, version DESC",
+        base=base_id,
+    )
+
+
+def rule_versions(unit: UnitOfWork, base_id: int, kind: str, most: int) -> list[Row[Any]]:
+    """(version, body, created_at, by) of one kind, the newest first."""
+    return unit.all(
+        "SELECT r.version, r.body, r.created_at, u.name AS by FROM insight_rule r LEFT JOIN app_user u"
+        " ON u.id = r.created_by WHERE r.base_id = :base AND r.kind = :kind ORDER BY r.version DESC LIMIT :most",
+        base=base_id,
+        kind=kind,
+        most=most,
+    )
+
+
+def insert_rule(unit: UnitOfWork, base_id: int, kind: str, body: dict[str, Any]) -> int:
+    """Keep the next version; its number. Two at once: the second is refused by the key."""
+    version: int = unit.scalar(
+        "INSERT INTO insight_rule (base_id, kind, version, body, created_by)"
+        " SELECT :base, :kind, coalesce(max(version), 0) + 1, CAST(:body AS jsonb), :user FROM insight_rule"
+        " WHERE base_id = :base AND kind = :kind RETURNING version",
+        base=base_id,
+        kind=kind,
+        body=json.dumps(body),
+        user=unit.actor.user_id,
+    )
+    return version
+
+
+def insert_run(
+    unit: UnitOfWork, snapshot_id: int, base_id: int, used: dict[str, Any], potential: dict[str, Any]
+) -> None:
+    """With what a snapshot was worked out; its findings are to come."""
+    unit.run(
+        "INSERT INTO insight_run (snapshot_id, base_id, used, potential)"
+        " VALUES (:id, :base, CAST(:used AS jsonb), CAST(:potential AS jsonb)) ON CONFLICT DO NOTHING",
+        id=snapshot_id,
+        base=base_id,
+        used=json.dumps(used),
+        potential=json.dumps(potential),
+    )
+
+
+def run_of(unit: UnitOfWork, snapshot_id: int) -> Row[Any] | None:
+    """(used, potential, step, steps, step_name) of a snapshot."""
+    return unit.one(
+        "SELECT used, potential, step, steps, step_name FROM insight_run WHERE snapshot_id = :id", id=snapshot_id
+    )
+
+
+def tell_step(unit: UnitOfWork, snapshot_id: int, base_id: int, step: int, steps: int, name: str) -> None:
+    """How far the findings are."""
+    unit.run(
+        "INSERT INTO insight_run (snapshot_id, base_id, step, steps, step_name)"
+        " VALUES (:id, :base, :step, :steps, :name) ON CONFLICT (snapshot_id) DO UPDATE"
+        " SET step = excluded.step, steps = excluded.steps, step_name = excluded.step_name, updated_at = app_now()",
+        id=snapshot_id,
+        base=base_id,
+        step=step,
+        steps=steps,
+        name=name,
+    )

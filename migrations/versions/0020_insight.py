@@ -15,7 +15,7 @@ TABLES = """
 -- What an owner set for its base; nothing is overwritten, so that each snapshot's figures can be explained later.
 CREATE TABLE insight_rule (
   base_id bigint NOT NULL REFERENCES base,
-  kind text NOT NULL CHECK (kind IN ('rfm', 'tiers', 'scorecard', 'shops')),
+  kind text NOT NULL CHECK (kind IN ('rfm', 'tiers', 'scorecard', 'potential', 'shops')),
   version integer NOT NULL CHECK (version > 0),
   body jsonb NOT NULL,
   created_by bigint,
