@@ -20,6 +20,7 @@ import pyarrow as pa
 from broker.bases.check_email import find_typos
 from broker.bases.check_rows import CheckedRows, RowChecker
 from broker.bases.fields import IGNORE, TRAIT
+from broker.bases.findings import Findings
 from broker.bases.masks import harmless
 from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
@@ -135,6 +136,7 @@ class FileCheck:
         self.names = dict(zip(headers, self.reader.names, strict=True))
         used = {header: target for header, target in self.mapping.items() if target != IGNORE}
         self.checker = RowChecker(self.names, used, samples, today, adult_age, reading)
+        self.found = self.checker.nothing_found()
         self.result = CheckResult(delimiter=self.reader.delimiter)
         self.result.encoding = self.reader.encoding
         self._describe()
@@ -158,27 +160,33 @@ class FileCheck:
             result.duplicates += int(duplicate.sum())
             result.rejected += int(rows.rejected.sum()) + broken
             result.rentable += int((rows.rentable & kept).sum())
-            for code, reason in rows.reasons.items():
-                if times := int(reason.sum()):
-                    result.reasons[code] += times
-            result.reasons.update(item.code for item in block.broken)
-            result.encoding = self.reader.encoding
-            result.done_bytes = self.reader.source.bytes_read
+            self.take(rows.found)
+            self.at(self.reader.source.bytes_read)
             yield Outcome(block, rows, duplicate, kept)
         self.finish()
+
+    def take(self, found: Findings) -> None:
+        """Take in what was met in a block."""
+        self.found.add(found)
+        self.result.reasons = self.found.reasons
+
+    def at(self, done_bytes: int) -> None:
+        """Say how far the file is read."""
+        self.result.done_bytes = done_bytes
+        self.result.encoding = self.reader.encoding
 
     def finish(self) -> None:
         """Settle what only the whole file tells: columns refused by their values, types, counters."""
         if not self.result.rows:
             raise InvalidInput("The file holds column names and no rows.", code="no_rows")
-        for name, watch in self.checker.watches.items():
+        for name, watch in self.found.watches.items():
             header = self.checker.headers[self.checker.traits.get(name) or self.checker.fields[name]]
             if finding := watch.finding():
                 self._refused[header] = finding
             elif header not in self._verdicts and (near := watch.near_miss()):
                 self.near[header] = near
                 self.result.near_misses[header] = list(near.words)
-        found = self.checker.found
+        found = self.found
         if self.reader.source.mixed_encoding:
             found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding
         self.result.warnings = {code: times for code, times in sorted(found.warnings.items()) if times}
@@ -193,7 +201,7 @@ class FileCheck:
         """Trait name → type of the traits that stay, after `finish`."""
         kept: dict[str, Type] = {}
         for name, column in self.checker.traits.items():
-            type_ = self.checker.types[name].type()
+            type_ = self.found.types[name].type()
             if self.checker.headers[column] not in self._refused and type_ is not None:
                 kept[name] = type_
         return kept
@@ -204,7 +212,7 @@ class FileCheck:
             target = self.mapping.get(header, REFUSED)
             if header in self._refused:
                 target = REFUSED
-            elif target.startswith(TRAIT) and self.checker.types[target.removeprefix(TRAIT)].type() is None:
+            elif target.startswith(TRAIT) and self.found.types[target.removeprefix(TRAIT)].type() is None:
                 target = IGNORE  # names people rather than groups them
             columns[header] = target
         self.result.columns = columns

@@ -6,9 +6,8 @@ warning that is counted, every change of form has a counter.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -21,6 +20,7 @@ from broker.bases.check_phone import check_phones
 from broker.bases.consent import CheckedConsent, check_consent
 from broker.bases.dates import NOT_READ, days_of, is_month_first, read_dates
 from broker.bases.fields import TRAIT
+from broker.bases.findings import Findings
 from broker.bases.genders import gender_of
 from broker.bases.places import CheckedPlaces, check_places
 from broker.bases.read_table import Block
@@ -31,7 +31,6 @@ from broker.bases.words import family_status_of, map_words, relation_of
 
 DIGITAL_CONSENT_AGE = 15  # France: art. 45 loi Informatique et Libertés, GDPR art. 8
 OLDEST = 115
-_MOST_DOMAINS = 500_000  # of mail, remembered for finding misspelt ones
 _LOOKED_AT = 3_000  # distinct values of a trait that each block is judged by
 DATED_FIELDS = ("birth_date", "consent_at")
 
@@ -58,20 +57,12 @@ class CheckedRows:
     consent: CheckedConsent
     role: Mask
     traits: dict[str, pa.Array]
+    found: Findings
 
     @property
     def rentable(self) -> Mask:
         """Accepted with whole proof, no known minor, no office address."""
         return np.asarray(~self.rejected & self.consent.complete & ~self.minor & ~self.role)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What the checks met over the whole file."""
-
-    normalised: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    domains: Counter[str] = field(default_factory=Counter)
 
 
 class RowChecker:
@@ -93,20 +84,28 @@ class RowChecker:
             return is_month_first(samples.get(header, ())) if reading.month_first is None else reading.month_first
 
         self._month_first = {name: month_first(by_field.get(name, "")) for name in DATED_FIELDS}
-        self.types = {name: TraitWatch(given=reading.types.get(name)) for name in self.traits}
-        for name, column in self.traits.items():
-            self.types[name].month_first = month_first(self.headers[column])
-        watched = (*self.traits, *(name for name in ("occupation", "reference") if name in self.fields))
-        self.watches = {name: ValueWatch() for name in watched}
+        self._types = {
+            name: TraitWatch(month_first=month_first(self.headers[column]), given=reading.types.get(name))
+            for name, column in self.traits.items()
+        }
+        self._watched = (*self.traits, *(name for name in ("occupation", "reference") if name in self.fields))
         self.today = today
         self.now = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
         self._under_15 = _days(_years_before(today, DIGITAL_CONSENT_AGE))
         self._under_age = _days(_years_before(today, adult_age))
         self._adult_age = adult_age
-        self.found = Findings()
+        self.found = self.nothing_found()
+
+    def nothing_found(self) -> Findings:
+        """Findings before anything is checked."""
+        return Findings(
+            watches={name: ValueWatch() for name in self._watched},
+            types={name: replace(watch) for name, watch in self._types.items()},
+        )
 
     def check(self, block: Block) -> CheckedRows:
-        """Check one block; adds to `found` and to the watches."""
+        """Check one block; what was met stands in the `found` of what it gives."""
+        self.found = self.nothing_found()
         table = block.table.combine_chunks()
         size = table.num_rows
         blank = pa.array(np.full(size, "", dtype=object), pa.string())
@@ -120,8 +119,7 @@ class RowChecker:
         changed["email_domain"] += emails.mended
         changed["email_trimmed"] += emails.trimmed
         changed["email_lowercased"] += emails.lowered
-        if len(self.found.domains) < _MOST_DOMAINS:
-            self.found.domains.update(emails.domains)
+        self.found.domains = emails.domains
         for code, mask in (("role_address", emails.role), ("disposable_address", emails.disposable)):
             note[code] += int(mask.sum())
         birth, minor, under = self._birth(column("birth_date"), column("birth_year"), column("age"), size)
@@ -173,6 +171,8 @@ class RowChecker:
             occupation = _null_if_blank(occupation)
         if (reference := column("reference")) is not None:
             self._watch("reference", reference)
+        self.found.reasons.update({code: times for code, mask in reasons.items() if (times := int(mask.sum()))})
+        self.found.reasons.update(item.code for item in block.broken)
         return CheckedRows(
             block.lines,
             emails.address,
@@ -190,6 +190,7 @@ class RowChecker:
             consent,
             emails.role,
             {name: self._trait(name, _array(table.column(at))) for name, at in self.traits.items()},
+            self.found,
         )
 
     def _birth(
@@ -266,7 +267,7 @@ class RowChecker:
         if found:
             self.found.warnings["address_in_trait"] += found
             values = pc.if_else(has_address, "", values)
-        self.types[name].look(*self._watch(name, values))
+        self.found.types[name].look(*self._watch(name, values))
         return values
 
     def _watch(self, name: str, values: pa.Array) -> tuple[dict[str, int], int, int]:
@@ -276,7 +277,7 @@ class RowChecker:
         if distinct > _LOOKED_AT:
             counted = pc.value_counts(values.slice(0, _LOOKED_AT))
         counts = {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
-        self.watches[name].look(counts)
+        self.found.watches[name].look(counts)
         return counts, distinct, len(values)
 
 

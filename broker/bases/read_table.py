@@ -49,6 +49,23 @@ class Block:
     padded: int
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole records of the file, cut and not yet parsed. `line` is the number of lines before it, `header` says that
+    its first record names the columns, `done_bytes` how much of the raw file was read when it was cut.
+    """
+
+    data: bytes
+    cut: Cut
+    line: int
+    header: bool
+    done_bytes: int
+    endless: Broken | None = None
+
+
+NO_CUT = Cut(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0, True)
+
+
 class TableReader:
     """Reads one CSV stream. `headers` are unique; `encoding`, `delimiter` describe the file."""
 
@@ -79,7 +96,7 @@ class TableReader:
     @property
     def names(self) -> list[str]:
         """Internal column names, `c0`, `c1`, …, in the order of `headers`."""
-        return [f"c{index}" for index in range(len(self.headers))]
+        return self.parser.names
 
     def _read_header(self, sample: bytes) -> None:
         body = sample[self._first_offset :]
@@ -108,8 +125,21 @@ class TableReader:
         self._header_end = int(cut.ends[0])
         self.sample_rows = [(row + [""] * width)[:width] for row in rows[1:]]
 
+    @property
+    def parser(self) -> TableParser:
+        """What makes blocks of pieces."""
+        return TableParser(self.headers, self.delimiter)
+
     def blocks(self) -> Iterator[Block]:
         """All rows, in the file's order."""
+        parser = self.parser
+        for piece in self.pieces():
+            block = parser.parse(piece)
+            if block is not None:
+                yield block
+
+    def pieces(self) -> Iterator[Piece]:
+        """The file cut into whole records, in its order; the same pieces whenever the same file is read."""
         pending = b""
         line = self._first_line
         header = True
@@ -132,15 +162,34 @@ class TableReader:
             if b"\r" in pending:
                 pending = _mend_returns(pending, final=ended)
             cut = cut_records(pending, ord(self.delimiter), final=ended)
-            block = self._block(pending, cut, line, header)
-            if block is not None:
-                yield block
-                header = False
+            if len(cut.starts) or cut.broken:
+                yield Piece(pending[: cut.consumed], cut, line, header, self.source.bytes_read)
+                header = header and not len(cut.starts)
             line += cut.newlines
             pending = pending[cut.consumed :]
             if not ended and len(pending) > LONGEST_RECORD and b"\n" not in pending:
-                yield self._nothing([Broken(line + 1, "line_too_long", "")])
+                endless = Broken(line + 1, "line_too_long", "")
+                yield Piece(b"", NO_CUT, line, header, self.source.bytes_read, endless)
                 pending, skipping = b"", True
+
+
+@dataclass(frozen=True, slots=True)
+class TableParser:
+    """Makes blocks of pieces: needs nothing but the headers and the separator, so that any process can do it."""
+
+    headers: list[str]
+    delimiter: str
+
+    @property
+    def names(self) -> list[str]:
+        """Internal column names, `c0`, `c1`, …, in the order of `headers`."""
+        return [f"c{index}" for index in range(len(self.headers))]
+
+    def parse(self, piece: Piece) -> Block | None:
+        """The rows of a piece; None where there are none, and nothing to say of it."""
+        if piece.endless is not None:
+            return self._nothing([piece.endless])
+        return self._block(piece.data, piece.cut, piece.line, piece.header)
 
     def _block(self, data: bytes, cut: Cut, line: int, header: bool) -> Block | None:
         broken = [

@@ -126,7 +126,7 @@ class _ContactImport:
                 if self.follow is not None:
                     self.follow(check.result, outcome)
             self._forget_refused(check)
-            lost = staging.finish(check.kept_traits, check.checker.types, check.refused_fields)
+            lost = staging.finish(check.kept_traits, check.found.types, check.refused_fields)
         except BaseException:
             staging.discard()
             raise

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from broker.bases.fields import data_rows, plain
 
@@ -23,6 +24,7 @@ NIR_SHARE, CARD_SHARE = 0.1, 0.5  # a random number passes NIR's key once in 97 
 WORDS_OF_TEXT = 6.0
 MOST_WORDS = 20  # of a column, that are shown to the broker
 DECIDED = "decision"
+_COUNTS = ("filled", "identity_numbers", "cards", "words", "long_texts")
 _ARTICLES = {"criminal convictions": "art. 10 GDPR"}
 _OURS = {"national identity number", "payment card or bank account", "free text"}
 
@@ -122,6 +124,30 @@ class ValueWatch:
                     self.terms[terms[word], word] += times
                 elif word in in_company:
                     self.doubtful[in_company[word], word] += times
+
+    def add(self, other: ValueWatch) -> None:
+        """Take in what another block's values looked like."""
+        self.terms.update(other.terms)
+        self.doubtful.update(other.doubtful)
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a file of JSON, which has no pairs as keys."""
+        return {
+            "terms": [[*pair, times] for pair, times in self.terms.items()],
+            "doubtful": [[*pair, times] for pair, times in self.doubtful.items()],
+            **{name: getattr(self, name) for name in _COUNTS},
+        }
+
+    @staticmethod
+    def of(kept: Mapping[str, Any]) -> ValueWatch:
+        """From what `as_dict` gave."""
+        return ValueWatch(
+            terms=Counter({(category, word): times for category, word, times in kept["terms"]}),
+            doubtful=Counter({(category, word): times for category, word, times in kept["doubtful"]}),
+            **{name: kept[name] for name in _COUNTS},
+        )
 
     def finding(self) -> Finding | None:
         """Why the column must be refused, or None."""

@@ -72,6 +72,14 @@ class TraitWatch:
                 self.tags += times
                 self.pipes += times if "|" in value or ";" in value else 0
 
+    def add(self, other: TraitWatch) -> None:
+        """Take in what another block's values looked like."""
+        if other.distinct > self.distinct:
+            self.distinct, self.rows = other.distinct, other.rows
+        self.longest = max(self.longest, other.longest)
+        for name in ("filled", "numbers", "whole", "dates", "bools", "tags", "pipes", "identifying"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def type(self) -> Type | None:
         """The type, or None for a column that names people (a value of its own for almost every row)."""
         if not self.filled:
