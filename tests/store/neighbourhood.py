@@ -214,6 +214,7 @@ def furnish(connection: Connection) -> Trade:
         starts_on="2026-01-01",
         ends_on="2099-12-31",
     )
+    add(connection, "suppression_list", code=f"sup_{mark}", org_id=buyer, name="Ours", file_name="ours.csv")
     participation = add(
         connection,
         "participation",

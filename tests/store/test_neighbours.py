@@ -21,6 +21,7 @@ from tests.store.neighbourhood import DISPATCH, Somebody, Trade, add, furnish, s
 # Rows that are not anybody's in particular, and why.
 COMMON = {
     "published_card": "what every advertiser may search",
+    "open_programme": "what every owner may browse: public columns of open offers only",
     "order_transition": "the state table of an order",
     "mailing_transition": "the state table of a mailing",
     "ledger_account": "the chart of accounts",
@@ -210,6 +211,7 @@ RIGHTFUL = {
     **dict.fromkeys(("base", "partner_list", "partner", "upload", "import_run", "segment", "data_card"), "owner"),
     **dict.fromkeys(("participation", "participation_send", "seed_address", "api_key"), "owner"),
     **dict.fromkeys(("creative", "creative_link", "rental_order", "programme", "payment"), "advertiser"),
+    "suppression_list": "advertiser",
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
     **dict.fromkeys(("base_mapping", "bank_account"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),

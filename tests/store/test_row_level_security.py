@@ -23,6 +23,7 @@ CLOSED = (
     "purchase",
     "data_key",
     "suppression",
+    "suppression_list_entry",
     "guard_answer",
     "guard_budget",
     "inbound",
@@ -183,6 +184,15 @@ def test_only_public_columns_are_in_the_open_table(admin: Connection) -> None:
         "profile",
         "published_at",
         "words",
+        "contact_kind",
+        "languages",
+        "approval",
+        "approval_days",
+        "approval_note",
+        "refused_sectors",
+        "tables",
+        "refreshed_on",
+        "clicks_bp",
     }
 
 
