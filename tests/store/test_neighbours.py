@@ -178,7 +178,7 @@ def test_staff_reads_all_and_writes_nothing_of_the_parties(admin: Connection, tr
             "UPDATE organisation SET name = 'x'",
             "UPDATE data_card SET state = 'retired'",
             "UPDATE import_run SET state = 'cancelled'",
-            "UPDATE consent_audit_item SET verdict = 'sound'",
+            "UPDATE consent_audit_item SET verdict = 'complete'",
         ):
             assert refusal(admin, sql) in (DENIED, *BROKEN_RULE), sql
 

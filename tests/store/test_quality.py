@@ -1,4 +1,4 @@
-"""What a base is worth snapshot by snapshot, and the broker's samples of proofs."""
+"""What a base is worth snapshot by snapshot."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
-from broker.bases.audit_consents import draw_consents, find_audit, judge_consent, quarantine_source
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
-from broker.bases.quality import WEIGHTS, Measured, quality_of, score_of
-from broker.kernel.actor import Actor
-from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
+from broker.bases.quality import AGES, WEIGHTS, Measured, quality_of, score_of, together
+from broker.bases.quality_advice import advice_on
+from broker.kernel.errors import NotFound
 from tests.store.import_scene import KEYS, PROOF, PROOF_HEADERS, Owner, make_owner
 
-BROKER = Actor("broker")
 FILE = (
     f"email;civilité;cp;naissance;{PROOF_HEADERS}\n"
     f"a@b.example;M.;75011;1980-01-01;{PROOF}\n"
@@ -91,33 +89,64 @@ def test_a_neighbour_sees_no_quality(
             quality_of(unit, owner.base_code)
 
 
-def test_the_broker_draws_judges_and_shuts_a_source_out(owner: Owner) -> None:
+def test_customers_and_prospects_are_measured_apart_and_add_up(owner: Owner) -> None:
+    bring(
+        owner,
+        f"email;relation;cp;{PROOF_HEADERS}\n"
+        f"a@b.example;client;75011;{PROOF}\n"
+        f"b@b.example;prospect;;{PROOF}\n"
+        "c@b.example;prospect;;;;;;\n",
+    )
+    with owner.front.begin(owner.actor) as unit:
+        (one,) = quality_of(unit, owner.base_code)
+    customers, prospects = one.of("customer"), one.of("prospect")
+    assert (customers["contacts"], prospects["contacts"]) == (1, 2)
+    assert (customers["rentable"], prospects["rentable"], one.rentable) == (1, 1, 2)
+    assert customers["completeness"]["postcode"] == 1
+    assert prospects["not_rentable"]["consent"] == 1
+    for name in ("purchase", "activity", "click"):
+        assert sum(one.facts["ages"][name].values()) == 3
+        assert set(one.facts["ages"][name]) == set(AGES)
+    assert one.facts["ages"]["purchase"]["never"] == 3
+
+
+def test_who_is_not_rentable_counts_once_under_the_first_reason(owner: Owner) -> None:
+    old = "01/02/2019 10:11;https://x.example/f;J'accepte;f1;1"
+    unnamed = "01/02/2026 10:11;https://x.example/f;J'accepte;f1;7"
+    bring(
+        owner,
+        f"email;naissance;{PROOF_HEADERS}\n"
+        f"a@b.example;1980-01-01;{PROOF}\n"
+        f"b@b.example;1980-01-01;{old}\n"
+        f"c@b.example;1980-01-01;{unnamed}\n"
+        f"d@b.example;2011-01-01;{unnamed}\n",
+    )
+    with owner.front.begin(owner.actor) as unit:
+        (one,) = quality_of(unit, owner.base_code)
+    assert one.rentable == 1
+    assert one.facts["not_rentable"] == {
+        "consent": 0, "quarantine": 0, "minor": 1, "partner": 1, "suppression": 0, "retention": 1,
+    }  # fmt: skip
+    assert one.rentable + sum(one.facts["not_rentable"].values()) == one.contacts
+
+
+def test_two_groups_together_are_their_sums() -> None:
+    one = Measured(contacts=2, rentable=1, filled={"gender": 2}, ages={"click": {"3": 1}}, sent=5)
+    other = Measured(contacts=3, filled={"income": 1}, ages={"click": {"3": 2, "never": 1}}, bounced=1)
+    both = together(one, other)
+    assert (both.contacts, both.rentable, both.sent, both.bounced) == (5, 1, 5, 1)
+    assert both.filled == {"gender": 2, "income": 1}
+    assert both.ages == {"click": {"3": 3, "never": 1}}
+
+
+def test_each_part_says_what_would_raise_it_and_by_how_much(owner: Owner) -> None:
     bring(owner, FILE)
-    with owner.front.begin(BROKER) as unit:
-        audit = draw_consents(unit, owner.base_code, 10)
-        assert [proof.source_url for proof in audit.proofs] == ["https://x.example/f"] * 2
-        judge_consent(unit, audit.code, 1, "false", "no such form")
-        quarantine_source(unit, audit.code, 1, "the form never existed")
-    with owner.front.begin(BROKER) as unit:
-        again = find_audit(unit, audit.code)
-        assert (again.proofs[0].verdict, again.proofs[0].quarantined) == ("false", True)
-        with pytest.raises(Conflict):
-            quarantine_source(unit, audit.code, 2, "the same source")
-    bring(owner, "email\ne@b.example\n")
     with owner.front.begin(owner.actor) as unit:
-        assert quality_of(unit, owner.base_code)[0].rentable == 0
-
-
-def test_only_the_broker_audits_and_only_whole_proofs(owner: Owner) -> None:
-    bring(owner, "email\na@b.example\n")
-    with owner.front.begin(owner.actor) as unit, pytest.raises(Forbidden):
-        draw_consents(unit, owner.base_code, 1)
-    with owner.front.begin(owner.actor) as unit:
-        assert unit.scalar("SELECT draw_consents(1, 5)") == 0
-        assert unit.scalar("SELECT quarantine_source(1, 'x')") is False
-    with owner.front.begin(BROKER) as unit, pytest.raises(Conflict):
-        draw_consents(unit, owner.base_code, 1)
-    for call in (lambda u: draw_consents(u, owner.base_code, 0), lambda u: judge_consent(u, "aud_none", 1, "maybe"),
-                 lambda u: judge_consent(u, "aud_none", 1, "sound"), lambda u: find_audit(u, "aud_none")):  # fmt: skip
-        with owner.front.begin(BROKER) as unit, pytest.raises((InvalidInput, NotFound, CourtierError)):
-            call(unit)
+        (one,) = quality_of(unit, owner.base_code)
+    advice = advice_on(one)
+    assert [(row.what, row.contacts) for row in advice["rentable"]] == [("consent", 1), ("minor", 1)]
+    assert advice["rentable"][0].points == pytest.approx(40 / 3 * 100 / 80, abs=0.1)
+    assert advice["bounces"] == []
+    for part in one.parts:
+        missing = (part.most - part.points) * 100 / 80
+        assert sum(row.points for row in advice[part.name]) <= missing + 0.3
