@@ -12,25 +12,30 @@ from broker.audience import store
 from broker.audience.compile import day_of
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Mask, Tally
+from broker.audience.partners import reach_of
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import TradeSettings
 
 
 def exclusion_masks(
-    unit: UnitOfWork, trade: TradeSettings, snapshot: LoadedSnapshot, advertiser_id: int | None
+    unit: UnitOfWork,
+    trade: TradeSettings,
+    snapshot: LoadedSnapshot,
+    advertiser_id: int | None,
+    policy: str = "",
 ) -> dict[str, Mask]:
     """For each exclusion, which rows of the snapshot it takes away.
 
     Without an advertiser, `partner` takes those whose consent names no partner at all, and suppressions towards
-    single advertisers do not count: what is left can be rented to somebody.
+    single advertisers do not count: what is left can be rented to somebody. `policy` asks what another partner policy
+    than the base's own would allow.
     """
     base_id, today = snapshot.row.base_id, unit.today
-    versions = store.partner_versions(unit, base_id, advertiser_id)
     return {
         "consent": ~snapshot.consent,
         "quarantine": np.isin(snapshot.contact_ids, store.quarantined_contacts(unit, base_id)),
         "minor": _minors(snapshot, trade, today),
-        "partner": ~np.isin(snapshot.partner_list, np.array(sorted(versions), dtype=np.int32)),
+        "partner": ~reach_of(unit, base_id, advertiser_id, policy).mask(snapshot),
         "suppression": snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id)),
         "retention": _expired(unit, snapshot, trade, today),
         "pressure": snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)),
@@ -38,7 +43,11 @@ def exclusion_masks(
 
 
 def exclusion_reasons(
-    unit: UnitOfWork, trade: TradeSettings, snapshot: LoadedSnapshot, advertiser_id: int | None
+    unit: UnitOfWork,
+    trade: TradeSettings,
+    snapshot: LoadedSnapshot,
+    advertiser_id: int | None,
+    policy: str = "",
 ) -> NDArray[np.uint8]:
     """For each row the first of EXCLUSIONS that takes it away, numbered from 1, or 0: all masks as one, kept.
 
@@ -50,7 +59,7 @@ def exclusion_reasons(
         advertiser_id,
         unit.today,
         trade,
-        frozenset(store.partner_versions(unit, base_id, advertiser_id)),
+        reach_of(unit, base_id, advertiser_id, policy).key,
         store.quarantined_sources(unit, base_id),
         store.count_suppressed(unit, base_id, advertiser_id),
         hash(tuple(sorted(pressed))),
@@ -58,7 +67,7 @@ def exclusion_reasons(
     )
 
     def make() -> NDArray[np.uint8]:
-        masks = exclusion_masks(unit, trade, snapshot, advertiser_id)
+        masks = exclusion_masks(unit, trade, snapshot, advertiser_id, policy)
         return reasons_of(masks, len(snapshot.noise))
 
     return snapshot.reasons(key, make)

@@ -74,7 +74,7 @@ def _register(unit: UnitOfWork, connection: duckdb.DuckDBPyConnection, base_id: 
     }
     for name, contacts in ids.items():
         connection.register(name, pa.table({"contact_id": pa.array(contacts, pa.int64())}))
-    versions = sorted(store.partner_versions(unit, base_id, None))
+    versions = sorted(store.partner_versions(unit, base_id))
     connection.register("versions", pa.table({"version": pa.array(versions, pa.int32())}))
     connection.register("clicks", measure_store.last_clicks(unit, base_id))
     connection.register("visits", measure_store.last_visits(unit, base_id))

@@ -31,26 +31,9 @@ def current_snapshot(unit: UnitOfWork, base_id: int) -> SnapshotRow | None:
     )
 
 
-def partner_versions(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -> set[int]:
-    """The versions of the base's partner list under which a consent reaches this advertiser (any, if None).
-
-    By the base's policy: named when consent was given; named then or in a later version, which a notice announced;
-    or named, or of a sector named, when consent was given.
-    """
-    if advertiser_id is None:
-        rows = unit.all("SELECT DISTINCT version FROM partner WHERE base_id = :base_id", base_id=base_id)
-    else:
-        rows = unit.all(
-            "SELECT l.version FROM partner_list l JOIN base b ON b.id = l.base_id WHERE l.base_id = :base_id"
-            " AND EXISTS (SELECT 1 FROM partner p LEFT JOIN organisation o ON o.id = :advertiser_id"
-            "  WHERE p.base_id = l.base_id AND ("
-            "   (p.version = l.version AND p.advertiser_id = :advertiser_id)"
-            "   OR (b.partner_policy = 'named_after_notice' AND p.version >= l.version"
-            "       AND p.advertiser_id = :advertiser_id)"
-            "   OR (b.partner_policy = 'category' AND p.version = l.version AND p.sector = o.sector)))",
-            base_id=base_id,
-            advertiser_id=advertiser_id,
-        )
+def partner_versions(unit: UnitOfWork, base_id: int) -> set[int]:
+    """The versions of the base's partner list that name anybody (broker/audience/partners.py has the policies)."""
+    rows = unit.all("SELECT DISTINCT version FROM partner WHERE base_id = :base_id", base_id=base_id)
     return {row.version for row in rows}
 
 

@@ -242,7 +242,7 @@ def test_a_human_click_keeps_a_contact_a_scanners_does_not(scene: Scene) -> None
     ("policy", "listed", "expected"),
     [
         ("named_at_consent", 1, PEOPLE),
-        ("named_after_notice", 1, 0),
+        ("named_after_notice", 1, PEOPLE),  # named later, and no notice has left
         ("category", 1, 0),
     ],
 )
