@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from broker.audience.columns import Column, ColumnType
-from broker.audience.places import near_postcodes
+from broker.audience.places import postcodes_within
 from broker.audience.rule import Rule, terms
 from broker.kernel.errors import InvalidInput
 
@@ -73,11 +73,11 @@ def _rebuilt(rule: Rule, leaves: Any) -> Rule:
 
 def _typed(term: Rule, known: dict[str, Column], folded: dict[str, list[str]]) -> Rule:
     op = term["op"]
-    if op == "all":
+    if op in ("all", "segment"):  # which segments there are, references.py knows
         return term
     if op == "within":
         _found("postcode", known, folded)
-        near_postcodes(term["postcode"], float(term["km"]))
+        postcodes_within(term)
         return term
     column = _found(term["field"], known, folded)
     if op not in FITTING[column.type]:

@@ -20,17 +20,29 @@ import ibis.expr.types as ir
 from broker.audience.check import check_rule
 from broker.audience.columns import HIDDEN, Column, ColumnType, with_derived
 from broker.audience.derive import derived_field
-from broker.audience.places import near_postcodes
-from broker.audience.rule import Rule
+from broker.audience.places import postcodes_within
+from broker.audience.rule import Rule, rule_hash, terms
 
 
 def compile_rule(rule: Rule, table: ir.Table, today: date) -> ir.BooleanValue:
     """The condition of a rule on a table: true for members, false or NULL for others.
 
-    Fields that are not columns are derived (derive.py) relative to `today`. Raises as `check_rule` does.
+    Fields that are not columns are derived (derive.py) relative to `today`; segments that the rule names are columns
+    of `with_segments`. Raises as `check_rule` does.
     """
     checked = check_rule(rule, with_derived(table_columns(table)))
     return _Compiler(table, today).condition(checked, wanted=True)
+
+
+def with_segments(rule: Rule, table: ir.Table, today: date) -> ir.Table:
+    """The table with one more column, true or false, for each segment that a bound rule names, however deep: each is
+    worked out once, and what names it twice reads its column twice."""
+    for term in terms(rule):
+        if term["op"] == "segment" and _segment_column(term) not in table.columns:
+            table = with_segments(term["rule"], table, today)
+            member = ibis.coalesce(compile_rule(term["rule"], table, today), ibis.literal(False))
+            table = table.mutate(**{_segment_column(term): member})
+    return table
 
 
 def table_columns(table: ir.Table) -> list[Column]:
@@ -75,8 +87,9 @@ class _Compiler:
 
     def test(self, op: str, rule: Rule) -> Any:
         if op == "within":
-            near = near_postcodes(rule["postcode"], float(rule["km"]))
-            return self.field("postcode", as_text=True).isin(near)
+            return self.field("postcode", as_text=True).isin(postcodes_within(rule))
+        if op == "segment":
+            return self.table[_segment_column(rule)]
         field = self.field(rule["field"])
         if op == "missing":
             return field.isnull()
@@ -101,6 +114,10 @@ class _Compiler:
 
     def value(self, value: Any, field: Any) -> Any:
         return ibis.literal(day_of(value, self.today)) if field.type().is_date() else value
+
+
+def _segment_column(term: Rule) -> str:
+    return f"segment:{rule_hash(term['rule']).hex()}"
 
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from broker.audience import store
-from broker.audience.check import check_rule
 from broker.audience.loaded import LoadedSnapshot
+from broker.audience.references import checked_rule
 from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
@@ -30,6 +30,6 @@ def count_base(
     snapshot = LoadedSnapshot(row, path, settings.audience.memory_mb, settings.audience.threads)
     try:
         table = snapshot.table(today or unit.today)
-        return table.count(check_rule(rule, table.columns, places))
+        return table.count(checked_rule(unit, base_id, rule, table.columns, places))
     finally:
         snapshot.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from broker.audience.check import check_rule
 from broker.audience.parse import parse_with_places
-from broker.audience.rule import Rule, read_json_rule
+from broker.audience.rule import Rule, read_json_rule, segments_named
 from broker.audience.sheet import attach_sheet
 from broker.audience.table import RuleTable, open_duckdb
 from broker.kernel.errors import InvalidInput
@@ -43,5 +43,11 @@ def count_file(path: Path, rule: Rule, places: list[int], today: date, memory_mb
     start = time.perf_counter()
     connection = open_duckdb(memory_mb, threads)
     table = RuleTable(connection, attach_sheet(connection, path), today)
+    if named := sorted(segments_named(rule)):
+        raise InvalidInput(
+            f'A file has no segments: write out what segment "{named[0][:60]}" says, or count on the base.',
+            code="unknown_segment",
+            field="rule",
+        )
     count = table.count(check_rule(rule, table.columns, places))
     return FileCount(count, time.perf_counter() - start)

@@ -16,6 +16,7 @@ from broker.audience.exclusions import exclusion_reasons, tally_of
 from broker.audience.guard import Decision, Shown, check_selects, decide, furthest
 from broker.audience.loaded import LoadedSnapshot, SnapshotCache
 from broker.audience.model import EVERY_VIEWER, EXCLUSIONS, Mask, QuestionBudgetSpent
+from broker.audience.references import checked_rule
 from broker.audience.rule import Rule, both, clean_rule, rule_hash
 from broker.audience.scan import Scan
 from broker.kernel.database import Database, UnitOfWork
@@ -110,7 +111,7 @@ class CountDesk:
 
         def mask_of(shown: Shown) -> Mask | None:
             try:
-                checked = check_rule(shown.rule, snapshot.table(unit.today).columns)
+                checked = checked_rule(unit, base_id, shown.rule, snapshot.table(unit.today).columns)
             except InvalidInput:
                 return None
             if shown.viewer_org_id not in reasons:
@@ -150,7 +151,7 @@ class CountDesk:
 
     def _left(self, unit: UnitOfWork, snapshot: LoadedSnapshot, rule: Rule, advertiser_id: int | None) -> Scan:
         """Who is left of a rule towards an advertiser (None: towards somebody)."""
-        checked = check_rule(rule, snapshot.table(unit.today).columns)
+        checked = checked_rule(unit, snapshot.row.base_id, rule, snapshot.table(unit.today).columns)
         reasons = exclusion_reasons(unit, self.settings.trade, snapshot, advertiser_id)
         return snapshot.left(checked, unit.today, reasons, len(EXCLUSIONS))
 

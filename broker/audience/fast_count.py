@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from broker.audience.coded import CodedColumn, Codes, NotCoded, code_column, first_of
 from broker.audience.model import Mask
-from broker.audience.rule import Rule, rule_hash
+from broker.audience.rule import Rule, rule_hash, terms
 from broker.audience.scan import Scan, scan_count, scan_left, scan_mask
 from broker.audience.scan_plan import Plan, Planner
 
 KEPT_PLANS = 1024
+KEPT_SEGMENTS = 256
 ReadColumn = Callable[[str], pa.ChunkedArray]
 
 
@@ -37,12 +38,16 @@ class FastCount:
         self._threads = threads
         self._columns: dict[str, CodedColumn | None] = {}
         self._plans: OrderedDict[tuple[bytes, date], Plan] = OrderedDict()
+        self._segments: OrderedDict[tuple[bytes, date], NDArray[np.uint8]] = OrderedDict()
         self._lock = Lock()
+        # Answers what is not coded inside a segment that a rule names; None: such a rule is not coded either.
+        self.general: Callable[[Rule, date], Mask] | None = None
 
     @property
     def held_bytes(self) -> int:
         """Memory of the codes made so far."""
-        return sum(column.codes.nbytes for column in list(self._columns.values()) if column is not None)
+        codes = sum(column.codes.nbytes for column in list(self._columns.values()) if column is not None)
+        return codes + len(self._segments) * (self._rows + 7) // 8
 
     def has(self, name: str) -> bool:
         """Whether a column of that name is stored."""
@@ -55,7 +60,10 @@ class FastCount:
             if key in self._plans:
                 self._plans.move_to_end(key)
                 return self._plans[key]
-            plan = Planner(self._coded, self._names, today).plan(rule)
+        segments = {rule_hash(term["rule"]): term["rule"] for term in terms(rule) if term["op"] == "segment"}
+        known = {name: self._members(name, body, today) for name, body in segments.items()}
+        with self._lock:
+            plan = Planner(self._coded, self._names, today, known).plan(rule)
             self._plans[key] = plan
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
@@ -83,6 +91,26 @@ class FastCount:
     def left(self, rule: Rule, today: date, reasons: NDArray[np.uint8], kinds: int) -> Scan:
         """Who is left of a rule when each row's reason is respected, and how many each reason took."""
         return scan_left(self.plan(rule, today), reasons, kinds, self._threads)
+
+    def _members(self, name: bytes, rule: Rule, today: date) -> NDArray[np.uint8]:
+        """The members of a segment that rules name, a bit a row: worked out once and kept."""
+        key = (name, today)
+        with self._lock:
+            if key in self._segments:
+                self._segments.move_to_end(key)
+                return self._segments[key]
+        try:
+            mask = self.mask(rule, today)
+        except NotCoded:
+            if self.general is None:
+                raise
+            mask = self.general(rule, today)
+        bits = np.packbits(mask)
+        with self._lock:
+            self._segments[key] = bits
+            while len(self._segments) > KEPT_SEGMENTS:
+                self._segments.popitem(last=False)
+        return bits
 
     def _coded(self, name: str) -> CodedColumn:
         if name not in self._columns:

@@ -62,6 +62,7 @@ class LoadedSnapshot:
         self.consent_day = _days(arrays.column("consent_at"))
         self.threads = threads
         self.fast = of_parquet(path, threads)
+        self.fast.general = self._general_mask
         self._connection = open_duckdb(memory_mb, threads)
         self._place = str(path.absolute()).replace("'", "''")
         self._general_fits = _general_size(path, memory_mb)

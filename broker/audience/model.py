@@ -50,6 +50,15 @@ class CardFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedRule:
+    """A segment as another rule names it: by code or name."""
+
+    code: str
+    name: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """A rule counted: `count` people match, `exclusions` took some away, `rentable` are left."""
 

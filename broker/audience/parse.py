@@ -34,6 +34,11 @@ def number_or_text(text: str) -> int | float | str:
     return text
 
 
+def _names_segment(word: Word) -> bool:
+    """Whether this word behind `segment` is a segment's name: else `segment` is a field, as in `segment in (a, b)`."""
+    return word.kind == "word" and not word.says("and", "or", "not", "in", "is", "between", "starts", "has")
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = unicodedata.normalize("NFC", text)
@@ -101,6 +106,9 @@ class _Parser:
         following = self.words[min(self.next + 1, len(self.words) - 1)]
         if self.word.says("within") and following.says("("):
             return self.within()
+        if self.word.says("segment") and (following.kind == "quoted" or _names_segment(following)):
+            self.places.append(self.take().at)
+            return {"op": "segment", "segment": self.take().text}
         if self.word.says("all") and (following.kind == "end" or following.says("and", "or", ")")):
             self.places.append(self.take().at)
             return dict(EVERYBODY)
@@ -127,14 +135,33 @@ class _Parser:
         if not found[2]:
             self.need("km", f"expected km; {form}")
         self.need("of", f"expected of; {form}")
+        kilometres = float(found[1])
+        if not 0 < kilometres <= 2_000:
+            raise rule_fault(self.text, at, "a distance is more than 0 and at most 2000 km")
+        distance = int(kilometres) if kilometres.is_integer() else kilometres
+        following = self.words[min(self.next + 1, len(self.words) - 1)]
+        if self.word.says("-", "+") or following.says(","):
+            return self.around(distance)
         if self.word.kind not in ("word", "quoted"):
             raise self.fault(f"expected a post code; {form}")
         postcode = self.take().text
         self.need(")", f"expected ')'; {form}")
-        kilometres = float(found[1])
-        if not 0 < kilometres <= 2_000:
-            raise rule_fault(self.text, at, "a distance is more than 0 and at most 2000 km")
-        return {"op": "within", "km": int(kilometres) if kilometres.is_integer() else kilometres, "postcode": postcode}
+        return {"op": "within", "km": distance, "postcode": postcode}
+
+    def around(self, distance: int | float) -> Rule:
+        """The rest of within(5 km of 45.764, 4.8357): latitude and longitude in degrees."""
+        form = "write a place as latitude, longitude: within(5 km of 45.764, 4.8357)"
+        found: list[int | float] = []
+        for most in (90, 180):
+            if found:
+                self.need(",", f"expected a comma; {form}")
+            at = self.word.at
+            degrees = self.value()
+            if isinstance(degrees, bool) or not isinstance(degrees, int | float) or abs(degrees) > most:
+                raise rule_fault(self.text, at, f"expected degrees from -{most} to {most}; {form}")
+            found.append(degrees)
+        self.need(")", f"expected ')'; {form}")
+        return {"op": "within", "km": distance, "lat": found[0], "lon": found[1]}
 
     def condition(self) -> Rule:
         if self.word.kind not in ("word", "quoted"):

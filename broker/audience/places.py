@@ -11,6 +11,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from broker.audience.rule import Rule
 from broker.kernel.errors import InvalidInput, Unavailable
 
 EARTH_RADIUS_KM = 6_371.0
@@ -70,12 +71,27 @@ def near_postcodes(postcode: str, kilometres: float) -> tuple[str, ...]:
             code="unknown_postcode",
             field="rule",
         )
-    half = np.sin((table.latitude - table.latitude[index]) / 2) ** 2
-    half += (
-        np.cos(table.latitude)
-        * np.cos(table.latitude[index])
-        * np.sin((table.longitude - table.longitude[index]) / 2) ** 2
-    )
+    return _around(float(table.latitude[index]), float(table.longitude[index]), kilometres)
+
+
+@lru_cache(maxsize=512)
+def near_point(latitude: float, longitude: float, kilometres: float) -> tuple[str, ...]:
+    """The post codes whose middle lies within a distance of a place (degrees, WGS 84)."""
+    return _around(float(np.radians(latitude)), float(np.radians(longitude)), kilometres)
+
+
+def postcodes_within(rule: Rule) -> tuple[str, ...]:
+    """The post codes that a rule `within` means."""
+    if "lat" in rule:
+        return near_point(float(rule["lat"]), float(rule["lon"]), float(rule["km"]))
+    return near_postcodes(rule["postcode"], float(rule["km"]))
+
+
+def _around(latitude: float, longitude: float, kilometres: float) -> tuple[str, ...]:
+    """By the haversine formula; radians."""
+    table = places()
+    half = np.sin((table.latitude - latitude) / 2) ** 2
+    half += np.cos(table.latitude) * np.cos(latitude) * np.sin((table.longitude - longitude) / 2) ** 2
     away = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
     return tuple(table.postcodes[found] for found in np.flatnonzero(away <= kilometres))
 

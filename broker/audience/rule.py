@@ -7,7 +7,8 @@ A rule is one of (docs/rules.md):
 - `{"op": "=" | "!=" | "<" | "<=" | ">" | ">=" | "starts with" | "has", "field": name, "value": value}`;
 - `{"op": "between", "field": name, "low": value, "high": value}` (both ends included);
 - `{"op": "in", "field": name, "values": [value, …]}`, `{"op": "missing", "field": name}`;
-- `{"op": "within", "km": number, "postcode": text}`.
+- `{"op": "within", "km": number, "postcode": text}`, or with `"lat": degrees, "lon": degrees` instead of a post code;
+- `{"op": "segment", "segment": code}`, another saved rule over the same base (references.py binds it to that rule).
 
 A value is text, a number, true or false, or `{"today": n, "unit": "days" | "weeks" | "months" | "years"}`.
 Chains of and/or are kept flat, so that a rule of thousands of terms is a shallow tree.
@@ -92,17 +93,45 @@ def terms(rule: Rule) -> Iterator[Rule]:
 
 
 def fields_of(rule: Rule) -> set[str]:
-    """The names of the fields it asks about; `within` asks about `postcode`."""
+    """The names of the fields it asks about; `within` asks about `postcode`, another segment about `segment CODE`."""
     names = {term["field"] for term in terms(rule) if "field" in term}
     if any(term["op"] == "within" for term in terms(rule)):
         names.add("postcode")
-    return names
+    return names | {f"segment {name}" for name in segments_named(rule)}
+
+
+def segments_named(rule: Rule) -> set[str]:
+    """The segments that a rule names itself, by code or name; not those that these name in turn."""
+    return {term["segment"] for term in terms(rule) if term["op"] == "segment"}
 
 
 def rule_hash(rule: Rule) -> bytes:
-    """16 bytes that name this tree (not its meaning: two spellings of one set differ)."""
+    """16 bytes that name this tree (not its meaning: two spellings of one set differ).
+
+    A bound segment counts as the rule it stands for, whatever its code; each is hashed once however often it is named.
+    """
+    return _hash(rule, {})
+
+
+def _hash(rule: Rule, known: dict[int, bytes]) -> bytes:
+    if any("rule" in term for term in terms(rule)):
+        rule = _without_bodies(rule, known)
     plain = json.dumps(rule, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(plain.encode(), digest_size=16).digest()
+
+
+def _without_bodies(rule: Rule, known: dict[int, bytes]) -> Rule:
+    op = rule["op"]
+    if op in ("and", "or"):
+        return {"op": op, "rules": [_without_bodies(part, known) for part in rule["rules"]]}
+    if op == "not":
+        return {"op": op, "rule": _without_bodies(rule["rule"], known)}
+    if op != "segment" or "rule" not in rule:
+        return rule
+    body = rule["rule"]
+    if id(body) not in known:
+        known[id(body)] = _hash(body, known)
+    return {"op": "segment", "hash": known[id(body)].hex()}
 
 
 def _clean(raw: object, depth: int) -> Rule:
@@ -140,9 +169,22 @@ def _leaf(raw: dict[str, Any], op: str) -> Rule:
     if op == "all":
         _keys(raw)
         return dict(EVERYBODY)
+    if op == "within" and "postcode" not in raw:
+        _keys(raw, "km", "lat", "lon")
+        return {
+            "op": op,
+            "km": _distance(raw["km"]),
+            "lat": _degrees(raw["lat"], 90, "lat"),
+            "lon": _degrees(raw["lon"], 180, "lon"),
+        }
     if op == "within":
         _keys(raw, "km", "postcode")
         return {"op": op, "km": _distance(raw["km"]), "postcode": str(raw["postcode"])}
+    if op == "segment":
+        _keys(raw, "segment")
+        if not isinstance(raw["segment"], str) or not 0 < len(raw["segment"]) <= 200:
+            raise _fault('"segment" must be the code or the name of a saved segment.')
+        return {"op": op, "segment": unicodedata.normalize("NFC", raw["segment"])}
     if op == "missing":
         _keys(raw, "field")
         return {"op": op, "field": _name(raw["field"])}
@@ -168,6 +210,12 @@ def _leaf(raw: dict[str, Any], op: str) -> Rule:
 def _distance(raw: object) -> int | float:
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw <= 2_000:
         raise _fault('"within" needs a distance of more than 0 and at most 2000 km.')
+    return raw
+
+
+def _degrees(raw: object, most: int, name: str) -> int | float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not -most <= raw <= most:
+        raise _fault(f'"{name}" is a number of degrees from -{most} to {most}.')
     return raw
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.audience.model import Mask
-from broker.audience.scan_plan import Always, Plan, Test
+from broker.audience.scan_plan import Always, Known, Plan, Test
 
 BLOCK = 32_768
 SMALL_BLOCK = 8_192
@@ -95,6 +95,8 @@ def members(plan: Plan, rows: Rows, size: int) -> Mask:
         return np.full(size, plan.wanted)
     if isinstance(plan, Test):
         return _tested(plan, rows)
+    if isinstance(plan, Known):
+        return _known(plan, rows, size)
     found = members(plan.parts[0], rows, size)
     for place, part in enumerate(plan.parts[1:], start=1):
         if not (isinstance(part, Test) and part.ranges):  # a range is so quick that whom it asks about does not matter
@@ -138,6 +140,14 @@ def in_parallel(work: Callable[[One], Part], items: Sequence[One], threads: int)
     parts = [items[start : start + share] for start in range(0, len(items), share)]
     done = _pool(threads).map(lambda part: [work(item) for item in part], parts)
     return [result for part in done for result in part]
+
+
+def _known(plan: Known, rows: Rows, size: int) -> Mask:
+    if isinstance(rows, slice):  # blocks begin at multiples of eight
+        found = np.unpackbits(plan.bits[rows.start >> 3 : (rows.stop + 7) >> 3], count=size).view(np.bool_)
+    else:
+        found = ((plan.bits[rows >> 3] << (rows & 7).astype(np.uint8)) & 0x80).astype(np.bool_)
+    return found if plan.wanted else ~found
 
 
 def _tested(test: Test, rows: Rows) -> Mask:

@@ -5,7 +5,7 @@ Conditions are two-valued as in compile.py: false on a missing value, and `not` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -19,11 +19,12 @@ from broker.audience.code_fields import EPOCH, SOURCES, derived_values, postcode
 from broker.audience.coded import LARGEST_EXACT, TAG_MARK, CodedColumn, NotCoded
 from broker.audience.columns import ANNIVERSARY
 from broker.audience.compile import day_of
-from broker.audience.places import near_postcodes
-from broker.audience.rule import Rule
+from broker.audience.places import postcodes_within
+from broker.audience.rule import Rule, rule_hash
 
 Table = NDArray[np.bool_]
 FEW_RANGES = 4
+NO_SEGMENTS: Mapping[bytes, NDArray[np.uint8]] = {}
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,35 @@ class Chain:
     parts: tuple[Any, ...]
 
 
-Plan = Always | Test | Chain
+@dataclass(frozen=True)
+class Known:
+    """Members that were worked out before, a bit a row (as np.packbits has them); `wanted` or everybody else."""
+
+    bits: NDArray[np.uint8]
+    wanted: bool = True
+
+
+Plan = Always | Test | Chain | Known
 ColumnOf = Callable[[str], CodedColumn]  # by the name of a stored column; KeyError where there is none
 
 
 class Planner:
-    """Makes plans on one day. `column_of` gives stored columns and raises NotCoded; `stored` are their names."""
+    """Makes plans on one day. `column_of` gives stored columns and raises NotCoded; `stored` are their names.
 
-    def __init__(self, column_of: ColumnOf, stored: frozenset[str], today: date) -> None:
+    `segments` are the members of the segments that a rule names, by the hashes of their rules.
+    """
+
+    def __init__(
+        self,
+        column_of: ColumnOf,
+        stored: frozenset[str],
+        today: date,
+        segments: Mapping[bytes, NDArray[np.uint8]] = NO_SEGMENTS,
+    ) -> None:
         self._column_of = column_of
         self._stored = stored
         self._today = today
+        self._segments = segments
         self._derived: dict[str, tuple[CodedColumn, Any, Any, NDArray[np.bool_]]] = {}
 
     def plan(self, rule: Rule) -> Plan:
@@ -80,13 +99,15 @@ class Planner:
             return _opposite(self.plan(rule["rule"]))
         if op in ("and", "or"):
             return _chain(op == "and", [self.plan(part) for part in rule["rules"]])
+        if op == "segment":
+            return Known(self._segments[rule_hash(rule["rule"])])
         return self._leaf(rule)
 
     def _leaf(self, rule: Rule) -> Plan:
         op = rule["op"]
         if op == "within":
             column = self._column("postcode")
-            near = set(near_postcodes(rule["postcode"], float(rule["km"])))
+            near = set(postcodes_within(rule))
             return _test(column, np.array([code in near for code in postcode_texts(column)], dtype=np.bool_))
         column, kind, values, given = self.field(rule["field"])
         if op == "missing":
@@ -176,13 +197,15 @@ def _opposite(plan: Plan) -> Plan:
         return Always(not plan.wanted)
     if isinstance(plan, Test):
         return Test(plan.column, ~plan.table)
+    if isinstance(plan, Known):
+        return Known(plan.bits, not plan.wanted)
     return _chain(not plan.every, [_opposite(part) for part in plan.parts])
 
 
 def _chain(every: bool, parts: list[Plan]) -> Plan:
     """The parts of one and/or with all that asks about one column made one test, the quickest and narrowest first."""
     by_column: dict[int, Test] = {}
-    chains: list[Chain] = []
+    chains: list[Chain | Known] = []
     waiting = parts[::-1]
     while waiting:
         part = waiting.pop()
@@ -194,13 +217,16 @@ def _chain(every: bool, parts: list[Plan]) -> Plan:
                 waiting.extend(reversed(part.parts))
             else:
                 chains.append(part)
+        elif isinstance(part, Known):
+            chains.append(part)
         else:
             same = by_column.get(id(part.column))
             if same is not None:
                 part = Test(part.column, same.table & part.table if every else same.table | part.table)
             by_column[id(part.column)] = part
     tests = sorted(by_column.values(), key=lambda test: (not test.ranges, test.share if every else 1 - test.share))
-    found: tuple[Test | Chain, ...] = (*tests, *chains)
+    known_first = sorted(chains, key=lambda part: isinstance(part, Chain))
+    found: tuple[Test | Chain | Known, ...] = (*tests, *known_first)
     if not found:
         return Always(every)
     return found[0] if len(found) == 1 else Chain(every, found)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.audience import store
-from broker.audience.check import check_rule
 from broker.audience.exclusions import exclude, exclusion_masks
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Recipients
+from broker.audience.references import checked_rule
 from broker.audience.rule import Rule, both
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
@@ -47,7 +47,7 @@ def select_recipients(
     )
     try:
         table = snapshot.table(unit.today)
-        members = snapshot.mask(check_rule(both(rule, select_rule), table.columns), unit.today)
+        members = snapshot.mask(checked_rule(unit, base_id, both(rule, select_rule), table.columns), unit.today)
         masks = exclusion_masks(unit, settings.trade, snapshot, advertiser_id)
         frozen = [] if dispatch_id is None else store.dispatch_keys(unit, dispatch_id)
         masks["duplicates"] = snapshot.rows_of_keys(frozen)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from broker.audience.guard import Decision, Shown
-from broker.audience.model import CardFacts, SnapshotRow
+from broker.audience.model import CardFacts, SavedRule, SnapshotRow
 from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
 
@@ -142,6 +143,25 @@ def card_facts(unit: UnitOfWork, card_id: int) -> CardFacts | None:
     if row is None:
         return None
     return CardFacts(row.id, row.base_id, row.rule, tuple(select["field"] for select in row.selects))
+
+
+def segments_by_name(unit: UnitOfWork, base_id: int, names: Sequence[str]) -> list[SavedRule]:
+    """The base's segments that have one of these codes or names."""
+    rows = unit.all(
+        "SELECT code, name, rule FROM segment WHERE base_id = :base_id AND (code = ANY(:names) OR name = ANY(:names))"
+        " ORDER BY id",
+        base_id=base_id,
+        names=list(names),
+    )
+    return [SavedRule(row.code, row.name, row.rule) for row in rows]
+
+
+def segment_names(unit: UnitOfWork, base_id: int) -> dict[str, str]:
+    """What the base's segments are called, by code; the newest last."""
+    return {
+        row.code: row.name
+        for row in unit.all("SELECT code, name FROM segment WHERE base_id = :base_id ORDER BY id", base_id=base_id)
+    }
 
 
 def lock_answers(unit: UnitOfWork, base_id: int) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from broker.audience.columns import Column, with_derived
-from broker.audience.compile import compile_rule, table_columns
+from broker.audience.compile import compile_rule, table_columns, with_segments
 from broker.audience.derive import derived_field
 from broker.audience.rule import Rule, rule_hash
 
@@ -84,11 +84,12 @@ class RuleTable:
             if key in self._compiled:
                 self._compiled.move_to_end(key)
                 return self._compiled[key]
-        condition = compile_rule(rule, self._view, self.today)
+        view = with_segments(rule, self._view, self.today)
+        condition = compile_rule(rule, view, self.today)
         if kind == "count":
-            expression = self._view.filter(condition).count()
+            expression = view.filter(condition).count()
         else:
-            expression = self._view.select(member=ibis.coalesce(condition, ibis.literal(False)))
+            expression = view.select(member=ibis.coalesce(condition, ibis.literal(False)))
         sql = str(ibis.to_sql(expression, dialect="duckdb"))
         with self._lock:
             self._compiled[key] = sql

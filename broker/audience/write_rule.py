@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from broker.audience.parse import number_or_text
 from broker.audience.rule import Rule
 from broker.audience.words import written
 
+NO_NAMES: Mapping[str, str] = {}
 _STRENGTH = {"or": 0, "and": 1}
 
 
-def rule_text(rule: Rule) -> str:
-    """The text of a clean rule, with no more parentheses than needed."""
-    return _text(rule, 0)
+def rule_text(rule: Rule, names: Mapping[str, str] = NO_NAMES) -> str:
+    """The text of a clean rule, with no more parentheses than needed.
+
+    `names` says how segments are called, by code; one without a name stands by its code.
+    """
+    return _text(rule, 0, names)
 
 
 def value_text(value: Any) -> str:
@@ -30,25 +35,28 @@ def value_text(value: Any) -> str:
     return repr(value)
 
 
-def _text(rule: Rule, outer: int) -> str:
+def _text(rule: Rule, outer: int, names: Mapping[str, str]) -> str:
     op = rule["op"]
     if op in _STRENGTH:
         own = _STRENGTH[op]
-        inner = f" {op} ".join(_text(part, own + 1) for part in rule["rules"])
+        inner = f" {op} ".join(_text(part, own + 1, names) for part in rule["rules"])
         return f"({inner})" if own < outer else inner
     if op == "not":
-        return _not_text(rule["rule"])
+        return _not_text(rule["rule"], names)
     if op == "all":
         return "all"
+    if op == "segment":
+        return f"segment {written(names.get(rule['segment'], rule['segment']))}"
     if op == "within":
-        return f"within({rule['km']} km of {written(rule['postcode'])})"
+        place = f"{value_text(rule['lat'])}, {value_text(rule['lon'])}" if "lat" in rule else written(rule["postcode"])
+        return f"within({rule['km']} km of {place})"
     return _condition(rule, "")
 
 
-def _not_text(rule: Rule) -> str:
+def _not_text(rule: Rule, names: Mapping[str, str]) -> str:
     if rule["op"] in ("in", "between", "starts with", "has", "missing"):
         return _condition(rule, "not ")
-    return f"not {_text(rule, 2)}"
+    return f"not {_text(rule, 2, names)}"
 
 
 def _condition(rule: Rule, turned: str) -> str:
