@@ -106,7 +106,8 @@ def _minors(snapshot: LoadedSnapshot, trade: TradeSettings, today: date) -> Mask
 
 def _expired(unit: UnitOfWork, snapshot: LoadedSnapshot, trade: TradeSettings, today: date) -> Mask:
     """Last purchase, consent and human click all longer ago than contacts may be kept (DOMAIN, retention)."""
-    limit = day_of({"today": -trade.retention_months, "unit": "months"}, today)
+    months = max(trade.retention_months, trade.prospect_retention_months)  # the shorter one is kept by erasing
+    limit = day_of({"today": -months, "unit": "months"}, today)
     latest = np.fmax(snapshot.last_purchase, snapshot.consent_day)  # fmax: a missing day gives way to the other
     expired: Mask = ~(latest >= np.datetime64(limit))
     if expired.any():

@@ -115,7 +115,7 @@ def _people(place: str, trade: TradeSettings, today: date) -> str:
     """
     adult = f"DATE '{day_of({'today': -trade.adult_age, 'unit': 'years'}, today).isoformat()}'"
     minor = f"CASE WHEN s.birth_date IS NOT NULL THEN s.birth_date > {adult} ELSE coalesce(s.minor, false) END"
-    limit = _ago(trade.retention_months, today)
+    limit = _ago(max(trade.retention_months, trade.prospect_retention_months), today)
     heard = "greatest(s.last_purchase, CAST(s.consent_at AS DATE), c.day, v.day)"
     reason = (
         "CASE WHEN NOT coalesce(s.consent_complete, false) THEN 'consent'"  # noqa: S608 - our own names

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from broker.kernel.database import UnitOfWork
 
-# The latest sign of life of each contact that may be silent. A contact without any consent or event counts from the
-# import that brought it: nobody is erased for want of a date. Hits and messages hang on sends.
+# The latest sign of life of each contact that may be silent, and of what kind it was. A contact without any counts from
+# the day it was first seen: nobody is erased for want of a date, and no refresh of a file keeps anybody for ever.
+# Clicks and messages hang on sends.
 _SILENT = """
 CREATE TEMP TABLE silent ON COMMIT DROP AS
-WITH old AS (
-  SELECT c.id, c.relation, greatest(c.consent_at, r.created_at,
-    (SELECT max(p.day)::timestamptz FROM purchase p WHERE p.base_id = c.base_id AND p.contact_id = c.id)) AS heard
-  FROM contact c JOIN import_run r ON r.id = c.import_id
-  WHERE c.base_id = :base AND c.sealed IS NOT NULL
+WITH known AS (
+  SELECT c.id, c.relation, c.first_seen, c.consent_at,
+    (SELECT max(p.day)::timestamptz FROM purchase p WHERE p.base_id = c.base_id AND p.contact_id = c.id) AS bought_at,
+    (SELECT max(v.day)::timestamptz FROM visit v WHERE v.base_id = c.base_id AND v.contact_id = c.id) AS came_at,
+    make_interval(months => CASE c.relation WHEN 'customer' THEN :customers ELSE :prospects END) AS kept
+  FROM contact c WHERE c.base_id = :base AND c.sealed IS NOT NULL
 ), quiet AS (
-  SELECT * FROM old WHERE heard <= app_now() - make_interval(months => :months) + make_interval(days => :days)
+  SELECT *, greatest(consent_at, bought_at, came_at) AS heard FROM known
+  WHERE coalesce(greatest(consent_at, bought_at, came_at), first_seen)
+    <= app_now() - kept + make_interval(days => :days)
 ), reacted AS (
-  SELECT s.contact_id, max(e.at) AS at FROM (
-    SELECT dispatch_id, mailing_id, position, at FROM hit
-    WHERE verdict = 'human' AND at > app_now() - make_interval(months => :months)
-    UNION ALL SELECT dispatch_id, mailing_id, position, received_at FROM inbound
+  SELECT s.contact_id, max(e.at) FILTER (WHERE e.kind = 'click') AS clicked_at,
+    max(e.at) FILTER (WHERE e.kind = 'message') AS wrote_at
+  FROM (
+    SELECT dispatch_id, mailing_id, position, at, 'click' AS kind FROM hit WHERE verdict = 'human'
+    UNION ALL SELECT dispatch_id, mailing_id, position, received_at, 'message' FROM inbound
     WHERE kind IN ('other', 'unsubscribe') AND dispatch_id IS NOT NULL
-      AND received_at > app_now() - make_interval(months => :months)
   ) e JOIN mailing m ON m.id = e.mailing_id AND m.base_id = :base
   JOIN send s ON s.dispatch_id = e.dispatch_id AND s.mailing_id = e.mailing_id AND s.position = e.position
   WHERE s.contact_id IS NOT NULL GROUP BY s.contact_id
+), latest AS (
+  SELECT q.*, r.clicked_at, r.wrote_at, greatest(q.heard, r.clicked_at, r.wrote_at) AS last_at
+  FROM quiet q LEFT JOIN reacted r ON r.contact_id = q.id
 )
-SELECT q.id, q.relation,
-  ((greatest(q.heard, r.at) + make_interval(months => :months)) AT TIME ZONE 'Europe/Paris')::date AS due_on
-FROM quiet q LEFT JOIN reacted r ON r.contact_id = q.id
-WHERE greatest(q.heard, r.at) <= app_now() - make_interval(months => :months) + make_interval(days => :days)
+SELECT id, relation, ((coalesce(last_at, first_seen) + kept) AT TIME ZONE 'Europe/Paris')::date AS due_on,
+  CASE last_at WHEN wrote_at THEN 'message' WHEN clicked_at THEN 'click' WHEN bought_at THEN 'purchase'
+    WHEN came_at THEN 'visit' WHEN consent_at THEN 'consent' ELSE 'import' END AS last_kind
+FROM latest WHERE coalesce(last_at, first_seen) <= app_now() - kept + make_interval(days => :days)
 """
+KINDS = ("purchase", "visit", "click", "message", "consent", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +56,41 @@ class RetentionNotice:
     erased: int
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionForecast:
+    """How many of a relation whose last sign was of this kind are erased on a day, unless something is heard."""
+
+    relation: str
+    last_kind: str
+    erase_on: date
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionReport:
+    """What one night's job did in a base."""
+
+    ran_at: datetime
+    customer_months: int
+    prospect_months: int
+    contacts: int
+    warned: int
+    revived: int
+    erased: int
+    waiting: int
+
+
 def bases(unit: UnitOfWork) -> list[tuple[int, str]]:
     """(id, code) of all bases."""
     return [(row.id, row.code) for row in unit.all("SELECT id, code FROM base ORDER BY id")]
 
 
-def find_silent(unit: UnitOfWork, base_id: int, months: int, days: int) -> None:
-    """Find who will have been silent for so many months in so many days: the table `silent` of this transaction."""
+def find_silent(unit: UnitOfWork, base_id: int, customers: int, prospects: int, days: int) -> None:
+    """Find who will have been silent for so many months (by relation) in so many days: the table `silent` of this
+    transaction.
+    """
     unit.run("DROP TABLE IF EXISTS pg_temp.silent")
-    unit.run(_SILENT, base=base_id, months=months, days=days)
+    unit.run(_SILENT, base=base_id, customers=customers, prospects=prospects, days=days)
 
 
 def drop_revived(unit: UnitOfWork, base_id: int) -> int:
@@ -71,8 +105,8 @@ def drop_revived(unit: UnitOfWork, base_id: int) -> int:
 def add_warnings(unit: UnitOfWork, base_id: int, today: date, days: int) -> int:
     """Announce the silent: erased when their time is over, and never before the warning's."""
     return unit.run(
-        "INSERT INTO retention_warning (contact_id, base_id, relation, warned_on, erase_on)"
-        " SELECT id, :base, relation, :today, greatest(due_on, CAST(:today AS date) + :days) FROM silent"
+        "INSERT INTO retention_warning (contact_id, base_id, relation, warned_on, erase_on, last_kind)"
+        " SELECT id, :base, relation, :today, greatest(due_on, CAST(:today AS date) + :days), last_kind FROM silent"
         " ON CONFLICT DO NOTHING",
         base=base_id,
         today=today,
@@ -90,6 +124,71 @@ def renew_notices(unit: UnitOfWork, base_id: int) -> None:
         base=base_id,
     )
     unit.run("DELETE FROM retention_notice WHERE base_id = :base AND contacts = 0 AND erased = 0", base=base_id)
+
+
+def renew_forecast(unit: UnitOfWork, base_id: int) -> None:
+    """The same by the kind of the last sign of life, of those who wait."""
+    unit.run("DELETE FROM retention_forecast WHERE base_id = :base", base=base_id)
+    unit.run(
+        "INSERT INTO retention_forecast (base_id, relation, last_kind, erase_on, contacts)"
+        " SELECT base_id, relation, last_kind, erase_on, count(*) FROM retention_warning WHERE base_id = :base"
+        " GROUP BY 1, 2, 3, 4",
+        base=base_id,
+    )
+
+
+def count_contacts(unit: UnitOfWork, base_id: int) -> int:
+    """People whose address is held."""
+    return int(unit.scalar("SELECT count(*) FROM contact WHERE base_id = :base AND sealed IS NOT NULL", base=base_id))
+
+
+def add_report(
+    unit: UnitOfWork, base_id: int, customers: int, prospects: int, looked: int, warned: int, revived: int, erased: int
+) -> None:
+    """What this night's job did; who waits now is counted here."""
+    unit.run(
+        "INSERT INTO retention_report (base_id, customer_months, prospect_months, contacts, warned, revived, erased,"
+        " waiting) SELECT :base, :customers, :prospects, :looked, :warned, :revived, :erased,"
+        " (SELECT count(*) FROM retention_warning WHERE base_id = :base)",
+        base=base_id,
+        customers=customers,
+        prospects=prospects,
+        looked=looked,
+        warned=warned,
+        revived=revived,
+        erased=erased,
+    )
+
+
+def forecast(unit: UnitOfWork, base_id: int) -> list[RetentionForecast]:
+    """Who waits, by day, relation and kind of the last sign."""
+    rows = unit.all(
+        "SELECT relation, last_kind, erase_on, contacts FROM retention_forecast WHERE base_id = :base"
+        " ORDER BY erase_on, relation, last_kind",
+        base=base_id,
+    )
+    return [RetentionForecast(**row._mapping) for row in rows]
+
+
+def notices_of(unit: UnitOfWork, base_id: int) -> list[RetentionNotice]:
+    """What was announced for a base and what became of it, the latest day first."""
+    rows = unit.all(
+        "SELECT b.code AS base_code, n.relation, n.erase_on, n.contacts, n.erased FROM retention_notice n"
+        " JOIN base b ON b.id = n.base_id WHERE n.base_id = :base ORDER BY n.erase_on DESC, n.relation LIMIT 200",
+        base=base_id,
+    )
+    return [RetentionNotice(**row._mapping) for row in rows]
+
+
+def reports(unit: UnitOfWork, base_id: int, most: int) -> list[RetentionReport]:
+    """The last nights' reports, the newest first."""
+    rows = unit.all(
+        "SELECT ran_at, customer_months, prospect_months, contacts, warned, revived, erased, waiting"
+        " FROM retention_report WHERE base_id = :base ORDER BY id DESC LIMIT :most",
+        base=base_id,
+        most=most,
+    )
+    return [RetentionReport(**row._mapping) for row in rows]
 
 
 def due(unit: UnitOfWork, base_id: int, today: date, most: int) -> list[int]:

@@ -109,6 +109,7 @@ class MailSettings:
     depth: int = _at_least(1, 1)  # mails in flight per connection: more than 1 only with CHUNKING
     timeout_seconds: int = _at_least(1, 60)
     max_attempts: int = _at_least(1, 6)
+    image_hosts: tuple[str, ...] = ()  # hosts of creatives' images that may have an address that is not public
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,11 @@ class TradeSettings:
     quote_days: int = _at_least(1, 15)
     bounce_freeze_hours: int = _at_least(0, 72)  # a bounce in this window after the send is not billed
     adult_age: int = _at_least(15, 18)
-    retention_months: int = _at_least(1, 36)
+    retention_months: int = _at_least(1, 36)  # customers, from the last that was heard of them
+    prospect_retention_months: int = _at_least(1, 36)  # prospects, likewise
     pressure_per_week: int = _at_least(1, 3)
     pressure_per_month: int = _at_least(1, 8)
+    notice_days: int = _at_least(0, 30)  # after a notice of new partners, before they may reach whoever got it
     contract_required: bool = True  # nothing is imported into a base before its processing contract is recorded
     bulk_read_alert: int = _at_least(1, 1_000)  # rows taken at once that raise an alert in the audit
     upload_retention_hours: int = _at_least(0, 24)  # how long the file of a failed import waits for another try
@@ -303,7 +306,8 @@ class _Reader:
         if typing.get_origin(hint) is tuple:
             inner = typing.get_args(hint)[0]
             if not isinstance(value, list):
-                raise self.fault(here, f"must be a list of tables, written [[{'.'.join(here)}]]")
+                written = "texts, written [\"…\", \"…\"]" if inner is str else f"tables, written [[{'.'.join(here)}]]"
+                raise self.fault(here, f"must be a list of {written}")
             return tuple(self.value(inner, item, here, {}) for item in value)
         if (
             isinstance(hint, types.UnionType)

@@ -74,6 +74,9 @@ CREATE INDEX base_cost_base ON base_cost (base_id);
 -- and what each night's job did.
 ALTER TABLE retention_warning ADD COLUMN last_kind text NOT NULL DEFAULT 'import'
   CHECK (last_kind IN ('import', 'consent', 'purchase', 'visit', 'click', 'message'));
+-- Whoever has no other date counts from here: a weekly refresh of the file is no sign of life of anybody in it.
+ALTER TABLE contact ADD COLUMN first_seen date NOT NULL DEFAULT CURRENT_DATE;
+UPDATE contact c SET first_seen = least(CURRENT_DATE, r.created_at::date) FROM import_run r WHERE r.id = c.import_id;
 CREATE TABLE retention_forecast (
   base_id bigint NOT NULL REFERENCES base,
   relation text NOT NULL CHECK (relation IN ('customer', 'prospect')),
@@ -278,6 +281,7 @@ def downgrade() -> None:
     )
     op.execute("ALTER TABLE import_run DROP COLUMN enriches")
     op.execute("ALTER TABLE retention_warning DROP COLUMN last_kind")
+    op.execute("ALTER TABLE contact DROP COLUMN first_seen")
     op.execute("ALTER TABLE consent_audit_item DROP CONSTRAINT consent_audit_item_verdict_check")
     op.execute(
         "UPDATE consent_audit_item SET verdict = CASE verdict WHEN 'complete' THEN 'sound' WHEN 'missing' THEN 'false'"

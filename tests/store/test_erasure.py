@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from broker.audience.compact import compact_base
 from broker.audience.compact_store import bases_to_compact
 from broker.audience.store import current_snapshot
 from broker.bases.erase import erase_address, erase_reference
-from broker.bases.list_retention import list_retention
+from broker.bases.list_retention import RetentionOutlook, list_retention, retention_outlook
 from broker.bases.retention import keep_retention
 from broker.feedback.answer_request import answer_request
 from broker.feedback.match_request import match_request
@@ -295,3 +295,54 @@ def test_a_click_counts_when_it_was_a_persons(bench: Bench, verdict: str | None,
         )
     keep_retention(bench.database, bench.settings)
     assert bool(as_owner(bench)) is not kept
+
+
+def outlook(bench: Bench) -> RetentionOutlook:
+    with bench.database.begin() as unit:
+        identify(unit.session, Actor("owner", bench.owner_id, 1))
+        found = retention_outlook(UnitOfWork(unit.session, Actor("owner", bench.owner_id, 1)), bench.base_code)
+        identify(unit.session, unit.actor)
+    return found
+
+
+def test_the_owner_sees_who_waits_why_and_what_each_night_did(bench: Bench) -> None:
+    assert outlook(bench) == RetentionOutlook([], [], [])
+    for contact in bench.contacts:
+        silence(bench, contact, 4 * 365)
+    bench.run("DELETE FROM purchase WHERE contact_id = :id", id=bench.contacts[1])
+    bench.run("UPDATE contact SET relation = 'customer' WHERE id = :id", id=bench.contacts[0])
+    bench.run(
+        "INSERT INTO visit (base_id, contact_id, day, row_key, import_id) SELECT base_id, id, current_date - 1300, 1,"
+        " import_id FROM contact WHERE id = :id",
+        id=bench.contacts[2],
+    )
+    bench.run("UPDATE contact SET consent_at = NULL, first_seen = '2019-01-01' WHERE id = :id", id=bench.contacts[1])
+    keep_retention(bench.database, bench.settings)
+    found = outlook(bench)
+    assert found.waiting == len(bench.contacts)
+    assert found.count("prospect", "visit") == 1
+    assert found.count("prospect", "import") == 1
+    assert found.count("customer") == 1
+    (report,) = found.reports
+    assert (report.warned, report.waiting, report.erased, report.customer_months) == (3, 3, 0, 36)
+    bench.run("UPDATE shared_clock SET ahead = ahead + interval '31 days' WHERE demo")
+    keep_retention(bench.database, bench.settings)
+    newest, _ = outlook(bench).reports
+    assert (newest.erased, newest.waiting, outlook(bench).waiting) == (3, 0, 0)
+
+
+def test_a_refresh_of_the_file_is_no_sign_of_life(bench: Bench) -> None:
+    silence(bench, bench.contacts[0], 4 * 365)
+    bench.run("UPDATE import_run SET created_at = app_now() WHERE base_id = :b", b=bench.base_id)
+    keep_retention(bench.database, bench.settings)
+    assert outlook(bench).waiting == 1
+
+
+def test_customers_and_prospects_are_kept_for_times_of_their_own(bench: Bench) -> None:
+    for contact in bench.contacts:
+        silence(bench, contact, 400)
+    bench.run("UPDATE contact SET relation = 'customer' WHERE id = :id", id=bench.contacts[0])
+    trade = replace(bench.settings.trade, prospect_retention_months=12)
+    keep_retention(bench.database, replace(bench.settings, trade=trade))
+    found = outlook(bench)
+    assert (found.count("customer"), found.count("prospect")) == (0, len(bench.contacts) - 1)
