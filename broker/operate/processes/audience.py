@@ -12,6 +12,7 @@ import sys
 
 from broker.audience.desk import CountDesk
 from broker.audience.loaded import SnapshotCache
+from broker.audience.policy_counts import count_policies
 from broker.audience.server import serve
 from broker.insight.suggest_call import suggest_call
 from broker.kernel.database import Database, make_engine
@@ -35,7 +36,8 @@ def run(settings: Settings) -> None:
     audience = settings.audience
     engine = make_engine(url, audience.threads + 1)
     cache = SnapshotCache(settings.state_dir / "snapshots", audience.memory_mb, audience.threads)
-    desk = CountDesk(Database(engine), settings, cache, {"suggest_segments": suggest_call})
+    questions = {"suggest_segments": suggest_call, "count_policies": count_policies}
+    desk = CountDesk(Database(engine), settings, cache, questions)
     try:
         asyncio.run(_serve(settings, desk))
     finally:
