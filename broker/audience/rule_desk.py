@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from broker.audience.breakdown import PROFILED, general_sums
 from broker.audience.coded import TAG_MARK, NotCoded
 from broker.audience.desk import CountDesk, base_asked_about
+from broker.audience.profile_codes import AGE_BANDS, RECENCY_BANDS, band_names
 from broker.audience.references import checked_rule
 from broker.audience.rule import clean_rule
 from broker.kernel.errors import CourtierError, InvalidInput
@@ -26,6 +26,8 @@ from broker.kernel.errors import CourtierError, InvalidInput
 BRANCH_SECONDS = 2.0
 MOST_BRANCHES = 400
 MOST_VALUES = 50
+PROFILED = ("gender", "age", "region", "value_tier", "recency_days")
+_BANDS = {"age": AGE_BANDS, "recency_days": RECENCY_BANDS}
 EPOCH = date(1970, 1, 1)
 
 
@@ -88,24 +90,40 @@ def own_profile(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]
         columns = snapshot.table(today).columns
         rule = checked_rule(unit, snapshot.row.base_id, clean_rule(arguments.get("rule")), columns)
     members = snapshot.mask(rule, today)
-    everybody = np.ones_like(members)
-    both = []
-    for rows in (members, everybody):
-        try:
-            both.append(snapshot.profile_codes(PROFILED, today).sums(rows, snapshot.noise, snapshot.threads))
-        except NotCoded:
-            both.append(dict(general_sums(snapshot.table(today), PROFILED, rows, snapshot.noise)))
-    inside, base = both
-    return {
-        "people": int(np.count_nonzero(members)),
-        "profile": {
-            name: [
-                {"value": value, "count": int(count), "base": int(all_)}
-                for value, count, all_ in zip(cells.values, cells.counts, base[name].counts, strict=True)
-            ]
-            for name, cells in inside.items()
-        },
-    }
+    known = {column.name for column in columns}
+    profile: dict[str, list[dict[str, Any]]] = {}
+    for name in PROFILED:
+        if name in known:
+            try:
+                codes, kind, values, given = snapshot.fast.field(name, today)
+            except (NotCoded, KeyError):
+                continue
+            inside = np.bincount(codes[members], minlength=len(given) + 1)[1:] * given
+            base = np.bincount(codes, minlength=len(given) + 1)[1:] * given
+            profile[name] = _cells(_labels(name, kind, values), inside, base)
+    return {"people": int(np.count_nonzero(members)), "profile": profile}
+
+
+def _labels(name: str, kind: str, values: Any) -> list[str]:
+    """The cell of each value: a band of numbers, or the text itself; empty for none."""
+    bands = _BANDS.get(name)
+    if bands is None:
+        return [text or "" for text in values.to_pylist()] if kind == "category" else [""] * len(values)
+    names = band_names(bands)
+    found = [""] * len(values)
+    for place, number in enumerate(np.asarray(values).tolist()):
+        found[place] = next((names[at] for at, (low, high) in enumerate(bands) if low <= number <= high), "")
+    return found
+
+
+def _cells(labels: list[str], inside: NDArray[np.int64], base: NDArray[np.int64]) -> list[dict[str, Any]]:
+    sums: dict[str, list[int]] = {}
+    for label, own, all_ in zip(labels, inside.tolist(), base.tolist(), strict=True):
+        if label:
+            pair = sums.setdefault(label, [0, 0])
+            pair[0] += own
+            pair[1] += all_
+    return [{"value": label, "count": own, "base": all_} for label, (own, all_) in sorted(sums.items()) if all_]
 
 
 def _count(desk: CountDesk, arguments: dict[str, Any]) -> int | None:
