@@ -99,7 +99,7 @@ def partners_of_version(unit: UnitOfWork, base_id: int, version: int) -> list[st
 def stops_of(unit: UnitOfWork, base_id: int, contact_key: bytes) -> list[Row[Any]]:
     """What keeps mail from a contact: scope, reason, since when."""
     return unit.all(
-        "SELECT scope, reason, min(created_at) AS since FROM suppression WHERE contact_key = :key"
+        "SELECT scope, reason, min(at) AS since FROM suppression WHERE contact_key = :key"
         " AND (scope = 'everywhere' OR (scope = 'base' AND base_id = :base)) GROUP BY scope, reason ORDER BY scope",
         key=contact_key,
         base=base_id,

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 from broker.audit.record import record
 from broker.bases import store
 from broker.bases.find_base import find_base
-from broker.bases.model import Upload
+from broker.bases.model import FileKind, Upload
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput, Unavailable
 from broker.kernel.ids import new_code
@@ -38,8 +39,10 @@ def receive_upload(
     Nothing stays behind where it fails: not the row (the unit rolls back), not the file.
     """
     unit.actor.require("owner")
-    if kind not in ("contacts", "purchases"):
-        raise InvalidInput(f"A file holds contacts or purchases, not '{kind}'.", code="bad_kind", field="kind")
+    if kind not in get_args(FileKind):
+        raise InvalidInput(
+            f"A file holds {' or '.join(get_args(FileKind))}, not '{kind}'.", code="bad_kind", field="kind"
+        )
     base = find_base(unit, base_code)
     code = new_code("up")
     store.add_upload(unit, code, base.id, kind, shown_name(file_name))

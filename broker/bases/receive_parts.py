@@ -6,13 +6,16 @@ front seals and cannot open: a piece has a key of its own, bound to its place.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import get_args
 
 from broker.audit.record import record
 from broker.bases import store
 from broker.bases.find_base import find_base
-from broker.bases.model import Upload
+from broker.bases.model import FileKind, Upload
 from broker.bases.receive import shown_name, uploads_folder
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
@@ -29,8 +32,10 @@ def begin_upload(
 ) -> Upload:
     """Announce a file of `whole_bytes`, to be sent by `append_upload`."""
     unit.actor.require("owner")
-    if kind not in ("contacts", "purchases"):
-        raise InvalidInput(f"A file holds contacts or purchases, not '{kind}'.", code="bad_kind", field="kind")
+    if kind not in get_args(FileKind):
+        raise InvalidInput(
+            f"A file holds {' or '.join(get_args(FileKind))}, not '{kind}'.", code="bad_kind", field="kind"
+        )
     if whole_bytes < 1:
         raise InvalidInput("The file is empty.", code="empty_file", field="whole_bytes")
     if whole_bytes > settings.web.max_upload_mb << 20:
@@ -43,12 +48,27 @@ def begin_upload(
     return _upload(unit, code)
 
 
+@dataclass(frozen=True, slots=True)
+class PieceDigest:
+    """What the sender says of a piece: its length and SHA-256 (RFC 9530, Content-Digest)."""
+
+    length: int
+    sha256: bytes
+
+
 def append_upload(
-    unit: UnitOfWork, front: FrontKeys, settings: Settings, code: str, offset: int, chunks: Iterable[bytes]
+    unit: UnitOfWork,
+    front: FrontKeys,
+    settings: Settings,
+    code: str,
+    offset: int,
+    chunks: Iterable[bytes],
+    digest: PieceDigest | None = None,
 ) -> Upload:
     """Add bytes from `offset` on, which must be where the upload stands; the last byte makes it received.
 
-    Where `chunks` ends early (a cut line raises OSError in it), what came is kept and the sender resumes there.
+    Where `chunks` ends early (a cut line raises OSError in it), what came is kept and the sender resumes there. A whole
+    piece that is not what `digest` says is refused and comes again.
     """
     unit.actor.require("owner")
     store.lock_upload(unit, code)
@@ -68,6 +88,7 @@ def append_upload(
     folder = uploads_folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / upload.part_name(offset)
+    hashed = hashlib.sha256()
     try:
         # A piece whose transaction was lost may lie there: it belongs to no upload and is written over.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
@@ -80,6 +101,9 @@ def append_upload(
                             "More bytes came than the upload announced. Begin it anew.", code="longer_than_announced"
                         )
                     writer.write(chunk)
+                    hashed.update(chunk)
+                if digest and writer.size == digest.length and hashed.digest() != digest.sha256:
+                    raise InvalidInput("This piece was damaged on its way: send it again.", code="damaged_piece")
             file.flush()
             os.fsync(handle)
     except OSError as error:
