@@ -12,6 +12,7 @@ import pyarrow.csv as pcsv
 
 from broker.audience import build_store
 from broker.audience.customer_columns import BOUGHT, AddTraits, Study, StudyOf, customer_columns
+from broker.audience.enrichment import keep_changes
 from broker.audience.measure import measure_snapshot
 from broker.audience.merge import merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
@@ -80,6 +81,8 @@ def build_snapshot(
             written.columns,
         )
         measure_snapshot(unit, settings, run.base_id, snapshot_id, run.next_number, folder / name, before)
+        if run.kind == "contacts":
+            keep_changes(unit, settings, import_id, run.base_id, staging, before, snapshot_policies(run.policies))
         build_store.finish_import(unit, import_id, run.base_id, snapshot_id)
         if study is not None:
             study.keep(unit, snapshot_id)

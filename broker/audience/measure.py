@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from broker.audience import measure_store, store
 from broker.audience.compile import day_of
+from broker.audience.customer_columns import is_reserved
+from broker.audience.merge import CONSENT, KEYS
 from broker.audience.table import open_duckdb
 from broker.bases import quality_store
 from broker.bases.quality import (
@@ -30,6 +32,10 @@ from broker.kernel.settings import Settings, TradeSettings
 FIELDS = (
     "gender", "birth_date", "postcode", "family_status", "occupation", "income", "has_phone", "has_street"
 )  # fmt: skip
+# Columns that are neither core fields nor the trade's own: keys, consent, and what follows from the post code.
+_NO_TRAITS = frozenset(
+    {*FIELDS, *KEYS, *CONSENT, "noise", "minor", "relation", "commune", "department", "region", "country"}
+)
 # Why somebody is not rentable, in the order of the counts' exclusions; what depends on an advertiser is left out.
 REASONS = ("consent", "quarantine", "minor", "partner", "suppression", "retention")
 
@@ -85,7 +91,9 @@ def _count(connection: duckdb.DuckDBPyConnection, trade: TradeSettings, new: Pat
     place = _quoted(new)
     names = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({place})").fetchall()}  # noqa: S608
     fields = [name for name in FIELDS if name in names]
+    traits = sorted(name for name in names if name not in _NO_TRAITS and not is_reserved(name))
     filled = [f"count(*) FILTER ({name})" if name.startswith("has_") else f"count({name})" for name in fields]
+    filled += [f"count({_name(name)})" for name in traits]
     ages = [f"count(*) FILTER ({condition})" for name in AGED for condition in _age_conditions(f"{name}_day", today)]
     reasons = [f"count(*) FILTER (reason = '{reason}')" for reason in REASONS]
     fresh = f"count(*) FILTER (greatest(purchase_day, activity_day, click_day) >= {_ago(FRESH_MONTHS, today)})"
@@ -96,11 +104,13 @@ def _count(connection: duckdb.DuckDBPyConnection, trade: TradeSettings, new: Pat
     measured = {}
     for relation, contacts, rentable, recent, *counts in rows:
         why, counts = counts[: len(REASONS)], counts[len(REASONS) :]
-        full, buckets = counts[: len(fields)], iter(counts[len(fields) :])
+        full, counts = counts[: len(fields)], counts[len(fields) :]
+        own, buckets = counts[: len(traits)], iter(counts[len(traits) :])
         measured[relation] = Measured(
             contacts=contacts,
             rentable=rentable,
             filled=dict(zip(fields, full, strict=True)),
+            traits=dict(zip(traits, own, strict=True)),
             not_rentable=dict(zip(REASONS, why, strict=True)),
             fresh=recent,
             ages={name: {age: next(buckets) for age in AGES} for name in AGED},
@@ -165,3 +175,7 @@ def _moves(connection: duckdb.DuckDBPyConnection, new: Path, before: Path | None
 
 def _quoted(path: Path) -> str:
     return "'" + str(path.absolute()).replace("'", "''") + "'"
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'

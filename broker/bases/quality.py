@@ -70,7 +70,8 @@ class Measured:
     arrivals: int = 0
     departures: int = 0
     rentable: int = 0
-    filled: dict[str, int] = field(default_factory=dict)  # column → contacts that have a value
+    filled: dict[str, int] = field(default_factory=dict)  # core column → contacts that have a value
+    traits: dict[str, int] = field(default_factory=dict)  # the same of the trade's own; they score nothing
     not_rentable: dict[str, int] = field(default_factory=dict)  # reason → contacts; each under the first that holds
     fresh: int = 0  # purchase, activity or click within a year
     ages: dict[str, dict[str, int]] = field(default_factory=dict)  # of AGED: bucket of AGES → contacts
@@ -84,6 +85,7 @@ class Measured:
         return {
             "completeness": {name: round(count / whole, 4) for name, count in sorted(self.filled.items())},
             "filled": self.filled,
+            "traits": self.traits,
             "not_rentable": self.not_rentable,
             "fresh": self.fresh,
             "ages": self.ages,
@@ -108,6 +110,7 @@ def together(some: Measured, others: Measured) -> Measured:
         departures=some.departures + others.departures,
         rentable=some.rentable + others.rentable,
         filled=_added(some.filled, others.filled),
+        traits=_added(some.traits, others.traits),
         not_rentable=_added(some.not_rentable, others.not_rentable),
         fresh=some.fresh + others.fresh,
         ages={
