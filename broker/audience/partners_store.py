@@ -84,3 +84,8 @@ def current_advertisers(unit: UnitOfWork, base_id: int) -> list[Row[tuple[int, s
         " AND p.version = (SELECT max(version) FROM partner_list WHERE base_id = :base) ORDER BY p.name",
         base=base_id,
     )
+
+
+def current_version(unit: UnitOfWork, base_id: int) -> int:
+    """The number of the list in force; 0 where there is none."""
+    return int(unit.scalar("SELECT max(version) FROM partner_list WHERE base_id = :base", base=base_id) or 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from broker.audience import partners_store as store
 from broker.audience.check import check_rule
+from broker.audience.desk import CountDesk, base_asked_about
 from broker.audience.exclusions import exclusion_reasons
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS
+from broker.audience.notice import to_be_told
 from broker.audience.partners import POLICIES
-from broker.audience.rule import Rule
+from broker.audience.rule import Rule, clean_rule
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import TradeSettings
 
@@ -50,3 +52,16 @@ def policy_counts(unit: UnitOfWork, trade: TradeSettings, snapshot: LoadedSnapsh
         anybody[policy] = int(np.count_nonzero(reached))
     named = [{"name": row.name, "counts": count} for row, count in zip(advertisers, counts, strict=False)]
     return PolicyCounts(anybody, named)
+
+
+def count_policies(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Question of the owner's pages: `{anybody: {policy: n}, partners: [{name, counts}], to_tell: n}`.
+
+    `to_tell` is how many a notice of the list in force would go to. The caller has checked that the base is its own.
+    """
+    with desk.database.begin() as unit:
+        snapshot = desk.snapshot(unit, base_asked_about(arguments))
+        found = policy_counts(unit, desk.settings.trade, snapshot, clean_rule(arguments.get("rule")))
+        version = store.current_version(unit, snapshot.row.base_id)
+        to_tell = int(np.count_nonzero(to_be_told(unit, desk.settings, snapshot, version))) if version else 0
+    return {"anybody": found.anybody, "partners": found.partners, "to_tell": to_tell}

@@ -6,6 +6,8 @@ One transaction does it all, so a worker that dies in the middle leaves nothing;
 from __future__ import annotations
 
 from broker.affiliation.store import set_send_state
+from broker.audience.model import Recipients
+from broker.audience.notice import select_to_notify
 from broker.audience.select import select_recipients
 from broker.audit.record import record
 from broker.kernel.database import Database, UnitOfWork
@@ -13,6 +15,7 @@ from broker.kernel.errors import Conflict, CourtierError, InvalidInput
 from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
 from broker.mailings.freeze_store import FrozenSeed, Plan
+from broker.mailings.model import Mailing
 from broker.mailings.seeds import seed_info
 from broker.mailings.sign_creative import check_content
 from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move, seeds_of
@@ -44,19 +47,7 @@ def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, maili
     if creative is None or not creative.signed or creative.content_hash != mailing.content_hash:
         raise Conflict("The creative is not the one that was signed.", code="creative_altered")
     check_content(creative, links_of(unit, creative.id))
-    plan = store.plan_of(unit, mailing)
-    _check_floor(unit, settings, mailing.draw_seed, plan)
-    chosen = select_recipients(
-        unit,
-        settings,
-        base_id=mailing.base_id,
-        advertiser_id=mailing.advertiser_id,
-        rule=plan.rule,
-        select_rule=plan.select_rule,
-        volume=plan.volume,
-        draw_seed=mailing.draw_seed,
-        dispatch_id=mailing.dispatch_id,
-    )
+    chosen = _select(unit, settings, mailing)
     keys: list[bytes] = chosen.contact_keys.tolist()
     if not keys:
         raise Conflict(
@@ -70,6 +61,26 @@ def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, maili
     if store.is_due(unit, mailing.id):
         unit.enqueue("send_mailing", mailing.id)
     record(unit, "mailing.frozen", "mailing", mailing.code, recipients=len(keys), seeds=len(seeds))
+
+
+def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> Recipients:
+    """Whom it was sold for; of a notice of new partners, whoever does not know them yet."""
+    announced = store.announced_version(unit, mailing.dispatch_id)
+    if announced is not None:
+        return select_to_notify(unit, settings, base_id=mailing.base_id, version=announced, draw_seed=mailing.draw_seed)
+    plan = store.plan_of(unit, mailing)
+    _check_floor(unit, settings, mailing.draw_seed, plan)
+    return select_recipients(
+        unit,
+        settings,
+        base_id=mailing.base_id,
+        advertiser_id=mailing.advertiser_id,
+        rule=plan.rule,
+        select_rule=plan.select_rule,
+        volume=plan.volume,
+        draw_seed=mailing.draw_seed,
+        dispatch_id=mailing.dispatch_id,
+    )
 
 
 def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Plan) -> None:

@@ -50,6 +50,15 @@ def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
     return Plan(**row._mapping)
 
 
+def announced_version(unit: UnitOfWork, dispatch_id: int) -> int | None:
+    """The version of the partner list that a dispatch announces; None for one that was sold."""
+    version: int | None = unit.scalar(
+        "SELECT n.version FROM dispatch d JOIN partner_notice n ON n.id = d.partner_notice_id WHERE d.id = :id",
+        id=dispatch_id,
+    )
+    return version
+
+
 def make_partition(unit: UnitOfWork, mailing: Mailing) -> None:
     """The month's partition of the sends."""
     unit.run("SELECT make_send_partition(:month)", month=mailing.dispatch_id // 1_000_000)

@@ -59,13 +59,15 @@ def can_hold(unit: UnitOfWork, mailing: Mapping[str, Any], dispatch: Mapping[str
             " AND EXISTS (SELECT 1 FROM creative WHERE id = :creative)"
             " AND (CAST(:order_id AS bigint) IS NULL OR EXISTS (SELECT 1 FROM rental_order WHERE id = :order_id))"
             " AND (CAST(:picked AS bigint) IS NULL"
-            "      OR EXISTS (SELECT 1 FROM participation_send WHERE id = :picked))",
+            "      OR EXISTS (SELECT 1 FROM participation_send WHERE id = :picked))"
+            " AND (CAST(:notice AS bigint) IS NULL OR EXISTS (SELECT 1 FROM partner_notice WHERE id = :notice))",
             base=mailing["base_id"],
             owner=mailing["owner_id"],
             advertiser=mailing["advertiser_id"],
             creative=mailing["creative_id"],
             order_id=dispatch["order_id"],
             picked=dispatch["participation_send_id"],
+            notice=dispatch.get("partner_notice_id"),
         )
     )
 
