@@ -1,27 +1,32 @@
 """The disclosure guard: every figure shown outside the owner passes here (docs/disclosure.md).
 
-Pure functions over sets of contacts, each set a mask over the rows of one snapshot. A contact has a secret 64-bit
-noise key; the *cell key* of a set is the sum of its members' keys modulo 2⁶⁴, so the same set always has the same
-noise and any other set an unrelated one (cell-key perturbation, as the Australian Bureau of Statistics' TableBuilder).
+Pure functions over fingerprints of sets (fingerprint.py); guarded.py keeps the memory that they need. Its parts:
+selects only, kinship, repetition, cell-key noise, rounding, floor, budget, suppression in tables (suppress_cells.py),
+volumes that tell no size. tests/unit/test_guard_mutations.py takes each one out and sees an attack succeed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.audience.model import Mask
-from broker.audience.rule import Rule, fields_of
+from broker.audience.fingerprint import Fingerprint, Sketch, difference, fingerprint
+from broker.audience.model import Mask, QuestionBudgetSpent
+from broker.audience.rule import Rule, fields_of, terms
 from broker.audience.scan import key_sum
 from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import DisclosureSettings
 
 NOISE_ROUNDINGS = 2  # the noise reaches at least this many rounding steps each way …
 NOISE_SHARE = 200  # … and at least 1/200 = 0.5 % of large figures
+EDGE_MARGIN = 20  # the sketch is off by 1.2 %: the edge lies 1/20 beyond the threshold at least
+FEW_MATCHES = 50  # a suppression file with fewer matches is always told so …
+FEW_SPREAD = 100  # … and one with up to so many more by the luck of its hash
+PLAIN_TERMS = ("all", "within")  # terms without a field of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +38,27 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One answer of the guard's memory. Only an `anchor`'s figure was worked out for its own set."""
+class Anchor:
+    """A set in the guard's memory whose figure was worked out for itself."""
 
-    rule: Rule
-    viewer_org_id: int
     true_count: int
+    cell_key: int
+    sketch: Sketch
     shown: int
-    anchor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The figure to show; `anchor` says that it was worked out for this very set, `known` that nothing is new."""
+    """The figure to show. `anchor`: worked out for this very set; `kin`: repeated because of its kinship."""
 
     figure: Figure
-    true_count: int
     anchor: bool
-    known: bool
+    kin: bool
+
+
+def marking_rate(rules: DisclosureSettings) -> int:
+    """One in how many people is marked: half the threshold."""
+    return max(1, rules.difference_threshold // 2)
 
 
 def cell_key(noise: NDArray[np.int64], members: Mask) -> int:
@@ -64,15 +72,19 @@ def amplitude(count: int, rules: DisclosureSettings) -> int:
 
 
 def largest_error(count: int, rules: DisclosureSettings) -> int:
-    """By how much a figure shown may differ from the count: noise and rounding together."""
+    """By how much a figure of its own may differ from the count: noise and rounding together."""
     return amplitude(count, rules) + rules.rounding // 2
 
 
 def perturbed(count: int, key: int, rules: DisclosureSettings) -> int:
     """The count with its set's noise, evenly spread over ±amplitude, rounded; never below 0."""
     reach = amplitude(count, rules)
-    noisy = count + _hash(b"noise", key) % (2 * reach + 1) - reach
-    return max(0, (noisy + rules.rounding // 2) // rules.rounding * rules.rounding)
+    return max(0, rounded(count + _hash(b"noise", key) % (2 * reach + 1) - reach, rules))
+
+
+def rounded(number: int, rules: DisclosureSettings) -> int:
+    """To the nearest multiple of the rounding."""
+    return (number + rules.rounding // 2) // rules.rounding * rules.rounding
 
 
 def floored(figure: int, rules: DisclosureSettings) -> Figure:
@@ -81,72 +93,106 @@ def floored(figure: int, rules: DisclosureSettings) -> Figure:
 
 
 def figure_from(count: int, key: int, rules: DisclosureSettings) -> Figure:
-    """The figure of one set by itself, from its size and cell key, without a memory: for the cells of a profile."""
+    """The figure of one set by itself, from its size and cell key, without a memory."""
     return floored(perturbed(count, key, rules), rules)
 
 
 def figure_of(members: Mask, noise: NDArray[np.int64], rules: DisclosureSettings) -> Figure:
     """The figure of one set by itself, without a memory."""
-    return figure_from(int(np.count_nonzero(members)), cell_key(noise, members), rules)
+    found = fingerprint(noise, members, 1)
+    return figure_from(found.count, found.key, rules)
 
 
-def decide(
-    members: Mask,
-    noise: NDArray[np.int64],
-    asked_before: Shown | None,
-    anchors: Iterable[Shown],
-    mask_of: Callable[[Shown], Mask | None],
-    rules: DisclosureSettings,
-) -> Decision:
-    """What to show of a set, given all that was ever shown of its base, to whomever and on whichever snapshot.
+def decide(asked: Fingerprint, of_kin: int | None, anchors: Iterable[Anchor], rules: DisclosureSettings) -> Decision:
+    """What to show of a set, given all that was ever shown of its bases, to whomever and on whichever snapshot.
 
-    `asked_before` is the last answer to this very question on this snapshot: it is given again, unless so many people
-    came or went since that the set is another one. A set closer than the threshold to an anchor's set repeats the
-    nearest one's figure. The edge of the threshold is blurred upwards by up to a half, by the two sets' keys: a sharp
-    edge would itself answer whether one person is in a set of exactly known size. Only anchors are compared with, or
-    figures could drift along a chain of near sets. `mask_of` gives an anchor's set as its rule stands today, None if
-    its fields are gone; its count when shown must be near, too, so that a repeated figure is never further from the
-    truth than threshold and noise together.
+    A set of the same kin as one shown before has that one's figure (`of_kin`): two sets that differ by one person are
+    of the same kin unless that person is marked, so no border can be walked up to with other people and then crossed
+    with the target alone. A set without marked members is small: fewer than can be shown. A set closer than the
+    threshold to an anchor repeats the nearest one's figure, for certain; beyond it, up to half as much again, by the
+    luck of the two sets' keys. Only anchors are compared with, or figures would drift along a chain of near sets.
+    Nothing is ever refused because it is near: a refusal would answer.
     """
-    count, key = int(np.count_nonzero(members)), cell_key(noise, members)
-    if asked_before is not None and abs(asked_before.true_count - count) < rules.difference_threshold:
-        return Decision(floored(asked_before.shown, rules), count, asked_before.anchor, known=True)
-    nearest: tuple[int, Shown] | None = None
-    for shown in anchors:
-        if abs(shown.true_count - count) > furthest(rules):
-            continue
-        other = mask_of(shown)
-        if other is None:
-            continue
-        away = max(int(np.count_nonzero(other ^ members)), abs(shown.true_count - count))
-        if away < _edge(key, cell_key(noise, other), rules) and (nearest is None or away < nearest[0]):
-            nearest = (away, shown)
+    if of_kin is not None:
+        return Decision(floored(of_kin, rules), anchor=False, kin=True)
+    if asked.kin == 0:
+        return Decision(Figure(0, True), anchor=False, kin=False)
+    nearest: tuple[float, Anchor] | None = None
+    for anchor in anchors:
+        away = max(difference(asked.sketch, anchor.sketch), abs(anchor.true_count - asked.count))
+        if away < _edge(asked.key, anchor.cell_key, rules) and (nearest is None or away < nearest[0]):
+            nearest = (away, anchor)
     if nearest is not None:
-        return Decision(floored(nearest[1].shown, rules), count, anchor=False, known=False)
-    return Decision(floored(perturbed(count, key, rules), rules), count, anchor=True, known=False)
+        return Decision(floored(nearest[1].shown, rules), anchor=False, kin=False)
+    return Decision(figure_from(asked.count, asked.key, rules), anchor=True, kin=False)
 
 
 def furthest(rules: DisclosureSettings) -> int:
     """No anchor whose count differs by more than this can be near."""
-    return rules.difference_threshold * 3 // 2
+    return _nearest_edge(rules) + rules.difference_threshold // 2
+
+
+def closer_than_threshold(one: Mask, other: Mask, rules: DisclosureSettings) -> bool:
+    """Whether two sets of one snapshot differ, exactly counted, by fewer people than the threshold."""
+    return int(np.count_nonzero(one ^ other)) < rules.difference_threshold
 
 
 def check_selects(rule: Rule, offered: Iterable[str]) -> None:
-    """Refuse a rule that asks about fields the card does not offer: free rules would single people out."""
-    extra = sorted(fields_of(rule) - set(offered))
+    """Refuse a rule that asks about fields the card does not offer: free rules would single people out.
+
+    It is asked before anything else looks at the rule, so that no sentence tells what other fields a base has.
+    """
+    allowed = {name.casefold() for name in offered}
+    extra = sorted(name for name in fields_of(rule) if name.casefold() not in allowed)
+    extra += [term["op"] for term in terms(rule) if "field" not in term and term["op"] not in PLAIN_TERMS]
     if extra:
         names = ", ".join(offered) or "none"
         raise InvalidInput(
-            f'The card offers no select on "{extra[0]}"; it offers: {names}.',
+            f'The card offers no select on "{extra[0][:60]}"; it offers: {names}.',
             code="select_not_offered",
             field="select_rule",
         )
 
 
+def check_budget(today: int, year: int, rules: DisclosureSettings) -> None:
+    """Refuse a question beyond the day's or the year's budget of one viewer about one base; the numbers include it."""
+    if today > rules.questions_per_day or year > rules.questions_per_year:
+        allowed, when = (
+            (rules.questions_per_day, "today. New ones are possible tomorrow")
+            if today > rules.questions_per_day
+            else (rules.questions_per_year, "in twelve months. New ones are possible as the oldest grow old")
+        )
+        raise QuestionBudgetSpent(
+            f"Your organisation has asked {allowed} new questions about this base {when}. Questions asked before"
+            " are still answered."
+        )
+
+
+def sendable(left: int, key: int, volume: int, rules: DisclosureSettings) -> int:
+    """How many names an order gets of `left`: its volume, or, where that is more, a round number that tells no size."""
+    if left >= volume:
+        return volume
+    short = _hash(b"order", key) % (2 * amplitude(left, rules) + 1)
+    return max(0, (left - short) // rules.rounding * rules.rounding)
+
+
+def few_match(matches: int, file_key: int) -> bool:
+    """Whether an advertiser is told that hardly anybody matches its suppression file.
+
+    The border is drawn for each file by its content, and well above a handful: whether one given person is a contact
+    decides it for one file in a hundred at most, and only for who knows dozens of contacts already.
+    """
+    return matches < FEW_MATCHES + _hash(b"few", file_key % 2**64) % FEW_SPREAD
+
+
+def _nearest_edge(rules: DisclosureSettings) -> int:
+    return rules.difference_threshold + max(1, rules.difference_threshold // EDGE_MARGIN)
+
+
 def _edge(one: int, other: int, rules: DisclosureSettings) -> int:
-    """From how many different people on two sets count as different: between the threshold and half as much again."""
+    """From how many different people on two sets count as different."""
     spread = rules.difference_threshold // 2 + 1
-    return rules.difference_threshold + _hash(b"edge", min(one, other), max(one, other)) % spread
+    return _nearest_edge(rules) + _hash(b"edge", min(one, other), max(one, other)) % spread
 
 
 def _hash(purpose: bytes, *keys: int) -> int:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.engine import Row
 
-from broker.audience.guard import Decision, Shown
 from broker.audience.model import CardFacts, SavedRule, SnapshotRow
-from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
 
 # States of a send that put pressure on a person: what left, may have left, or will leave.
@@ -145,6 +144,15 @@ def card_facts(unit: UnitOfWork, card_id: int) -> CardFacts | None:
     return CardFacts(row.id, row.base_id, row.rule, tuple(select["field"] for select in row.selects))
 
 
+def cards_of_snapshot(unit: UnitOfWork, snapshot_id: int) -> list[Row[Any]]:
+    """The published cards whose figures are of this snapshot, oldest first: id, code, rule and what they show."""
+    return unit.all(
+        "SELECT c.id, c.code, s.rule, c.size_shown, c.profile, c.tables FROM data_card c"
+        " JOIN segment s ON s.id = c.segment_id WHERE c.snapshot_id = :id AND c.state = 'published' ORDER BY c.id",
+        id=snapshot_id,
+    )
+
+
 def segments_by_name(unit: UnitOfWork, base_id: int, names: Sequence[str]) -> list[SavedRule]:
     """The base's segments that have one of these codes or names."""
     rows = unit.all(
@@ -162,67 +170,6 @@ def segment_names(unit: UnitOfWork, base_id: int) -> dict[str, str]:
         row.code: row.name
         for row in unit.all("SELECT code, name FROM segment WHERE base_id = :base_id ORDER BY id", base_id=base_id)
     }
-
-
-def lock_answers(unit: UnitOfWork, base_id: int) -> None:
-    """One guarded answer at a time per base: two near sets asked at once must not both become anchors."""
-    unit.run("SELECT pg_advisory_xact_lock(7203811, :base_id)", base_id=base_id % 2**31)
-
-
-_SHOWN = "SELECT rule, viewer_org_id, true_count, shown, anchor FROM guard_answer"
-
-
-def asked_before(unit: UnitOfWork, viewer_org_id: int, snapshot_id: int, rule_hash: bytes) -> Shown | None:
-    """The last answer that this viewer got to this question on this snapshot."""
-    row = unit.one(
-        f"{_SHOWN} WHERE snapshot_id = :snapshot_id AND viewer_org_id = :viewer AND rule_hash = :rule_hash"
-        " ORDER BY id DESC LIMIT 1",
-        snapshot_id=snapshot_id,
-        viewer=viewer_org_id,
-        rule_hash=rule_hash,
-    )
-    return None if row is None else Shown(**row._mapping)
-
-
-def anchors_near(unit: UnitOfWork, base_id: int, low: int, high: int) -> list[Shown]:
-    """The anchors ever shown of a base, to anybody, whose count was from `low` to `high`; oldest first."""
-    rows = unit.all(
-        f"{_SHOWN} WHERE base_id = :base_id AND anchor AND true_count BETWEEN :low AND :high ORDER BY id",
-        base_id=base_id,
-        low=low,
-        high=high,
-    )
-    return [Shown(**row._mapping) for row in rows]
-
-
-def remember(
-    unit: UnitOfWork, viewer_org_id: int, base_id: int, snapshot_id: int, rule_hash: bytes, rule: Rule, answer: Decision
-) -> None:
-    """Keep what was shown of a rule."""
-    unit.run(
-        "INSERT INTO guard_answer (viewer_org_id, base_id, snapshot_id, rule_hash, rule, true_count, shown, anchor)"
-        " VALUES (:viewer, :base_id, :snapshot_id, :rule_hash, CAST(:rule AS jsonb), :true_count, :shown, :anchor)",
-        viewer=viewer_org_id,
-        base_id=base_id,
-        snapshot_id=snapshot_id,
-        rule_hash=rule_hash,
-        rule=json.dumps(rule),
-        true_count=answer.true_count,
-        shown=answer.figure.shown,
-        anchor=answer.anchor,
-    )
-
-
-def spend_question(unit: UnitOfWork, viewer_org_id: int, base_id: int) -> int:
-    """Count one question of a viewer about a base today and return how many that makes."""
-    asked: int = unit.scalar(
-        "INSERT INTO guard_budget (viewer_org_id, base_id, day, asked) VALUES (:viewer, :base_id, :day, 1)"
-        " ON CONFLICT (viewer_org_id, base_id, day) DO UPDATE SET asked = guard_budget.asked + 1 RETURNING asked",
-        viewer=viewer_org_id,
-        base_id=base_id,
-        day=unit.today,
-    )
-    return asked
 
 
 def base_id(unit: UnitOfWork, code: str) -> int | None:

@@ -142,6 +142,7 @@ class DisclosureSettings:
     difference_threshold: int = _at_least(1, 1_000)
     rounding: int = _at_least(1, 100)
     questions_per_day: int = _at_least(1, 500)
+    questions_per_year: int = _at_least(1, 5_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class TradeSettings:
     vat_bp: int = _at_least(0, 2_000)
     vat_due: str = _one_of("receipt", "receipt", "invoice")
     quote_days: int = _at_least(1, 15)
+    option_days: int = _at_least(1, 5)  # how long a placed order keeps its volume on its day before it is approved
     bounce_freeze_hours: int = _at_least(0, 72)  # a bounce in this window after the send is not billed
     adult_age: int = _at_least(15, 18)
     retention_months: int = _at_least(1, 36)  # customers, from the last that was heard of them
