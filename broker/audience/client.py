@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ class AudienceClient:
     def __init__(self, socket_path: Path) -> None:
         self.socket_path = socket_path
 
-    def count_for_owner(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> dict[str, Any]:
+    def count_for_owner(
+        self, base_id: int, rule: Rule, advertiser_id: int | None = None, send_on: date | None = None
+    ) -> dict[str, Any]:
         """Exact figures, for the base's owner alone: `{count, rentable, exclusions: {name: n}}`.
 
         The caller has checked that the base is the actor's. `count` is the rule alone, `rentable` what is left
-        after all exclusions; `count = rentable + sum(exclusions)`.
+        after all exclusions; `count = rentable + sum(exclusions)`. With a send date, pressure is that day's and
+        `reserved` are who gets another mail on it. Raises `send_date_passed`.
         """
-        return self.ask("count_for_owner", base_id=base_id, rule=rule, advertiser_id=advertiser_id)
+        day = None if send_on is None else send_on.isoformat()
+        return self.ask("count_for_owner", base_id=base_id, rule=rule, advertiser_id=advertiser_id, send_on=day)
 
     def size_card(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> dict[str, Any]:
         """For publishing: `{reaches_floor, floor, count, rentable, size_shown, exclusions, profile, snapshot_id}`.

@@ -13,6 +13,8 @@ from broker.audience.compile import day_of
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Mask, Tally
 from broker.audience.partners import reach_of
+from broker.audience.reservations import DayPressure, check_send_date, pressure_on, state_of
+from broker.audience.reservations_store import sending_state
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import TradeSettings
 
@@ -23,14 +25,22 @@ def exclusion_masks(
     snapshot: LoadedSnapshot,
     advertiser_id: int | None,
     policy: str = "",
+    send_on: date | None = None,
 ) -> dict[str, Mask]:
     """For each exclusion, which rows of the snapshot it takes away.
 
     Without an advertiser, `partner` takes those whose consent names no partner at all, and suppressions towards
     single advertisers do not count: what is left can be rented to somebody. `policy` asks what another partner policy
-    than the base's own would allow.
+    than the base's own would allow. With a send date, `pressure` is that day's and `reserved` takes who has another
+    mail on it (reservations.py); without one it is today's, and nobody is reserved.
     """
     base_id, today = snapshot.row.base_id, unit.today
+    if send_on is None:
+        pressed = snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month))
+        day = DayPressure(pressed, np.zeros(len(pressed), dtype=np.bool_))
+    else:
+        check_send_date(unit, send_on)
+        day = pressure_on(unit, trade, snapshot, send_on)
     return {
         "consent": ~snapshot.consent,
         "quarantine": np.isin(snapshot.contact_ids, store.quarantined_contacts(unit, base_id)),
@@ -38,7 +48,8 @@ def exclusion_masks(
         "partner": ~reach_of(unit, base_id, advertiser_id, policy).mask(snapshot),
         "suppression": snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id)),
         "retention": _expired(unit, snapshot, trade, today),
-        "pressure": snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)),
+        "pressure": day.pressed,
+        "reserved": day.reserved,
     }
 
 
@@ -48,13 +59,13 @@ def exclusion_reasons(
     snapshot: LoadedSnapshot,
     advertiser_id: int | None,
     policy: str = "",
+    send_on: date | None = None,
 ) -> NDArray[np.uint8]:
     """For each row the first of EXCLUSIONS that takes it away, numbered from 1, or 0: all masks as one, kept.
 
     Suppressions are never lifted, so their number tells whether there are new ones.
     """
     base_id = snapshot.row.base_id
-    pressed = store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month)
     key = (
         advertiser_id,
         unit.today,
@@ -62,12 +73,12 @@ def exclusion_reasons(
         reach_of(unit, base_id, advertiser_id, policy).key,
         store.quarantined_sources(unit, base_id),
         store.count_suppressed(unit, base_id, advertiser_id),
-        hash(tuple(sorted(pressed))),
+        sending_state(unit) if send_on is None else (send_on, *state_of(unit, trade, base_id, send_on)),
         store.last_click(unit, base_id),
     )
 
     def make() -> NDArray[np.uint8]:
-        masks = exclusion_masks(unit, trade, snapshot, advertiser_id, policy)
+        masks = exclusion_masks(unit, trade, snapshot, advertiser_id, policy, send_on)
         return reasons_of(masks, len(snapshot.noise))
 
     return snapshot.reasons(key, make)

@@ -146,13 +146,19 @@ class LoadedSnapshot:
                 self._masks.popitem(last=False)
         return members
 
-    def rows_of_keys(self, keys: Sequence[bytes]) -> Mask:
+    def rows_of_keys(self, keys: Sequence[bytes] | NDArray[np.bytes_]) -> Mask:
         """Which rows have one of these contact keys."""
         found = np.zeros(len(self.contact_keys), dtype=np.bool_)
-        if keys and len(found):
-            wanted = np.array(keys, dtype="S16")
-            at = np.minimum(np.searchsorted(self.contact_keys, wanted), len(found) - 1)
-            found[at[self.contact_keys[at] == wanted]] = True
+        found[self.places_of_keys(keys)] = True
+        return found
+
+    def places_of_keys(self, keys: Sequence[bytes] | NDArray[np.bytes_]) -> NDArray[np.intp]:
+        """The rows of these contact keys, in the order of the keys; unknown ones are left out."""
+        if not len(keys) or not len(self.contact_keys):
+            return np.zeros(0, dtype=np.intp)
+        wanted = np.asarray(keys, dtype="S16")
+        at = np.minimum(np.searchsorted(self.contact_keys, wanted), len(self.contact_keys) - 1)
+        found: NDArray[np.intp] = at[self.contact_keys[at] == wanted]
         return found
 
     def close(self) -> None:

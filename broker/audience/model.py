@@ -12,7 +12,7 @@ from broker.audience.rule import Rule
 from broker.kernel.errors import CourtierError
 
 # The order in which exclusions are counted: each contact counts for the first that takes it away.
-EXCLUSIONS = ("consent", "quarantine", "minor", "partner", "suppression", "retention", "pressure")
+EXCLUSIONS = ("consent", "quarantine", "minor", "partner", "suppression", "retention", "pressure", "reserved")
 EVERY_VIEWER = 0  # the viewer of figures that all advertisers see: the sizes on published cards
 
 Mask = NDArray[np.bool_]

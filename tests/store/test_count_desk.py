@@ -215,6 +215,7 @@ def test_every_exclusion_is_counted_once_in_its_order(scene: Scene) -> None:
         "suppression": 3,
         "retention": 6,
         "pressure": 12,
+        "reserved": 0,
     }
     assert counted["count"] == PEOPLE + 79
     assert counted["rentable"] == counted["count"] - 94

@@ -33,6 +33,20 @@ WORDS = {
     "closed": _("closed"),
     "joined": _("joined"),
     "picked": _("picked"),
+    # images of creatives: why one was refused
+    "bad_url": _("its address is malformed"),
+    "not_public": _("its host is not a public one"),
+    "unknown_host": _("its host does not exist"),
+    "no_answer": _("its host did not answer"),
+    "not_found": _("its host has no such file"),
+    "too_many_redirects": _("it redirects too often"),
+    "too_large": _("it is too large"),
+    "no_picture": _("it is no PNG, JPEG, GIF or WebP picture"),
+    "tracking_pixel": _("too small to be seen: a counter of opens"),
+    # partner policies
+    "policy_named_at_consent": _("named at consent"),
+    "policy_named_after_notice": _("named after a notice"),
+    "policy_category": _("category named at consent"),
     # orders
     "quote": _("quote"),
     "ordered": _("awaiting approval"),
@@ -69,6 +83,7 @@ WORDS = {
     "suppression": _("opted out or suppressed"),
     "suppressed": _("opted out or suppressed"),
     "pressure": _("mailed too often lately"),
+    "reserved": _("kept for another mail that day"),
     "duplicate": _("duplicates across bases"),
     "duplicates": _("duplicates"),
     "b2b_generic": _("generic company addresses"),
