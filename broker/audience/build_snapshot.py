@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -116,7 +117,7 @@ def write_rows(
     if staged is None and before is None:
         raise Conflict("Purchases need contacts first: import the base's contacts.", code="no_snapshot")
     customers = customer_columns(
-        _purchases(unit, base_id), unit.today, add_traits if study is None else study.add_traits
+        bought_by_customer(unit, base_id), unit.today, add_traits if study is None else study.add_traits
     )
     connection.register("purchases", customers)
     connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, base_id), pa.int64())}))
@@ -143,10 +144,11 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path | None) -
     return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
 
 
-def _purchases(unit: UnitOfWork, base_id: int) -> pa.Table:
-    """One row per contact that bought something, by COPY."""
+def bought_by_customer(unit: UnitOfWork, base_id: int, today: date | None = None) -> pa.Table:
+    """One row per contact that bought something (columns BOUGHT), by COPY; with `today`, as that day knew it."""
+    day, until = today or unit.today, today or date.max
     raw = io.BytesIO()
-    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (unit.today, base_id)) as copy:
+    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (day, base_id, until)) as copy:
         for block in copy:
             raw.write(block)
     raw.seek(0)

@@ -19,7 +19,7 @@ COPY (
          string_agg(DISTINCT nullif(category, ''), chr(31)), string_agg(DISTINCT nullif(product, ''), chr(31)),
          count(DISTINCT day), count(DISTINCT day) FILTER (WHERE day > %s::date - 365),
          count(*) FILTER (WHERE amount_cents >= 0), max(day) FILTER (WHERE amount_cents >= 0)
-  FROM purchase WHERE base_id = %s GROUP BY contact_id
+  FROM purchase WHERE base_id = %s AND day <= %s GROUP BY contact_id
 ) TO STDOUT (FORMAT csv)
 """
 

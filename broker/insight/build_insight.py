@@ -1,117 +1,125 @@
-"""Job `build_insight`: what a snapshot says of a base's customers, and what changed since the one before."""
+"""Job `build_insight`: what a snapshot says of a base's customers, and what changed since the one before.
+
+Several steps, each told as it begins (`insight_run`), so that the page can show how far it is. The findings are kept at
+the end, at once; a job that was lost begins anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from broker.insight import store
-from broker.insight.customer_traits import HABITS
-from broker.insight.rfm import CLASSES
-from broker.insight.tiers import TIERS
-from broker.kernel.database import Database
+from broker.insight import store, study_store
+from broker.insight.findings import NOBODY, customers_of, findings, moves
+from broker.insight.found_groups import group_findings
+from broker.insight.found_shops import shop_findings
+from broker.insight.partners import next_sectors
+from broker.insight.potential import BgNbd, GammaGamma
+from broker.insight.potential_of_base import Potential, deciles, fit_table, held_out, sample
+from broker.insight.purchase_days import EPOCH, purchase_days
+from broker.insight.rules_of_base import rules_of_base
+from broker.insight.score_check import score_findings
+from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.settings import Settings
 
-CLASS_NAMES = tuple(row[0] for row in CLASSES)
-READ = ("contact_id", "rfm_class", "rfm_recency", "rfm_frequency", "value_tier", "habit", "spend_cents", "margin_cents")
-BINS = 5
-NOBODY = pa.schema(
-    [(name, pa.string() if name in ("rfm_class", "value_tier", "habit") else pa.int64()) for name in READ]
-).empty_table()
+STEPS = ("classes", "score", "potential", "affinity", "shops")
+HELD_OUT_SHARE = 5  # the last fifth of the log
+MOST_BEHIND = 3 * 365  # days of log that the split looks back over
 
 
 def build_insight(database: Database, settings: Settings, snapshot_id: int) -> None:
     """Work out and keep the findings on one snapshot. Harmless when run twice; a file gone by now has no customers."""
+    folder = settings.state_dir / "snapshots"
     with database.begin() as unit:
         row = store.snapshot_to_study(unit, snapshot_id)
         if row is None:
             return
-        folder = settings.state_dir / "snapshots"
-        now = _customers(folder / row.file_name)
-        now = NOBODY if now is None else now
-        before = None if row.before_file is None else _customers(folder / row.before_file)
-        found = findings(now)
-        found["moves"] = None if before is None else {"since": row.before_number, **moves(before, now)}
+    path = folder / row.file_name
+    found: dict[str, Any] = {}
+    for step, name in enumerate(STEPS):
+        with database.begin() as unit:
+            store.tell_step(unit, snapshot_id, row.base_id, step, len(STEPS), name)
+        with database.begin() as unit:
+            found |= _step(unit, settings, name, row, path, folder)
+    with database.begin() as unit:
+        store.tell_step(unit, snapshot_id, row.base_id, len(STEPS), len(STEPS), "done")
         store.insert_insight(unit, snapshot_id, row.base_id, unit.today, found)
 
 
-def findings(customers: pa.Table) -> dict[str, Any]:
-    """The aggregates of docs/insight.md over columns READ, one row a customer."""
-    heat = np.zeros((BINS, BINS), dtype=np.int64)
-    scored = customers.filter(pc.is_valid(customers.column("rfm_class")))
-    if scored.num_rows:
-        place = [scored.column(name).to_numpy() - 1 for name in ("rfm_recency", "rfm_frequency")]
-        np.add.at(heat, tuple(place), 1)
-    return {
-        "customers": customers.num_rows,
-        "revenue_cents": _sum(customers.column("spend_cents")),
-        "margin_cents": _sum(customers.column("margin_cents")),
-        "classes": _groups(customers, "rfm_class", CLASS_NAMES),
-        "heat": heat[::-1].tolist(),
-        "tiers": _groups(customers, "value_tier", TIERS),
-        "habits": _groups(customers, "habit", HABITS),
-    }
-
-
-def moves(before: pa.Table, now: pa.Table) -> dict[str, Any]:
-    """Who went from which class, tier and habit to which: `{"classes": [{from, to, customers}], …}`.
-
-    `from` is None for who was no customer before, `to` is None for who is none any more.
-    """
-    joined = before.select(["contact_id", "rfm_class", "value_tier", "habit"]).join(
-        now.select(["contact_id", "rfm_class", "value_tier", "habit"]),
-        keys="contact_id",
-        join_type="full outer",
-        left_suffix="_before",
-        right_suffix="_now",
-    )
-    return {
-        key: [
-            {"from": row[f"{name}_before"], "to": row[f"{name}_now"], "customers": row["contact_id_count"]}
-            for row in joined.group_by([f"{name}_before", f"{name}_now"])
-            .aggregate([("contact_id", "count")])
-            .sort_by([("contact_id_count", "descending")])
-            .to_pylist()
-        ]
-        for key, name in (("classes", "rfm_class"), ("tiers", "value_tier"), ("habits", "habit"))
-    }
-
-
-def _groups(customers: pa.Table, name: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    """Each value in its order, also those without customers."""
-    sums = customers.group_by(name).aggregate(
-        [("contact_id", "count"), ("spend_cents", "sum"), ("margin_cents", "sum")]
-    )
-    rows = {row[name]: row for row in sums.to_pylist()}
-    nothing = {"contact_id_count": 0, "spend_cents_sum": 0, "margin_cents_sum": 0}
-    return [
-        {
-            "name": value,
-            "customers": row["contact_id_count"],
-            "revenue_cents": row["spend_cents_sum"] or 0,
-            "margin_cents": row["margin_cents_sum"] or 0,
+def _step(unit: UnitOfWork, settings: Settings, name: str, row: Any, path: Path, folder: Path) -> dict[str, Any]:
+    rules = rules_of_base(unit, row.base_id)
+    if name == "classes":
+        now = customers_of(path)
+        before = None if row.before_file is None else customers_of(folder / row.before_file)
+        found = findings(NOBODY if now is None else now, rules.rfm)
+        found["moves"] = None
+        if before is not None:
+            found["moves"] = {"since": row.before_number, **moves(before, NOBODY if now is None else now)}
+        return found
+    if not path.exists():
+        return {name: None}
+    if name == "affinity":
+        segments = store.newest_segments(unit, row.base_id)
+        return {
+            "affinity": group_findings(unit, settings, path, row.base_id, rules.rfm.names, segments),
+            "sectors": [
+                one.as_json()
+                for one in next_sectors(
+                    store.sector_of(unit, row.base_id), study_store.sector_results(unit, row.base_id)
+                )
+            ],
         }
-        for value in values
-        for row in (rows.get(value, nothing),)
-    ]
+    days = purchase_days(unit, row.base_id, unit.today)
+    until = date.fromordinal(days.until + EPOCH) if len(days.contact_id) else unit.today
+    if name == "score":
+        if "score" not in pq.read_schema(path).names:
+            return {"score": None}
+        return {"score": score_findings(unit, settings, path, row.base_id, rules, until)}
+    if name == "shops":
+        return {"shops": shop_findings(unit, path, row.base_id, until), "until": until.isoformat()}
+    return {"potential": _potential(unit, path, row, until)}
 
 
-def _customers(path: Path) -> pa.Table | None:
-    """The rows of a snapshot that bought something; None where the file or its columns are missing."""
-    if not path.exists() or not set(READ) <= set(pq.read_schema(path).names):
+def _potential(unit: UnitOfWork, path: Path, row: Any, until: date) -> dict[str, Any]:
+    """The model that the snapshot was built with, how well it fits, and totals by decile."""
+    run = store.run_of(unit, row.snapshot_id)
+    model = {} if run is None else run.potential
+    if "bgnbd" not in model:
+        return {"reason": model.get("reason", "too_few"), "horizon_days": model.get("horizon_days")}
+    days = purchase_days(unit, row.base_id, unit.today)
+    often = BgNbd(**model["bgnbd"])
+    much = None if model["gamma_gamma"] is None else GammaGamma(**model["gamma_gamma"])
+    names = ["expected_purchases", "alive", *(["expected_value"] if much else [])]
+    table = pq.read_table(path, columns=names).drop_null()
+    columns = {name: table.column(name).to_numpy() for name in names}
+    value = columns.get("expected_value", np.full(table.num_rows, np.nan))
+    whole = Potential(None, columns["expected_purchases"], value, columns["alive"], often, much)
+    shown = sample(days.histories())
+    return {
+        **model,
+        "reason": None,
+        "customers": table.num_rows,
+        "purchases": round(float(whole.purchases.sum()), 1),
+        "value": None if much is None else round(float(value.sum()), 2),
+        "alive": round(float(whole.alive.sum()), 1),
+        "deciles": deciles(whole),
+        "fit": {"customers": len(shown.x), "rows": fit_table(often, shown)},
+        "held_out": _held_out(unit, row.base_id, until, days.first),
+        "log_likelihood": dataclasses.asdict(often)["log_likelihood"],
+    }
+
+
+def _held_out(unit: UnitOfWork, base_id: int, until: date, first: Any) -> dict[str, Any] | None:
+    behind = min(int(until.toordinal() - EPOCH - first.min()), MOST_BEHIND)
+    cut = until - timedelta(days=behind // HELD_OUT_SHARE)
+    before = purchase_days(unit, base_id, cut)
+    if not len(before.contact_id) or cut == until:
         return None
-    table = pq.read_table(path, columns=list(READ), filters=pc.is_valid(pc.field("value_tier")))
-    texts = [
-        pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field for field in table.schema
-    ]
-    return table.cast(pa.schema(texts))
-
-
-def _sum(column: pa.ChunkedArray) -> int:
-    return int(pc.sum(column).as_py() or 0)
+    bought = study_store.days_with_purchases(unit, base_id, cut, until)
+    later = np.array([bought.get(who, 0) for who in before.contact_id.tolist()], dtype=np.int64)
+    return held_out(before.histories(), later, (until.toordinal() - EPOCH - before.until) / 7)

@@ -37,7 +37,7 @@ class CustomerStudy:
     today: date
     base_id: int
     days: PurchaseDays
-    bought: dict[str, tuple[Any, Any]]
+    bought: dict[str, tuple[str, Any, Any]]
     potential: Potential
     skipped: list[str] = field(default_factory=list)
 
@@ -63,7 +63,8 @@ class CustomerStudy:
     def keep(self, unit: UnitOfWork, snapshot_id: int) -> None:
         """Note the versions used and the fitted model."""
         kept = {**self.potential.model(), "horizon_days": self.rules.potential.horizon_days}
-        used = {**self.rules.versions, "skipped": self.skipped}
+        categories = {column: name for column, (name, _, _) in self.bought.items()}
+        used = {**self.rules.versions, "skipped": self.skipped, "categories": categories}
         store.insert_run(unit, snapshot_id, self.base_id, used, kept)
 
     def _table(self) -> pa.Table:
@@ -78,7 +79,7 @@ class CustomerStudy:
             columns["alive"] = _rounded(self.potential.alive, 3)
             if self.potential.much is not None:
                 columns["expected_value"] = _rounded(self.potential.value, 2)
-        for name, (who, day) in self.bought.items():
+        for name, (_, who, day) in self.bought.items():
             at = np.searchsorted(days.contact_id, who)
             whole, missing = np.zeros(len(days.contact_id), dtype=np.int32), np.ones(len(days.contact_id), dtype=bool)
             whole[at], missing[at] = day, False

@@ -63,7 +63,7 @@ def potential_of(seen: Histories, horizon_days: int) -> Potential:
         often = fit_bg_nbd(sample(seen))
     except InvalidInput:
         return Potential("too_few", nothing, nothing, nothing)
-    if not all(1e-5 < value < 1e5 for value in (often.r, often.alpha, often.a, often.b)):
+    if not all(1e-5 < value < 1e5 for value in (often.r, often.alpha)):  # a and b may say that nobody ever leaves
         return Potential("no_fit", nothing, nothing, nothing)
     purchases = expected_purchases(often, seen, horizon_days / WEEK)
     alive = probability_alive(often, seen)

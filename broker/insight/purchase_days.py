@@ -51,8 +51,8 @@ def purchase_days(unit: UnitOfWork, base_id: int, until: date) -> PurchaseDays:
     return PurchaseDays(*(table.column(name).to_numpy() for name in study_store.DAY_COLUMNS))
 
 
-def last_bought(unit: UnitOfWork, base_id: int, until: date) -> dict[str, tuple[Ints, Ints]]:
-    """Column name → (contact numbers, days of the last purchase), for the categories bought by most people."""
+def last_bought(unit: UnitOfWork, base_id: int, until: date) -> dict[str, tuple[str, Ints, Ints]]:
+    """Column → (category, contact numbers, days of the last purchase), for the categories bought by most people."""
     names = study_store.widest(unit, base_id, "category", until, MOST_CATEGORIES)
     if not names:
         return {}
@@ -60,7 +60,7 @@ def last_bought(unit: UnitOfWork, base_id: int, until: date) -> dict[str, tuple[
     category = np.array(table.column("category").to_pylist(), dtype=object)
     who, day = table.column("contact_id").to_numpy(), table.column("day").to_numpy()
     return {
-        column: (who[category == name], day[category == name])
+        column: (name, who[category == name], day[category == name])
         for name, column in zip(names, column_names(names), strict=True)
     }
 

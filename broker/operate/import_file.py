@@ -14,7 +14,7 @@ from broker.bases.imports import find_import
 from broker.bases.receive import receive_upload
 from broker.bases.run_import import run_import
 from broker.bases.start_import import start_import
-from broker.insight.customer_traits import customer_traits
+from broker.insight.customer_study import study_of
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import Conflict, InvalidInput, Unavailable
 from broker.kernel.settings import Settings
@@ -73,7 +73,7 @@ def import_file(
 
         try:
             run_import(database, keys, settings, run.id, follow)
-            build_snapshot(database, keys, settings, run.id, customer_traits)
+            build_snapshot(database, keys, settings, run.id, study_of=study_of)
         finally:
             if writer is not None:
                 writer.close()

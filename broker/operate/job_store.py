@@ -15,6 +15,10 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'build_snapshot', id, false FROM import_run WHERE state = 'building'
   UNION ALL SELECT 'build_insight', b.current_snapshot_id, false FROM base b WHERE b.current_snapshot_id IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM base_insight i WHERE i.snapshot_id = b.current_snapshot_id)
+  UNION ALL SELECT 'restudy_base', b.id, false FROM base b WHERE b.current_snapshot_id IS NOT NULL AND EXISTS (
+    SELECT 1 FROM insight_rule r WHERE r.base_id = b.id AND r.kind <> 'shops' AND r.version > coalesce((
+      SELECT (i.used ->> r.kind)::integer FROM insight_run i WHERE i.snapshot_id = b.current_snapshot_id), 0))
+  UNION ALL SELECT 'look_up_customer', id, false FROM customer_lookup WHERE state = 'waiting'
   UNION ALL SELECT 'schedule_participation_send', id, false FROM participation_send WHERE state = 'picked'
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
   UNION ALL SELECT 'send_mailing', id, false FROM mailing

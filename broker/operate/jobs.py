@@ -43,7 +43,9 @@ from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
 from broker.feedback.rights import forget_unconfirmed
 from broker.insight.build_insight import build_insight
-from broker.insight.customer_traits import customer_traits
+from broker.insight.customer_study import study_of
+from broker.insight.find_customer import forget_lookups, look_up_customer
+from broker.insight.restudy import restudy_base
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
@@ -113,8 +115,10 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
         "preview_upload": lambda row_id: preview_upload(database, means.keys, settings, row_id),
         "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
-        "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id, customer_traits),
+        "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id, study_of=study_of),
         "build_insight": study,
+        "restudy_base": lambda row_id: restudy_base(database, means.keys, settings, row_id),
+        "look_up_customer": lambda row_id: look_up_customer(database, means.keys, settings, row_id),
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
@@ -198,6 +202,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         """Destroy sealed files whose time is over."""
         with database.begin() as unit:
             destroy_ended_uploads(unit, settings)
+            forget_lookups(unit)
 
     def clean(timestamp: int) -> None:
         """Forget what need not be kept."""

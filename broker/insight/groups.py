@@ -1,0 +1,96 @@
+"""What a group of customers buys more, or less, than chance says.
+
+For each group and item: support (share of all customers who are in the group and bought it), confidence (share of the
+group that bought it), lift (confidence over the share of all customers who bought it), and the two-sided p-value of
+Fisher's exact test. Testing many pairs finds something by chance, so p-values are corrected over all pairs of one call
+(Benjamini & Hochberg, "Controlling the False Discovery Rate", 1995) and only findings under `level` are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+LEVEL = 0.05
+FEWEST_BUYERS = 20
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A group and an item that differ from chance; indices into what was given."""
+
+    group: int
+    item: int
+    customers: int  # of the group who bought it
+    support: float
+    confidence: float
+    lift: float
+    p_value: float
+    corrected_p: float
+
+
+def unlike_chance(
+    groups: Sequence[npt.NDArray[np.bool_]],
+    who: Ints,
+    item: Ints,
+    items: int,
+    *,
+    level: float = LEVEL,
+    fewest: int = FEWEST_BUYERS,
+) -> list[Pair]:
+    """Pairs under `level`, the surest first. `groups` are masks over all customers; (who, item) the distinct purchases.
+
+    Items with fewer than `fewest` buyers are left out: a share of a handful of people says nothing. A group of nobody
+    or of everybody has nothing to differ from.
+    """
+    everybody = len(groups[0]) if groups else 0
+    buyers = np.bincount(item, minlength=items)
+    rows = []
+    for place, members in enumerate(groups):
+        size = int(members.sum())
+        if not 0 < size < everybody:
+            continue
+        both = np.bincount(item[members[who]], minlength=items)
+        rows += [(place, one, int(both[one]), size) for one in np.flatnonzero(buyers >= fewest).tolist()]
+    p_values = np.array([_fisher(both, size, int(buyers[one]), everybody) for _, one, both, size in rows])
+    found = [
+        Pair(
+            place,
+            one,
+            both,
+            both / everybody,
+            both / size,
+            both / size / (int(buyers[one]) / everybody),
+            float(p_value),
+            float(corrected),
+        )
+        for (place, one, both, size), p_value, corrected in zip(
+            rows, p_values, benjamini_hochberg(p_values), strict=True
+        )
+        if corrected < level
+    ]
+    return sorted(found, key=lambda pair: (pair.corrected_p, -abs(np.log(max(pair.lift, 1e-9))), pair.item, pair.group))
+
+
+def _fisher(both: int, in_group: int, buyers: int, everybody: int) -> float:
+    table = np.array([[both, in_group - both], [buyers - both, everybody - in_group - buyers + both]])
+    return float(stats.fisher_exact(table)[1])
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """Corrected p-values, in the same order: min over larger ranks of p · n / rank, at most 1."""
+    count = len(p_values)
+    if count == 0:
+        return p_values
+    order = np.argsort(p_values)
+    scaled = p_values[order] * count / np.arange(1, count + 1)
+    corrected = np.empty(count)
+    corrected[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return corrected
