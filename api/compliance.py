@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
+from typing import Any, get_args
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -13,10 +13,15 @@ from marshmallow import Schema, fields
 from api.fields import PageQuery, list_of, one_of, page_of, text, whole
 from api.imports import harmless
 from api.work import front, unit
+from broker.audit.bulk_read import list_alerts
 from broker.bases.breach import breach_dossier, list_breaches, note_breach, open_breach
+from broker.bases.breach_texts import breach_texts
+from broker.bases.compliance_model import BreachRisk
 from broker.bases.contract import list_contracts, record_contract
 from broker.bases.register import COLUMNS, list_register, register_rows, write_activity
 from broker.bases.request_log import answer_request, extend_request, list_requests, log_request
+
+RISKS = get_args(BreachRisk)
 
 calls = Blueprint("compliance", __name__, description="What the law asks to be written down")
 
@@ -42,6 +47,12 @@ class NewContract(Schema):
     signed_on = fields.Date(required=True)
     ends_on = fields.Date(load_default=None, allow_none=True)
     document_sha256 = text(64, least=0, required=False, load_default="")
+
+
+class LanguageQuery(Schema):
+    """The language of the lines made from bases."""
+
+    language = one_of("en", "fr", required=False, load_default="en")
 
 
 class NewActivity(Schema):
@@ -80,6 +91,8 @@ class RequestSchema(Schema):
     """A person's request, by the organisation's own reference."""
 
     code = fields.String(required=True)
+    controller = fields.String(required=True)
+    own = fields.Boolean(required=True, metadata={"description": "your organisation answers it"})
     kind = fields.String(required=True)
     reference = fields.String(required=True)
     received_on = fields.Date(required=True)
@@ -132,6 +145,12 @@ class BreachSchema(Schema):
     authority_told_at = fields.DateTime(required=True, allow_none=True)
     people_told_at = fields.DateTime(required=True, allow_none=True)
     closed_at = fields.DateTime(required=True, allow_none=True)
+    which_rows = fields.String(required=True)
+    people_affected = fields.Integer(required=True, allow_none=True)
+    risk = fields.String(required=True)
+    late_reason = fields.String(required=True)
+    authority_text = fields.String(required=True)
+    people_text = fields.String(required=True)
 
 
 class NewBreach(Schema):
@@ -144,6 +163,10 @@ class NewBreach(Schema):
     began_at = fields.AwareDateTime(required=True)
     ended_at = fields.AwareDateTime(required=True)
     rows_affected = whole(0, required=False, load_default=0)
+    discovered_at = fields.AwareDateTime(load_default=None, allow_none=True)
+    which_rows = text(2000, least=0, required=False, load_default="")
+    people_affected = whole(0, required=False, load_default=None, allow_none=True)
+    risk = one_of(*RISKS, required=False, load_default="unknown")
 
 
 class BreachNote(Schema):
@@ -151,7 +174,13 @@ class BreachNote(Schema):
 
     consequences = text(5000, least=0, required=False)
     measures = text(5000, least=0, required=False)
+    which_rows = text(2000, least=0, required=False)
+    late_reason = text(2000, least=0, required=False)
+    authority_text = text(20_000, least=0, required=False)
+    people_text = text(20_000, least=0, required=False)
     rows_affected = whole(0, required=False)
+    people_affected = whole(0, required=False)
+    risk = one_of(*RISKS, required=False)
     authority_told_at = fields.AwareDateTime()
     people_told_at = fields.AwareDateTime()
     closed_at = fields.AwareDateTime()
@@ -166,6 +195,7 @@ class TraceSchema(Schema):
     times = fields.Integer(required=True)
     first_at = fields.DateTime(required=True)
     last_at = fields.DateTime(required=True)
+    rows = fields.Integer(required=True, metadata={"description": "taken by bulk reads"})
 
 
 class DossierSchema(Schema):
@@ -174,6 +204,26 @@ class DossierSchema(Schema):
     breach = fields.Nested(BreachSchema, required=True)
     rows_in_base = fields.Integer(required=True)
     traces = fields.List(fields.Nested(TraceSchema), required=True)
+
+
+class TextsSchema(Schema):
+    """What is told, or a draft of it."""
+
+    authority = fields.String(required=True)
+    people = fields.String(required=True)
+
+
+class AlertSchema(Schema):
+    """Somebody took many rows: at once, or with those taken earlier that day."""
+
+    at = fields.DateTime(required=True)
+    actor_role = fields.String(required=True)
+    user_name = fields.String(required=True, allow_none=True)
+    org_name = fields.String(required=True, allow_none=True)
+    object_kind = fields.String(required=True)
+    object_id = fields.String(required=True)
+    rows = fields.Integer(required=True)
+    today = fields.Integer(required=True)
 
 
 @calls.route("/bases/<code:code>/contracts", methods=["GET"])
@@ -194,22 +244,24 @@ def add_contract(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/register", methods=["GET"])
+@calls.arguments(LanguageQuery, location="query")
 @calls.response(200, list_of(ActivitySchema))
-def register() -> Any:
+def register(query: dict[str, Any]) -> Any:
     """The register of processing."""
     with unit() as work:
-        return {"items": list_register(work, front().settings.trade.retention_months)}
+        return {"items": list_register(work, front().settings.trade, query["language"])}
 
 
 @calls.route("/register.csv", methods=["GET"])
+@calls.arguments(LanguageQuery, location="query")
 @calls.response(200, {"type": "string"}, content_type="text/csv")
-def register_csv() -> Response:
+def register_csv(query: dict[str, Any]) -> Response:
     """The register as CSV (semicolons)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";")
     writer.writerow(COLUMNS)
     with unit() as work:
-        for row in register_rows(work, front().settings.trade.retention_months):
+        for row in register_rows(work, front().settings.trade, query["language"]):
             writer.writerow([harmless(cell) for cell in row])
     return Response(buffer.getvalue(), mimetype="text/csv")
 
@@ -221,7 +273,7 @@ def add_activity(body: dict[str, Any]) -> Any:
     """Add a line to the register."""
     with unit() as work:
         write_activity(work, **body)
-        return {"items": list_register(work, front().settings.trade.retention_months)}
+        return {"items": list_register(work, front().settings.trade)}
 
 
 @calls.route("/requests", methods=["GET"])
@@ -283,6 +335,24 @@ def dossier(code: str) -> Any:
     """A dossier with the base's rows and who did what in that time."""
     with unit() as work:
         return breach_dossier(work, code)
+
+
+@calls.route("/breaches/<code:code>/texts", methods=["GET"])
+@calls.arguments(LanguageQuery, location="query")
+@calls.response(200, TextsSchema)
+def texts(query: dict[str, Any], code: str) -> Any:
+    """What is told to the authority and to the people: as written down, or drafted from the dossier."""
+    with unit() as work:
+        return breach_texts(breach_dossier(work, code), query["language"])
+
+
+@calls.route("/alerts", methods=["GET"])
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(AlertSchema))
+def alerts(query: dict[str, Any]) -> Any:
+    """Who took many rows, newest first."""
+    with unit() as work:
+        return list_alerts(work, query["page"])
 
 
 @calls.route("/breaches/<code:code>/notes", methods=["POST"])

@@ -30,3 +30,18 @@ class AuditEntry:
     action: str
     object_kind: str
     object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Somebody took many rows: at once (`rows`), or with those taken earlier that day (`today`)."""
+
+    id: int
+    at: datetime
+    actor_role: str
+    user_name: str | None
+    org_name: str | None
+    object_kind: str
+    object_id: str
+    rows: int
+    today: int

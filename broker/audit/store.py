@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.audit.model import AuditEntry
+from broker.audit.model import Alert, AuditEntry
 from broker.kernel.database import UnitOfWork
 
 # Each entry must follow its predecessor (number and hash) and carry the hash of its own content. An entry without a
@@ -63,3 +63,35 @@ def entries_page(unit: UnitOfWork, size: int, offset: int) -> list[AuditEntry]:
 def count_entries(unit: UnitOfWork) -> int:
     """How many there are of them."""
     return int(unit.scalar("SELECT count(*) FROM audit_entry"))
+
+
+def meter_read(unit: UnitOfWork, object_kind: str, rows: int) -> int:
+    """Add to the rows of a kind that the actor took today; their sum."""
+    return int(unit.scalar("SELECT meter_read(:kind, :rows)", kind=object_kind, rows=rows))
+
+
+def alerts_page(unit: UnitOfWork, action: str, size: int, offset: int) -> list[Alert]:
+    """Alerts that the actor's policies show, the newest first, with names."""
+    rows = unit.all(
+        "SELECT a.id, a.at, a.actor_role, u.name AS user_name, o.name AS org_name, a.object_kind, a.object_id,"
+        " coalesce((a.detail->>'rows')::bigint, 0) AS rows,"
+        " coalesce((a.detail->>'today')::bigint, (a.detail->>'rows')::bigint, 0) AS today"
+        " FROM audit_entry a LEFT JOIN app_user u ON u.id = a.user_id LEFT JOIN organisation o ON o.id = a.org_id"
+        " WHERE a.action = :action ORDER BY a.id DESC LIMIT :size OFFSET :offset",
+        action=action,
+        size=size,
+        offset=offset,
+    )
+    return [Alert(**row._asdict()) for row in rows]
+
+
+def count_alerts(unit: UnitOfWork, action: str, days: int | None = None) -> int:
+    """How many there are of them, of the last days or in all."""
+    return int(
+        unit.scalar(
+            "SELECT count(*) FROM audit_entry WHERE action = :action AND (CAST(:days AS integer) IS NULL"
+            " OR at > app_now() - make_interval(days => CAST(:days AS integer)))",
+            action=action,
+            days=days,
+        )
+    )

@@ -12,6 +12,7 @@ LegalBasis = Literal["consent", "contract", "legal_obligation", "legitimate_inte
 RequestKind = Literal["access", "correction", "erasure", "objection", "portability", "restriction"]
 Outcome = Literal["granted", "partly", "refused", "not_found"]
 BreachNature = Literal["confidentiality", "integrity", "availability"]
+BreachRisk = Literal["unknown", "none", "risk", "high"]  # none: nobody is told; high: the people, too (art. 33, 34)
 
 ANSWER_MONTHS, LONGEST_MONTHS = 1, 3  # art. 12(3): one month, and two more when it is said why
 AUTHORITY_HOURS = 72  # art. 33(1)
@@ -57,6 +58,8 @@ class RightsRequest:
     """A person's request as it is followed: by the controller's own reference, without the person."""
 
     code: str
+    controller: str
+    own: bool  # the actor's organisation answers it
     kind: RequestKind
     reference: str
     received_on: date
@@ -69,7 +72,20 @@ class RightsRequest:
 
     def overdue(self, day: date) -> bool:
         """Whether the answer is late."""
-        return self.answered_on is None and day > (self.extended_to or self.due_on)
+        return self.answered_on is None and day > self.deadline
+
+    @property
+    def deadline(self) -> date:
+        """The last day of the answer, put off or not."""
+        return self.extended_to or self.due_on
+
+    def answered_late(self) -> bool:
+        """Whether the answer came after its deadline."""
+        return self.answered_on is not None and self.answered_on > self.deadline
+
+    def may_extend(self, day: date) -> bool:
+        """Whether the answer may still be put off: once, and while the first month runs."""
+        return self.answered_on is None and self.extended_to is None and day <= self.due_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +106,38 @@ class Breach:
     authority_told_at: datetime | None
     people_told_at: datetime | None
     closed_at: datetime | None
+    which_rows: str = ""
+    people_affected: int | None = None
+    risk: BreachRisk = "unknown"
+    late_reason: str = ""
+    authority_text: str = ""
+    people_text: str = ""
+    base_name: str = ""
+    controller: str = ""
 
     @property
     def authority_due_at(self) -> datetime:
         """By when the authority is to be told, unless there is no risk for anybody."""
         return self.discovered_at + timedelta(hours=AUTHORITY_HOURS)
 
+    @property
+    def authority_waits(self) -> bool:
+        """Whether the authority is still to be told."""
+        return self.authority_told_at is None and self.risk != "none" and self.closed_at is None
+
+    @property
+    def people_wait(self) -> bool:
+        """Whether the people are still to be told, without undue delay (art. 34)."""
+        return self.people_told_at is None and self.risk == "high" and self.closed_at is None
+
+    def hours_left(self, now: datetime) -> int:
+        """Whole hours of the 72 that are left; negative once they are over."""
+        return int((self.authority_due_at - now).total_seconds() // 3600)
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Who acted on a base in the time of a breach, after the audit."""
+    """Who acted on a base in the time of a breach, after the audit; `rows` were taken by bulk reads."""
 
     who: str
     role: str
@@ -107,6 +145,7 @@ class Trace:
     times: int
     first_at: datetime
     last_at: datetime
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,15 @@ _CONTRACT = (
     " c.signatory, c.signed_on, c.ends_on FROM processing_contract c JOIN base b ON b.id = c.base_id"
 )
 _REQUEST = (
-    "SELECT code, kind, reference, received_on, due_on, extended_to, extension_reason, answered_on, outcome, note"
-    " FROM rights_request"
+    "SELECT r.code, o.name AS controller, coalesce(r.org_id = :org, false) AS own, r.kind, r.reference, r.received_on,"
+    " r.due_on, r.extended_to, r.extension_reason, r.answered_on, r.outcome, r.note"
+    " FROM rights_request r JOIN organisation o ON o.id = r.org_id"
 )
 _BREACH = (
     "SELECT r.code, b.code AS base_code, r.discovered_at, r.began_at, r.ended_at, r.nature, r.facts, r.data,"
-    " r.rows_affected, r.consequences, r.measures, r.authority_told_at, r.people_told_at, r.closed_at"
-    " FROM breach r JOIN base b ON b.id = r.base_id"
+    " r.rows_affected, r.consequences, r.measures, r.authority_told_at, r.people_told_at, r.closed_at, r.which_rows,"
+    " r.people_affected, r.risk, r.late_reason, r.authority_text, r.people_text, b.name AS base_name,"
+    " o.name AS controller FROM breach r JOIN base b ON b.id = r.base_id JOIN organisation o ON o.id = r.org_id"
 )
 
 
@@ -110,7 +112,7 @@ def add_request(unit: UnitOfWork, **values: Any) -> None:
 def request_by_code(unit: UnitOfWork, code: str) -> RightsRequest | None:
     """A request of the actor's organisation (of any, for staff), held until the commit."""
     row = unit.one(
-        _REQUEST + " r WHERE r.code = :code AND (:staff OR r.org_id = :org) FOR UPDATE", code=code, **_sight(unit)
+        _REQUEST + " WHERE r.code = :code AND (:staff OR r.org_id = :org) FOR UPDATE OF r", code=code, **_sight(unit)
     )
     return None if row is None else RightsRequest(**row._mapping)
 
@@ -118,8 +120,8 @@ def request_by_code(unit: UnitOfWork, code: str) -> RightsRequest | None:
 def requests_page(unit: UnitOfWork, size: int, offset: int) -> list[RightsRequest]:
     """Open requests by deadline, then answered ones, the newest first."""
     rows = unit.all(
-        _REQUEST + " r WHERE (:staff OR r.org_id = :org) ORDER BY answered_on IS NOT NULL,"
-        " CASE WHEN answered_on IS NULL THEN coalesce(extended_to, due_on) END, id DESC LIMIT :size OFFSET :offset",
+        _REQUEST + " WHERE (:staff OR r.org_id = :org) ORDER BY answered_on IS NOT NULL,"
+        " CASE WHEN answered_on IS NULL THEN coalesce(extended_to, due_on) END, r.id DESC LIMIT :size OFFSET :offset",
         size=size,
         offset=offset,
         **_sight(unit),
@@ -130,6 +132,20 @@ def requests_page(unit: UnitOfWork, size: int, offset: int) -> list[RightsReques
 def count_requests(unit: UnitOfWork) -> int:
     """How many there are of them."""
     return int(unit.scalar("SELECT count(*) FROM rights_request r WHERE (:staff OR r.org_id = :org)", **_sight(unit)))
+
+
+def requests_due(unit: UnitOfWork, until: date) -> tuple[int, int]:
+    """(late, due by a day) of the open requests that the actor may see."""
+    row = unit.one(
+        "SELECT count(*) FILTER (WHERE coalesce(extended_to, due_on) < :today) AS late,"
+        " count(*) FILTER (WHERE coalesce(extended_to, due_on) BETWEEN :today AND :until) AS soon"
+        " FROM rights_request r WHERE answered_on IS NULL AND (:staff OR r.org_id = :org)",
+        today=unit.today,
+        until=until,
+        **_sight(unit),
+    )
+    assert row is not None
+    return row.late, row.soon
 
 
 def extend_request(unit: UnitOfWork, code: str, until: date, reason: str) -> None:
@@ -207,7 +223,9 @@ def traces(unit: UnitOfWork, base_id: int, first: datetime, last: datetime) -> l
     """What the owner's people and the platform's staff did in a time, as far as the actor may read the audit."""
     rows = unit.all(
         "SELECT coalesce(u.name, '') AS who, a.actor_role AS role, a.action, count(*) AS times, min(a.at) AS first_at,"
-        " max(a.at) AS last_at FROM audit_entry a LEFT JOIN app_user u ON u.id = a.user_id"
+        " max(a.at) AS last_at,"
+        " coalesce(sum(CASE WHEN a.action LIKE 'alert.%' THEN (a.detail->>'rows')::bigint END), 0)"
+        "::bigint AS rows FROM audit_entry a LEFT JOIN app_user u ON u.id = a.user_id"
         " WHERE a.at BETWEEN :first AND :last AND (a.actor_role IN ('broker', 'accountant', 'system')"
         "   OR a.org_id = (SELECT org_id FROM base WHERE id = :base))"
         " GROUP BY 1, 2, 3 ORDER BY 5, 3 LIMIT 500",

@@ -9,9 +9,11 @@ from sqlalchemy.engine import Row
 from broker.audit.record import record
 from broker.bases import compliance_store as store
 from broker.bases.compliance_model import Activity, LegalBasis
+from broker.bases.register_texts import LINES, Language
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
+from broker.kernel.settings import TradeSettings
 
 COLUMNS = (
     "controller",
@@ -24,10 +26,6 @@ COLUMNS = (
     "retention",
     "transfers",
     "security",
-)
-_SECURITY = (
-    "Addresses and identities sealed (AES-256-GCM, keys with the sending processes alone); counts perturbed, rounded"
-    " and floored; every change recorded in a chained audit."
 )
 
 
@@ -48,6 +46,10 @@ def write_activity(
     if legal_basis not in get_args(LegalBasis):
         known = ", ".join(get_args(LegalBasis))
         raise InvalidInput(f"The legal basis is one of {known} (art. 6).", code="bad_basis", field="legal_basis")
+    for field, text in (("name", name), ("purpose", purpose), ("people", people), ("data", data),
+                        ("recipients", recipients), ("retention", retention)):  # fmt: skip
+        if not text.strip():
+            raise InvalidInput(f"The register asks for '{field}' (art. 30(1)).", code="missing_text", field=field)
     code = new_code("act")
     try:
         store.add_activity(
@@ -79,30 +81,33 @@ def end_activity(unit: UnitOfWork, code: str) -> None:
     record(unit, "register.ended", "processing_activity", code)
 
 
-def list_register(unit: UnitOfWork, retention_months: int) -> list[Activity]:
+def list_register(unit: UnitOfWork, trade: TradeSettings, language: Language = "en") -> list[Activity]:
     """The registers that the actor may read: lines made from bases first, then those written by hand."""
-    return [_of_base(row, retention_months) for row in store.bases_of_register(unit)] + store.activities(unit)
+    made = [_of_base(row, trade, language) for row in store.bases_of_register(unit)]
+    return sorted(made + store.activities(unit), key=lambda line: line.controller)
 
 
-def register_rows(unit: UnitOfWork, retention_months: int) -> list[list[str]]:
+def register_rows(unit: UnitOfWork, trade: TradeSettings, language: Language = "en") -> list[list[str]]:
     """The same as rows of texts under `COLUMNS`."""
-    lines = list_register(unit, retention_months)
+    lines = list_register(unit, trade, language)
     return [[str(getattr(line, column)) for column in COLUMNS] for line in lines]
 
 
-def _of_base(row: Row[Any], months: int) -> Activity:
-    partners = f"{row.partners} named partners, by mailings that the broker sends; none gets an address"
-    contract = f"; contract {row.contracts}" if row.contracts else "; no contract recorded"
+def _of_base(row: Row[Any], trade: TradeSettings, language: Language) -> Activity:
+    words = LINES[language]
+    contract = words["contract"].format(references=row.contracts) if row.contracts else words["no_contract"]
     return Activity(
         code=None,
         controller=row.controller,
-        name=f"E-mail base {row.name}",
-        purpose="Own mailings to customers and prospects; rental of the base and affiliate mailings",
+        name=words["name"].format(name=row.name),
+        purpose=words["purpose"],
         legal_basis="consent" if row.contact_kind == "b2c" else "legitimate_interest",
-        people="Customers and prospects" if row.contact_kind == "b2c" else "Persons at work in organisations",
-        data="Identity, addresses, traits, purchases and visits, consents, clicks; nothing of art. 9 or 10",
-        recipients=f"The broker as processor{contract}; {partners}",
-        retention=f"{months} months after the last purchase, activity, click or message of the person",
-        transfers="None",
-        security=_SECURITY,
+        people=words[f"people_{row.contact_kind}"],
+        data=words["data"],
+        recipients=words["recipients"].format(contract=contract, partners=row.partners),
+        retention=words["retention"].format(
+            customers=trade.retention_months, prospects=trade.prospect_retention_months
+        ),
+        transfers=words["transfers"],
+        security=words["security"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import get_args
 
 from broker.audit.record import record
@@ -16,10 +16,12 @@ from broker.bases.compliance_model import (
     months_after,
 )
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.log import blot_out_addresses
 from broker.kernel.paging import Page, offset
+
+SOON_DAYS = 7
 
 
 def log_request(
@@ -78,6 +80,11 @@ def answer_request(unit: UnitOfWork, code: str, outcome: Outcome, note: str = ""
     return _found(unit, code)
 
 
+def requests_due(unit: UnitOfWork) -> tuple[int, int]:
+    """(late, due within a week) of the open requests that the actor may see."""
+    return store.requests_due(unit, unit.today + timedelta(days=SOON_DAYS))
+
+
 def list_requests(unit: UnitOfWork, page: int = 1, size: int = 50) -> Page[RightsRequest]:
     """Open requests by deadline, then answered ones; of every organisation, for staff."""
     found = store.requests_page(unit, size, offset(page, size))
@@ -86,6 +93,8 @@ def list_requests(unit: UnitOfWork, page: int = 1, size: int = 50) -> Page[Right
 
 def _open(unit: UnitOfWork, code: str) -> RightsRequest:
     request = _found(unit, code)
+    if not request.own:
+        raise Forbidden(f"{request.controller} answers this request: the answer is its controller's.")
     if request.answered_on is not None:
         raise Conflict(f"The request {code} was answered on {request.answered_on}.", code="request_answered")
     return request
