@@ -9,10 +9,29 @@ from marshmallow import Schema, fields
 
 from api.fields import list_of, one_of, text
 from api.work import unit
-from broker.mailings.create_creative import create_creative, find_creative, list_creatives
+from broker.mailings.create_creative import (
+    Message,
+    create_creative,
+    find_creative,
+    list_creatives,
+    revise_creative,
+)
+from broker.mailings.creative_check import HEAVIEST
+from broker.mailings.find_image import images_of_creative
+from broker.mailings.keep_images import fetch_again
+from broker.mailings.own_text import LONGEST
 from broker.mailings.sign_creative import sign_creative
 
 calls = Blueprint("creatives", __name__, description="Messages")
+
+
+class ImageSchema(Schema):
+    """A remote image of a message, fetched once for us to serve."""
+
+    url = fields.String(required=True)
+    state = fields.String(required=True, metadata={"description": "waiting, kept or refused"})
+    name = fields.String(allow_none=True, metadata={"description": "Served at /i/<name>."})
+    why = fields.String(allow_none=True, metadata={"description": "The code of the refusal."})
 
 
 class CreativeSchema(Schema):
@@ -21,10 +40,14 @@ class CreativeSchema(Schema):
     code = fields.String(required=True)
     name = fields.String(required=True)
     subject = fields.String(required=True)
+    preheader = fields.String()
     from_name = fields.String(required=True)
     language = fields.String(required=True)
     state = fields.String(required=True, metadata={"description": "draft or signed"})
+    plain = fields.String(metadata={"description": "The text part with its slots."})
+    utm = fields.Dict(keys=fields.String(), values=fields.String())
     report = fields.Dict(metadata={"description": "The keys of `courtier creative check`."})
+    content_hash = fields.Function(lambda creative: creative.content_hash.hex())
     signed_at = fields.DateTime(allow_none=True)
 
 
@@ -33,9 +56,12 @@ class NewCreative(Schema):
 
     name = text(120)
     subject = text(200)
+    preheader = text(200, required=False, load_default="", least=0)
     from_name = text(100)
     language = one_of("fr", "en", required=False, load_default="fr")
-    html = text(500_000)
+    html = text(HEAVIEST)
+    plain = text(LONGEST, required=False, load_default="", least=0)
+    utm = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
 
 
 @calls.route("/creatives", methods=["GET"])
@@ -50,9 +76,9 @@ def index() -> dict[str, Any]:
 @calls.arguments(NewCreative)
 @calls.response(201, CreativeSchema)
 def create(body: dict[str, Any]) -> Any:
-    """Check and keep a message."""
+    """Check and keep a message; its remote images are fetched once, within moments."""
     with unit() as work:
-        return create_creative(work, body["name"], body["subject"], body["from_name"], body["language"], body["html"])
+        return create_creative(work, Message(**body))
 
 
 @calls.route("/creatives/<code:code>", methods=["GET"])
@@ -61,6 +87,31 @@ def show(code: str) -> Any:
     """One creative."""
     with unit() as work:
         return find_creative(work, code)
+
+
+@calls.route("/creatives/<code:code>/images", methods=["GET"])
+@calls.response(200, list_of(ImageSchema))
+def images(code: str) -> dict[str, Any]:
+    """The remote images of a creative and what became of each."""
+    with unit() as work:
+        return {"items": images_of_creative(work, find_creative(work, code))}
+
+
+@calls.route("/creatives/<code:code>", methods=["PUT"])
+@calls.arguments(NewCreative)
+@calls.response(200, CreativeSchema)
+def change(body: dict[str, Any], code: str) -> Any:
+    """Put another content into a draft; a signed one never changes."""
+    with unit() as work:
+        return revise_creative(work, code, Message(**body))
+
+
+@calls.route("/creatives/<code:code>/images", methods=["POST"])
+@calls.response(202, CreativeSchema)
+def fetch(code: str) -> Any:
+    """Fetch once more the images of a draft that could not be had."""
+    with unit() as work:
+        return fetch_again(work, code)
 
 
 @calls.route("/creatives/<code:code>/sign", methods=["POST"])

@@ -25,7 +25,7 @@ from broker.kernel.settings import (
     WorkerSettings,
 )
 from broker.mailings import freeze_store
-from broker.mailings.create_creative import create_creative
+from broker.mailings.create_creative import Message, create_creative
 from broker.mailings.model import Mailing
 from broker.mailings.schedule import schedule_participation_send
 from broker.mailings.sign_creative import sign_creative
@@ -136,7 +136,7 @@ def picked_send(
 ) -> int:
     """A signed creative in an open programme, joined by the base, and one send picked; its id."""
     author = UnitOfWork(unit.session, Actor("advertiser", advertiser, 1))
-    creative = create_creative(author, "Test", "Une offre pour {{first_name|vous}}", "Boutique É", "fr", html)
+    creative = create_creative(author, Message("Test", "Une offre pour {{first_name|vous}}", "Boutique É", "fr", html))
     if signed:
         sign_creative(author, creative.code)
     programme = unit.scalar(

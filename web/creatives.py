@@ -6,8 +6,17 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as Reply
 
 from broker.kernel.errors import CourtierError
-from broker.mailings.create_creative import create_creative, find_creative, list_creatives
-from broker.mailings.preview import preview_html
+from broker.mailings.create_creative import (
+    Message,
+    create_creative,
+    find_creative,
+    list_creatives,
+    revise_creative,
+)
+from broker.mailings.creative_check import decode_html
+from broker.mailings.find_image import images_of_creative
+from broker.mailings.keep_images import fetch_again
+from broker.mailings.preview import preview_html, preview_plain
 from broker.mailings.sign_creative import sign_creative
 from web.http.headers import PREVIEW
 from web.http.refusals import page
@@ -15,6 +24,7 @@ from web.http.session import for_roles
 from web.http.work import actor, unit
 
 pages = Blueprint("creatives", __name__)
+UTM = ("utm_source", "utm_medium", "utm_campaign")
 
 
 @pages.get("/creatives")
@@ -29,37 +39,62 @@ def index() -> str:
 @pages.get("/creatives/new")
 @for_roles("advertiser")
 def new() -> str:
-    """The form of a new message."""
-    return render_template("creatives/new.html", form={})
+    """The form of a new message, or of a copy of one."""
+    copied = request.args.get("copy", "")
+    form = _form_of(copied) if copied else {}
+    return render_template("creatives/edit.html", form=form, code=None, utm=UTM)
 
 
 @pages.post("/creatives")
 @for_roles("advertiser")
 def create() -> Reply:
     """Check and keep a message."""
-    form = request.form
     try:
         with unit() as work:
-            creative = create_creative(
-                work,
-                form.get("name", ""),
-                form.get("subject", ""),
-                form.get("from_name", ""),
-                form.get("language", "fr"),
-                form.get("html", ""),
-            )
+            creative = create_creative(work, _message())
     except CourtierError as refusal:
-        return page("creatives/new.html", refusal, form=form)
+        return page("creatives/edit.html", refusal, form=request.form, code=None, utm=UTM)
     return redirect(url_for("creatives.show", code=creative.code, done="creative_created"), 303)
+
+
+@pages.get("/creatives/<code>/edit")
+@for_roles("advertiser")
+def edit(code: str) -> str:
+    """The form of a draft."""
+    return render_template("creatives/edit.html", form=_form_of(code), code=code, utm=UTM)
+
+
+@pages.post("/creatives/<code>")
+@for_roles("advertiser")
+def change(code: str) -> Reply:
+    """Put another content into a draft."""
+    try:
+        with unit() as work:
+            revise_creative(work, code, _message())
+    except CourtierError as refusal:
+        return page("creatives/edit.html", refusal, form=request.form, code=code, utm=UTM)
+    return redirect(url_for("creatives.show", code=code, done="creative_changed"), 303)
 
 
 @pages.get("/creatives/<code>")
 def show(code: str) -> str:
     """One message with the report of its checks."""
+    return render_template("creatives/show.html", **_shown(code))
+
+
+@pages.get("/creatives/<code>/images")
+def images(code: str) -> str:
+    """What became of its images, asked for again while some are still to come."""
+    return render_template("creatives/images.html", **_shown(code))
+
+
+@pages.post("/creatives/<code>/images")
+@for_roles("advertiser")
+def fetch(code: str) -> Reply:
+    """Fetch once more what could not be had."""
     with unit() as work:
-        creative = find_creative(work, code)
-    own = actor().org_id == creative.org_id
-    return render_template("creatives/show.html", creative=creative, own=own, report=creative.report)
+        fetch_again(work, code)
+    return redirect(url_for("creatives.show", code=code), 303)
 
 
 @pages.post("/creatives/<code>/sign")
@@ -70,9 +105,7 @@ def sign(code: str) -> Reply:
         with unit() as work:
             sign_creative(work, code)
     except CourtierError as refusal:
-        with unit() as work:
-            creative = find_creative(work, code)
-        return page("creatives/show.html", refusal, creative=creative, own=True, report=creative.report)
+        return page("creatives/show.html", refusal, **_shown(code))
     return redirect(url_for("creatives.show", code=code, done="creative_signed"), 303)
 
 
@@ -80,7 +113,51 @@ def sign(code: str) -> Reply:
 def preview(code: str) -> Response:
     """The message itself, for the sandboxed frame: no scripts, no forms, nothing from elsewhere."""
     with unit() as work:
-        html = preview_html(find_creative(work, code))
+        html = preview_html(find_creative(work, code), work.today.year)
     reply = Response(html, mimetype="text/html")
     reply.headers["Content-Security-Policy"] = PREVIEW
     return reply
+
+
+def _shown(code: str) -> dict[str, object]:
+    with unit() as work:
+        creative = find_creative(work, code)
+        return {
+            "creative": creative,
+            "own": actor().org_id == creative.org_id,
+            "report": creative.report,
+            "images": images_of_creative(work, creative),
+            "plain": preview_plain(creative, work.today.year),
+        }
+
+
+def _message() -> Message:
+    """What the form says; a file of HTML that was chosen takes the place of what was pasted."""
+    form, file = request.form, request.files.get("file")
+    html = decode_html(file.read()) if file is not None and file.filename else form.get("html", "")
+    return Message(
+        name=form.get("name", ""),
+        subject=form.get("subject", ""),
+        from_name=form.get("from_name", ""),
+        language=form.get("language", "fr"),
+        html=html,
+        preheader=form.get("preheader", ""),
+        plain=form.get("plain", ""),
+        utm={name: form.get(name, "") for name in UTM},
+    )
+
+
+def _form_of(code: str) -> dict[str, str]:
+    """A stored message as the fields of the form."""
+    with unit() as work:
+        creative = find_creative(work, code)
+    return {
+        "name": creative.name,
+        "subject": creative.subject,
+        "from_name": creative.from_name,
+        "language": creative.language,
+        "html": creative.source_html,
+        "preheader": creative.preheader,
+        "plain": creative.own_plain,
+        **{name: str(value) for name, value in creative.utm.items()},
+    }

@@ -31,7 +31,7 @@ from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import IntegrityFault, Unavailable
 from broker.kernel.settings import Settings
 from broker.mailings.sign_creative import check_content
-from broker.mailings.slots import fill_mailing_slots
+from broker.mailings.slots import fill_image_slots, fill_mailing_slots
 from broker.mailings.store import creative_by_id, links_of
 from broker.rentals.advance import advance_order
 from broker.vault.keyring import WorkerKeys
@@ -280,9 +280,11 @@ def _composer(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, fac
         "advertiser_name": facts.advertiser_name,
         "advertiser_identity": facts.advertiser_identity,
         "partners_url": f"{public_url}/partners/{facts.base_code}",
+        "current_year": str(unit.today.year),
     }
+    html = fill_image_slots(creative.html, public_url)
     template = compile_template(
-        fill_mailing_slots(creative.html, values, in_html=True),
+        fill_mailing_slots(html, values, in_html=True),
         fill_mailing_slots(creative.plain, values),
         public_url,
     )

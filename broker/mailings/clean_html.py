@@ -1,21 +1,24 @@
 """An author's HTML made safe to send: what may stay is listed, links become numbered slots, CSS is inlined.
 
-Nothing that runs, asks or loads survives: scripts, forms, frames, event handlers, external style sheets, remote images
-(their alternative text takes their place). What was taken out is counted.
+Nothing that runs, asks or loads survives: scripts, forms, frames, event handlers, external style sheets. Remote images
+stay where they were fetched and are served by us, else their alternative text takes their place. What was taken out is
+counted.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 import css_inline
 
 from broker.mailings.clean_css import clean_css
+from broker.mailings.foreign_tags import understand
 from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, start_tag, tokens, words
-from broker.mailings.slots import FOREIGN_TAGS, TAG_IN_URL, URL_TAGS, link_slot
+from broker.mailings.slots import TAG_IN_URL, URL_TAGS, image_slot, link_slot
 
 
 class _Local(TypedDict):
@@ -48,6 +51,7 @@ PLAIN_SCHEMES = ("mailto", "tel", "sms")
 _LOCAL: Final = _Local(keep_link_tags=True, load_remote_stylesheets=False)
 _NOSCRIPT = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
+_REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
 
@@ -58,17 +62,18 @@ class Cleaned:
     html: str = ""
     urls: list[str] = field(default_factory=list)  # of link 1, 2, …: exactly as a browser reads them
     seen: int = 0  # links found, those refused included
+    pictures: list[str] = field(default_factory=list)  # addresses of remote images, each once
+    images: Mapping[str, str] = field(default_factory=dict)  # those that were fetched: address → name
     removed: Counter[str] = field(default_factory=Counter)
     words: list[str] = field(default_factory=list)  # texts and attribute values: where merge tags may stand
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def clean_html(source: str) -> Cleaned:
-    """Clean one document (or fragment). Never fails on broken HTML."""
-    for foreign, ours in FOREIGN_TAGS.items():
-        source = source.replace(foreign, ours)
-    cleaned = Cleaned()
+def clean_html(source: str, images: Mapping[str, str] | None = None) -> Cleaned:
+    """Clean one document (or fragment). Never fails on broken HTML. `images`: those we serve, address → name."""
+    source, dropped = understand(source)
+    cleaned = Cleaned(removed=dropped, images=images or {})
     regular = _regular(_NOSCRIPT.sub("", source.replace("\0", "")), cleaned)
     out: list[str] = []
     skipping, depth = "", 0
@@ -116,7 +121,7 @@ def _piece(token: Start | End | Text | Raw | Comment, cleaned: Cleaned) -> str:
 
 def _raw(name: str, content: str, cleaned: Cleaned) -> str:
     if name == "style":
-        css, removed = clean_css(content)
+        css, removed = clean_css(content, lambda url: _served(url, cleaned))
         if removed:
             cleaned.removed["css url()"] += removed
         return f"<style>{css}</style>" if css.strip() else ""
@@ -146,16 +151,20 @@ def _kept_attributes(attributes: dict[str, str], cleaned: Cleaned) -> dict[str, 
     kept = {}
     for name, value in attributes.items():
         if name == "style":
-            css, removed = clean_css(value)
+            css, removed = clean_css(value, lambda url: _served(url, cleaned))
             if removed:
                 cleaned.removed["css url()"] += removed
-            if css.strip() and "{{" not in css:
+            if css.strip() and "{{" not in value:
                 kept[name] = css
         elif name in ATTRIBUTES or name.startswith("aria-"):
             cleaned.words.append(value)
             kept[name] = value
         elif name == "background":
-            cleaned.removed["background"] += 1
+            slot = _served(value.strip(), cleaned)
+            if slot is None:
+                cleaned.removed["background"] += 1
+            else:
+                kept[name] = slot
         elif name.startswith("on"):
             cleaned.removed[name] += 1
     return kept
@@ -175,9 +184,25 @@ def _image(attributes: dict[str, str], cleaned: Cleaned) -> str:
     source = attributes.get("src", "").strip()
     if _PICTURE.match(source):
         return start_tag("img", {"src": source, **kept})
+    slot = _served(source, cleaned)
+    if slot is not None:
+        return start_tag("img", {"src": slot, **kept})
     cleaned.removed["img"] += 1
     alt = " ".join(attributes.get("alt", "").split())
     return alt.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _served(url: str, cleaned: Cleaned) -> str | None:
+    """The slot of a remote image that we serve; None where it is none, or is not fetched (yet)."""
+    if _REMOTE.match(url) is None:
+        return None
+    if TAG_IN_URL.search(url):
+        cleaned.errors.append("The address of an image holds a merge tag: whoever serves it would learn who reads.")
+        return None
+    if url not in cleaned.pictures:
+        cleaned.pictures.append(url)
+    name = cleaned.images.get(url)
+    return None if name is None else image_slot(name)
 
 
 def _target(href: str, cleaned: Cleaned) -> str | None:
@@ -186,7 +211,9 @@ def _target(href: str, cleaned: Cleaned) -> str | None:
     url = href.strip("".join(map(chr, range(0x21)))).translate({9: None, 10: None, 13: None})
     if url.strip("{} ") in URL_TAGS and url.startswith("{{"):
         return f"{{{{{url.strip('{} ')}}}}}"
-    if not url or url.startswith("#"):
+    if not url:
+        return None
+    if url.startswith("#"):
         return url
     scheme = _SCHEME.match(url)
     named = scheme[1].lower() if scheme else ""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from html import unescape
 
-from broker.mailings.clean_html import clean_html
-from broker.mailings.legal_lines import missing_lines, with_legal_lines
+from broker.mailings.campaign_parameters import with_parameters
+from broker.mailings.clean_html import Cleaned, clean_html
+from broker.mailings.foreign_tags import understand
+from broker.mailings.legal_lines import missing_lines, with_legal_lines, with_preheader
+from broker.mailings.own_text import own_text
 from broker.mailings.plain_text import plain_text
-from broker.mailings.slots import SLOT, unknown_tags
+from broker.mailings.slots import MERGE_TAGS, SLOT, unknown_tags
 
 CLIPPED_AT = 102_000  # bytes: a large mailbox provider cuts longer messages and hides the opt-out
 MOST_LINKS = 10_000
+LITTLE_TEXT = 700  # characters, the legal lines (some 400) included
 HEAVIEST = 5_000_000
 _SHOUTING = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:\s+[A-ZÀ-Þ]{2,}){3,}")
 _SPAM_WORDS = re.compile(
@@ -27,6 +32,7 @@ class CreativeReport:
     links: int
     rewritten: int
     urls: tuple[str, ...]
+    pictures: tuple[str, ...]  # addresses of remote images, fetched once when the creative is stored
     removed: dict[str, int]
     unknown_tags: tuple[str, ...]
     missing: tuple[str, ...]  # legal lines that the author did not write; `html` has them added
@@ -42,6 +48,7 @@ class CreativeReport:
             "links": self.links,
             "rewritten": self.rewritten,
             "urls": list(self.urls),
+            "pictures": list(self.pictures),
             "removed": self.removed,
             "unknown_tags": list(self.unknown_tags),
             "missing": list(self.missing),
@@ -51,17 +58,39 @@ class CreativeReport:
         }
 
 
-def check_creative(html: str, language: str = "fr", subject: str = "") -> CreativeReport:
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a creative has beside its HTML and subject.
+
+    `images`: address → name of those that we serve. `own_plain`: the text part as written, empty to have it made.
+    `utm`: parameters added to each link. `tags`: the merge tags that its author may use.
+    """
+
+    preheader: str = ""
+    own_plain: str = ""
+    utm: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    tags: Collection[str] = tuple(MERGE_TAGS)
+
+
+def check_creative(html: str, language: str = "fr", subject: str = "", extras: Extras | None = None) -> CreativeReport:
     """Clean, rewrite and judge a creative. `errors` not empty means that it cannot be used."""
-    cleaned = clean_html(html)
+    extras = extras or Extras()
+    cleaned = clean_html(html, extras.images)
     missing = missing_lines(cleaned.html)
     composed = with_legal_lines(cleaned.html, language)
-    plain = plain_text(composed)
-    words = [unescape(word) for word in cleaned.words]
-    unknown = unknown_tags("\n".join([*words, subject]))
     errors = list(cleaned.errors)
+    if extras.own_plain.strip():
+        plain, wrong = own_text(understand(extras.own_plain)[0], cleaned.urls, language)
+        errors += wrong
+    else:
+        plain = plain_text(composed)
+    composed = with_preheader(composed, extras.preheader)
+    words = [unescape(word) for word in cleaned.words]
+    unknown = unknown_tags("\n".join([*words, subject, extras.preheader, extras.own_plain]), extras.tags)
     if unknown:
-        errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Known are first_name, last_name and city.")
+        known = ", ".join(extras.tags) or "none"
+        errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Those that may be used: {known}.")
     weight = len(composed.encode("utf-8", "replace"))
     if weight > HEAVIEST:
         errors.append(f"The message weighs {weight:,} bytes; at most {HEAVIEST:,} can be sent.")
@@ -72,22 +101,26 @@ def check_creative(html: str, language: str = "fr", subject: str = "") -> Creati
     return CreativeReport(
         links=cleaned.seen,
         rewritten=len(cleaned.urls),
-        urls=tuple(cleaned.urls),
+        urls=tuple(with_parameters(url, extras.utm) for url in cleaned.urls),
+        pictures=tuple(cleaned.pictures),
         removed=dict(sorted(cleaned.removed.items())),
         unknown_tags=tuple(unknown),
         missing=tuple(missing),
         errors=tuple(errors),
-        warnings=(*cleaned.warnings, *_hints(plain, subject, weight, cleaned.removed["img"])),
+        warnings=(*cleaned.warnings, *_hints(plain, subject, weight, cleaned)),
         weight=weight,
         html=composed,
         plain=plain,
     )
 
 
-def _hints(plain: str, subject: str, weight: int, pictures: int) -> list[str]:
+def _hints(plain: str, subject: str, weight: int, cleaned: Cleaned) -> list[str]:
     hints = []
-    if pictures:
-        hints.append(f"{pictures} remote images were taken out and their alternative texts kept.")
+    absent = len(cleaned.pictures) - len(cleaned.images)
+    if absent > 0:
+        hints.append(f"{absent} remote images: readers get our copies, and the alternative text where there is none.")
+    if cleaned.pictures and len(plain) < LITTLE_TEXT:
+        hints.append("Mostly pictures and little text: many filters and readers dislike that.")
     if weight > CLIPPED_AT:
         hints.append(f"At {weight:,} bytes some mailboxes cut the message before its end.")
     if _SHOUTING.search(f"{subject}\n{plain}") or (len(subject) > 8 and subject.isupper()):

@@ -6,7 +6,9 @@ that the author already wrote with its slot is not added a second time.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from html import escape
 
 from broker.mailings.slots import link_slot
 
@@ -73,3 +75,21 @@ def with_legal_lines(html: str, language: str) -> str:
     footer += _HIDDEN % link_slot(0)
     end = html.rfind("</body>")
     return html[:end] + footer + html[end:] if end >= 0 else html + footer
+
+
+_BODY = re.compile(r"<body[^>]*>", re.IGNORECASE)
+_PREHEADER = (
+    '<div style="display:none;max-height:0;overflow:hidden;font-size:1px;line-height:1px;opacity:0">%s'
+    # Fills the rest of the line that mailboxes show beside the subject, so that no text of the body follows.
+    "%s</div>"
+)
+
+
+def with_preheader(html: str, preheader: str) -> str:
+    """The composed HTML with the words that mailboxes show beside the subject, hidden in the message itself."""
+    if not preheader:
+        return html
+    hidden = _PREHEADER % (escape(preheader), "&#847;&zwnj;&nbsp;" * 60)
+    body = _BODY.search(html)
+    at = body.end() if body else 0
+    return html[:at] + hidden + html[at:]

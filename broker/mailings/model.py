@@ -40,7 +40,10 @@ class CreativeLink:
 
 @dataclass(frozen=True, slots=True)
 class Creative:
-    """A message as stored: `html` and `plain` hold slots; `report` is what the check said."""
+    """A message as stored: `html` and `plain` hold slots; `report` is what the check said.
+
+    `own_plain` is the text part as its author wrote it (empty: made from the HTML), `utm` what each link gets added.
+    """
 
     id: int
     code: str
@@ -49,6 +52,9 @@ class Creative:
     subject: str
     from_name: str
     language: str
+    preheader: str
+    own_plain: str = field(repr=False)
+    utm: dict[str, str]
     source_html: str = field(repr=False)
     html: str = field(repr=False)
     plain: str = field(repr=False)
@@ -61,6 +67,17 @@ class Creative:
     def signed(self) -> bool:
         """Whether the proof is signed: then nothing of it changes any more."""
         return self.state == "signed"
+
+
+@dataclass(frozen=True, slots=True)
+class CreativeImage:
+    """A remote image of a creative: waiting, kept (`name` is what we serve it as) or refused (`why`: a code)."""
+
+    number: int
+    url: str
+    state: str
+    name: str | None
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ def plain_text(html: str) -> str:
                 if target and not target.startswith("#"):
                     out.append(f" {target} " if label.strip() else target)
                 target = ""
+            case Start(name="img", attributes=attributes):
+                label += attributes.get("alt", "")
+                out.append(attributes.get("alt", ""))
             case Start(name="td" | "th") | End(name="td" | "th"):
                 out.append(" ")
             case Start(name="li"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, IntegrityFault, NotFound
-from broker.mailings import store
+from broker.mailings import image_store, store
 from broker.mailings.model import Creative, CreativeLink, content_hash
 
 
@@ -18,6 +18,11 @@ def sign_creative(unit: UnitOfWork, code: str) -> Creative:
     if creative.signed:
         return creative
     check_content(creative, store.links_of(unit, creative.id))
+    if any(image.state == "waiting" for image in image_store.images_of(unit, creative.id)):
+        raise Conflict(
+            "The images of this creative are still being fetched. Look at it again in a moment, then sign it.",
+            code="images_waiting",
+        )
     store.sign(unit, creative.id)
     signed = store.creative_by_code(unit, code)
     if signed is None or not signed.signed:

@@ -2,7 +2,8 @@
 
 * of a **person**, filled for each recipient: the declared merge tags `{{first_name|default}}`, the numbered links
   `{{link:3}}` and the address of the opt-out page `{{unsubscribe_url}}`;
-* of a **mailing**, filled once: names of owner and advertiser, the address of the partner list.
+* of a **mailing**, filled once: names of owner and advertiser, the address of the partner list, the year;
+* of an **image** that we serve: `{{image:<its name>}}`.
 
 Authors may write the merge tags, and `{{unsubscribe_url}}` or `{{partners_url}}` as the whole of a link. Nothing else
 may stand inside a URL: the advertiser would learn there who the reader is.
@@ -11,17 +12,17 @@ may stand inside a URL: the advertiser would learn there who the reader is.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from html import escape
 from typing import Final
 
 MERGE_TAGS: Final = {"first_name": "first_name", "last_name": "last_name", "city": "city"}  # tag → sealed field
-MAILING_TAGS: Final = ("owner_name", "advertiser_name", "advertiser_identity", "partners_url")
+MAILING_TAGS: Final = ("owner_name", "advertiser_name", "advertiser_identity", "partners_url", "current_year")
 URL_TAGS: Final = ("unsubscribe_url", "partners_url")
-# Forms of another mailer that we understand.
-FOREIGN_TAGS: Final = {"*|FNAME|*": "{{first_name}}", "*|LNAME|*": "{{last_name}}", "*|UNSUB|*": "{{unsubscribe_url}}"}
 
 SLOT: Final = re.compile(r"\{\{\s*([a-z_]+(?::\d+)?)\s*(?:\|([^{}]*))?\}\}")
 ANY_TAG: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+IMAGE_SLOT: Final = re.compile(r"\{\{image:([0-9a-f]{32}\.(?:png|jpg|gif|webp))\}\}")
 FOREIGN: Final = re.compile(r"\*\|[^|*<>]{1,80}\|\*|%%[A-Za-z_ ]{1,40}%%|\[\[[A-Za-z_ :]{1,40}\]\]")
 TAG_IN_URL: Final = re.compile(r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[", re.IGNORECASE)
 
@@ -31,12 +32,22 @@ def link_slot(number: int) -> str:
     return f"{{{{link:{number}}}}}"
 
 
-def unknown_tags(text: str) -> list[str]:
-    """Merge tags in an author's text that nobody declared, each once, in order."""
+def image_slot(name: str) -> str:
+    """The slot of an image that is kept under `name`."""
+    return f"{{{{image:{name}}}}}"
+
+
+def fill_image_slots(html: str, public_url: str) -> str:
+    """Images get the address under which we serve them."""
+    return IMAGE_SLOT.sub(rf"{public_url}/i/\1", html)
+
+
+def unknown_tags(text: str, allowed: Collection[str] = tuple(MERGE_TAGS)) -> list[str]:
+    """Merge tags in an author's text that nobody declared or that it may not use, each once, in order."""
     found: dict[str, None] = {}
     for match in ANY_TAG.finditer(text):
         name = match[1].partition("|")[0].strip()
-        if name not in MERGE_TAGS and name not in MAILING_TAGS and name not in URL_TAGS:
+        if name not in allowed and name not in MAILING_TAGS and name not in URL_TAGS:
             found[name or match[0]] = None
     for match in FOREIGN.finditer(text):
         found[match[0]] = None

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
+from broker.mailings.creative_check import CreativeReport
 from broker.mailings.model import Creative, CreativeLink, Mailing, SeedAddress
 
 _CREATIVE = (
-    "SELECT id, code, org_id, name, subject, from_name, language, source_html, html, plain, report, content_hash,"
-    " state, signed_at FROM creative"
+    "SELECT id, code, org_id, name, subject, from_name, language, preheader, own_plain, utm, source_html, html, plain,"
+    " report, content_hash, state, signed_at FROM creative"
 )
 _MAILING = (
     "SELECT id, code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash, state,"
@@ -36,26 +37,66 @@ def _mailing(row: Row[Any]) -> Mailing:
 def add_creative(unit: UnitOfWork, creative: Creative, links: Sequence[CreativeLink]) -> int:
     """Store a creative and its links; returns its id."""
     creative_id: int = unit.scalar(
-        "INSERT INTO creative (code, org_id, name, subject, from_name, language, source_html, html, plain, report,"
-        " content_hash) VALUES (:code, :org_id, :name, :subject, :from_name, :language, :source_html, :html, :plain,"
+        "INSERT INTO creative (code, org_id, name, subject, from_name, language, preheader, own_plain, utm,"
+        " source_html, html, plain, report, content_hash) VALUES (:code, :org_id, :name, :subject, :from_name,"
+        " :language, :preheader, :own_plain, CAST(:utm AS jsonb), :source_html, :html, :plain,"
         " CAST(:report AS jsonb), :content_hash) RETURNING id",
         code=creative.code,
         org_id=creative.org_id,
-        name=creative.name,
-        subject=creative.subject,
-        from_name=creative.from_name,
-        language=creative.language,
-        source_html=creative.source_html,
-        html=creative.html,
-        plain=creative.plain,
-        report=json.dumps(creative.report),
-        content_hash=creative.content_hash,
+        **_content(creative),
     )
+    _add_links(unit, creative_id, links)
+    return creative_id
+
+
+def change_creative(unit: UnitOfWork, creative: Creative, links: Sequence[CreativeLink]) -> None:
+    """Write a draft's new content and links."""
+    unit.run(
+        "UPDATE creative SET name = :name, subject = :subject, from_name = :from_name, language = :language,"
+        " preheader = :preheader, own_plain = :own_plain, utm = CAST(:utm AS jsonb), source_html = :source_html,"
+        " html = :html, plain = :plain, report = CAST(:report AS jsonb), content_hash = :content_hash WHERE id = :id",
+        id=creative.id,
+        **_content(creative),
+    )
+    unit.run("DELETE FROM creative_link WHERE creative_id = :id", id=creative.id)
+    _add_links(unit, creative.id, links)
+
+
+def recompose(unit: UnitOfWork, creative_id: int, report: CreativeReport, content_hash: bytes) -> None:
+    """Write what a draft became when its images were fetched; its links are the same."""
+    unit.run(
+        "UPDATE creative SET html = :html, plain = :plain, report = CAST(:report AS jsonb),"
+        " content_hash = :content_hash WHERE id = :id",
+        id=creative_id,
+        html=report.html,
+        plain=report.plain,
+        report=json.dumps(report.keys()),
+        content_hash=content_hash,
+    )
+
+
+def _content(creative: Creative) -> dict[str, object]:
+    return {
+        "name": creative.name,
+        "subject": creative.subject,
+        "from_name": creative.from_name,
+        "language": creative.language,
+        "preheader": creative.preheader,
+        "own_plain": creative.own_plain,
+        "utm": json.dumps(creative.utm),
+        "source_html": creative.source_html,
+        "html": creative.html,
+        "plain": creative.plain,
+        "report": json.dumps(creative.report),
+        "content_hash": creative.content_hash,
+    }
+
+
+def _add_links(unit: UnitOfWork, creative_id: int, links: Sequence[CreativeLink]) -> None:
     unit.run_many(
         "INSERT INTO creative_link (creative_id, number, url, hidden) VALUES (:creative_id, :number, :url, :hidden)",
         [{"creative_id": creative_id, "number": link.number, "url": link.url, "hidden": link.hidden} for link in links],
     )
-    return creative_id
 
 
 def creative_by_code(unit: UnitOfWork, code: str, *, lock: bool = False) -> Creative | None:

@@ -50,6 +50,7 @@ from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
 from broker.mailings.freeze import freeze_mailing
+from broker.mailings.keep_images import fetch_images
 from broker.mailings.schedule import schedule_participation_send
 from broker.operate.faults import print_fault
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
@@ -121,6 +122,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "look_up_customer": lambda row_id: look_up_customer(database, means.keys, settings, row_id),
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
+        "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
             database,

@@ -73,7 +73,12 @@ def upgrade() -> None:
         "creative_image",
         using="EXISTS (SELECT 1 FROM creative c WHERE c.id = creative_image.creative_id)",
         check="EXISTS (SELECT 1 FROM creative c WHERE c.id = creative_image.creative_id AND c.org_id = app_org())",
-        web="SELECT, INSERT (creative_id, number, url), UPDATE (state)",
+        web="SELECT, INSERT (creative_id, number, url), UPDATE (state), DELETE",
+    )
+    # Who may read a creative may not delete its images: a policy's check is not asked when a row is deleted.
+    op.execute(
+        "CREATE POLICY own_images ON creative_image AS RESTRICTIVE FOR DELETE TO courtier_web USING ("
+        "EXISTS (SELECT 1 FROM creative c WHERE c.id = creative_image.creative_id AND c.org_id = app_org()))"
     )
     protect(
         "merge_tag_right",

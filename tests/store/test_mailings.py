@@ -17,7 +17,7 @@ from broker.kernel.ids import new_code
 from broker.kernel.settings import DisclosureSettings, InstanceSettings, Settings
 from broker.mailings import freeze_store
 from broker.mailings.cancel import cancel_mailing
-from broker.mailings.create_creative import create_creative, find_creative, list_creatives
+from broker.mailings.create_creative import Message, create_creative, find_creative, list_creatives
 from broker.mailings.find_mailing import find_mailing, list_mailings
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.model import SEND_STATES, TRANSITIONS, Mailing
@@ -113,7 +113,7 @@ def scene(worker_engine: Engine, web_engine: Engine, worker_keys: WorkerKeys, tm
 
 def test_an_advertiser_creates_and_signs_and_a_stranger_sees_nothing(scene: Scene) -> None:
     with scene.web.begin(scene.advertiser) as unit:
-        creative = create_creative(unit, "Été", "Bonjour", "Boutique", "fr", HTML)
+        creative = create_creative(unit, Message("Été", "Bonjour", "Boutique", "fr", HTML))
         assert creative.report["links"] == 2
         assert not creative.signed
     with scene.web.begin(scene.advertiser) as unit:
@@ -132,7 +132,7 @@ def test_an_advertiser_creates_and_signs_and_a_stranger_sees_nothing(scene: Scen
 )
 def test_a_creative_that_could_not_be_sent_is_refused(scene: Scene, html: str) -> None:
     with scene.web.begin(scene.advertiser) as unit, pytest.raises(InvalidInput) as refusal:
-        create_creative(unit, "n", "s", "f", "fr", html)
+        create_creative(unit, Message("n", "s", "f", "fr", html))
     assert refusal.value.code == "bad_creative"
 
 

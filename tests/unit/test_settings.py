@@ -43,7 +43,7 @@ def keys_of(kind: type[Any]) -> dict[str, Any]:
 def keys_in(table: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
-        first = value[0] if isinstance(value, list) else value
+        first = next(iter(value), None) if isinstance(value, list) else value
         found[key] = keys_in(first) if isinstance(first, dict) else None
     return found
 

@@ -45,9 +45,9 @@ class Door:
 
 
 def protect(reply: Response) -> Response:
-    """Add the headers."""
+    """Add the headers; a reply that needs another one has set it already."""
     for name, value in HEADERS.items():
-        reply.headers[name] = value
+        reply.headers.setdefault(name, value)
     return reply
 
 

@@ -9,7 +9,7 @@ from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.ids import new_code
 from broker.mailings import freeze_store
-from broker.mailings.create_creative import create_creative
+from broker.mailings.create_creative import Message, create_creative
 from broker.mailings.model import Mailing
 from broker.mailings.schedule import schedule_participation_send
 from broker.mailings.sign_creative import sign_creative
@@ -121,7 +121,7 @@ def _organisation(unit: UnitOfWork, kind: str) -> int:
 
 def _participation(unit: UnitOfWork, owner: int, advertiser: int, base_id: int) -> int:
     author = UnitOfWork(unit.session, Actor("advertiser", advertiser, 1))
-    creative = create_creative(author, "Bench", "Une offre pour {{first_name|vous}}", "Boutique", "fr", HTML)
+    creative = create_creative(author, Message("Bench", "Une offre pour {{first_name|vous}}", "Boutique", "fr", HTML))
     sign_creative(author, creative.code)
     programme = _inserted(
         unit,
