@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +20,11 @@ from broker.bases.check_email import find_typos
 from broker.bases.check_rows import CheckedRows, RowChecker
 from broker.bases.fields import IGNORE, TRAIT
 from broker.bases.findings import Findings
-from broker.bases.masks import harmless
 from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
 from broker.bases.reading import AS_FOUND, Reading
 from broker.bases.refused_columns import refused_columns
+from broker.bases.rejects import RejectsFile, rejected
 from broker.bases.seen import Seen
 from broker.bases.sensitive import NearMiss, decided
 from broker.bases.traits import Type
@@ -113,6 +112,7 @@ class FileCheck:
         self.reader = TableReader(stream, reading)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
+        self.samples = samples
         self._refused = refused_columns(headers, samples)
         self._verdicts = verdicts or {}
         for header in headers:
@@ -258,47 +258,10 @@ def check_file(
         try:
             for outcome in file_check.outcomes(email_marks):
                 if writer is not None:
-                    writer.write(outcome)
+                    writer.write(rejected(outcome.block, outcome.rows, file_check.reader.headers, (), whole=True))
                 if progress is not None:
                     progress(file_check.result)
         finally:
             if writer is not None:
                 writer.close()
         return file_check.result
-
-
-class RejectsFile:
-    """`--rejects`: line, reasons, then the row's own cells, made harmless for spreadsheets. UTF-8 with `;`."""
-
-    def __init__(self, path: Path, headers: list[str]) -> None:
-        try:
-            self._file: TextIO = path.open("w", encoding="utf-8-sig", newline="")
-        except OSError as error:
-            raise InvalidInput(f"{path} cannot be written: {error.strerror}.", code="unwritable_file") from None
-        path.chmod(0o600)
-        self._writer = csv.writer(self._file, delimiter=";", lineterminator="\r\n")
-        self._writer.writerow(("line", "reasons", *map(harmless, headers)))
-
-    def write(self, outcome: Outcome) -> None:
-        """Write the rejected rows of a block, in the order of their lines."""
-        entries = [(item.line, item.code, [item.text]) for item in outcome.block.broken]
-        for line, reasons, cells in rejected_rows(outcome):
-            entries.append((line, " ".join(reasons), cells))
-        for line, reasons_text, cells in sorted(entries):
-            self._writer.writerow((line, reasons_text, *map(harmless, cells)))
-
-    def close(self) -> None:
-        """End the file."""
-        self._file.close()
-
-
-def rejected_rows(outcome: Outcome) -> Iterator[tuple[int, list[str], list[str]]]:
-    """(line, all reasons, raw cells) of each rejected row."""
-    numbers = np.flatnonzero(outcome.rows.rejected)
-    if not len(numbers):
-        return
-    table = outcome.block.table.take(pa.array(numbers))
-    columns = [column.to_pylist() for column in table.columns]
-    for place, number in enumerate(numbers.tolist()):
-        reasons = [code for code, mask in outcome.rows.reasons.items() if mask[number]]
-        yield int(outcome.rows.lines[number]), reasons, [column[place] for column in columns]

@@ -16,10 +16,10 @@ import pyarrow as pa
 from broker.bases import import_store, mapping_store, plan_store, review_store, store
 from broker.bases.check import CheckResult, FileCheck, Outcome
 from broker.bases.check_rows import CheckedRows
+from broker.bases.imports_meet import masked_rows
 from broker.bases.model import Upload
 from broker.bases.open_upload import opened_upload
 from broker.bases.reading import Reading
-from broker.bases.run_import import masked_rows
 from broker.kernel.database import Database
 from broker.kernel.errors import CourtierError
 from broker.kernel.settings import Settings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from broker.bases import import_store
 from broker.bases.check import CheckResult
 from broker.bases.check_purchases import TEXTS, CheckedLines, PurchaseCheck
 from broker.bases.finish_import import finish
+from broker.bases.imports_meet import Cancelled, Follow, staging_of
 from broker.bases.masks import mask
 from broker.bases.model import ImportRun
 from broker.bases.read_table import Block
@@ -21,6 +23,7 @@ from broker.bases.reading import Reading
 from broker.bases.repeated_lines import RepeatedLines
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import InvalidInput
+from broker.kernel.settings import Settings
 from broker.vault.blind_index import contact_keys, reference_keys
 from broker.vault.keyring import WorkerKeys
 
@@ -30,23 +33,47 @@ _EPOCH = date(1970, 1, 1)
 def read_purchases(
     database: Database,
     keys: WorkerKeys,
+    settings: Settings,
     run: ImportRun,
     stream: BinaryIO,
-    follow: Callable[[CheckResult, Any], None] | None,
+    follow: Follow | None,
     remembered: dict[str, str],
 ) -> None:
-    """Read the file to its end and ask for the snapshot. A line of an unknown customer is rejected as such."""
+    """Read the file to its end and ask for the snapshot. A line of an unknown customer is rejected as such.
+
+    As with contacts each block is one transaction, and an import that was killed goes on after the last of them.
+    """
+    staging = staging_of(settings, run.id)
     with database.begin() as unit:
         today = unit.today
+        before = import_store.progress(unit, run.id)
         if not import_store.base_has_contacts(unit, run.base_id):
             raise InvalidInput(
-                "Purchases belong to contacts, and this base has none yet. Import its contacts first.",
+                f"{run.kind.capitalize()} belong to contacts, and this base has none yet. Import its contacts first.",
                 code="no_contacts",
             )
+    stopped = staging.resume(before.staged_bytes) if before is not None else None
+    if stopped is not None:
+        today = date.fromisoformat(stopped[0]["today"])
     check = PurchaseCheck(stream, run.mapping, today, remembered, Reading.of(run.reading))
-    result = check.result
-    repeated = RepeatedLines()
-    for block in check.reader.blocks():
+    head = {"today": today.isoformat(), "mapping": check.mapping}
+    result, repeated, done = check.result, RepeatedLines(), 0
+    if before is not None and stopped is not None and stopped[0] == head:
+        done = before.blocks
+        for written in stopped[1]:
+            _add(result, written.found)
+            repeated.again(written.marks)
+        with database.begin() as unit:
+            import_store.go_on(unit, run.id)
+    else:
+        with database.begin() as unit:
+            import_store.begin_anew(unit, run.id)
+        staging.begin(head)
+    parser = check.reader.parser
+    for number, piece in enumerate(check.reader.pieces()):
+        if number < done:
+            continue
+        block = parser.parse(piece) or parser.no_rows()
         lines = check.check(block)
         with database.begin() as unit:
             ids = _contacts(unit, keys, run.base_id, lines)
@@ -54,35 +81,46 @@ def read_purchases(
             kept = ~lines.rejected
             row_keys = repeated.keys(lines, ids, kept)
             added = import_store.copy_purchases(unit, _rows(lines, ids, kept, run, row_keys))
-            held = int(kept.sum()) - added  # an export that overlaps the last one, or the same file again
             import_store.copy_rejects(unit, run.id, _rejects(check, block, lines))
-            count(result, block, lines)
-            result.accepted -= held
-            result.duplicates += held
-            result.done_bytes = check.reader.source.bytes_read
+            # An export that overlaps the last one, or the same file again: what is held already is no new line.
+            counts = _counts(block, lines, held=int(kept.sum()) - added)
+            _add(result, counts)
+            result.done_bytes = piece.done_bytes
             result.encoding = check.reader.encoding
+            staging.add(counts, repeated.marks, np.zeros(0, np.bool_), b"")
+            import_store.block_written(unit, run.id, staging.size)
             if not import_store.report_progress(unit, run.id, result):
-                return
+                raise Cancelled
         if follow is not None:
-            follow(result, None)
+            follow(result, ())
     if not result.rows:
         raise InvalidInput("The file holds column names and no rows.", code="no_rows")
     with database.begin() as unit:
         import_store.make_buyers_customers(unit, run.base_id, run.id)
-        finish(unit, run, result)
+        if not finish(unit, run, result):
+            raise Cancelled
+    staging.forget()
 
 
-def count(result: CheckResult, block: Block, lines: CheckedLines) -> None:
-    """Add a block to the counters."""
-    rejected = lines.rejected
-    broken = len(block.broken)
-    result.rows += len(rejected) + broken
-    result.rejected += int(rejected.sum()) + broken
-    result.accepted += int((~rejected).sum())
-    for code, reason in lines.reasons.items():
-        if times := int(reason.sum()):
-            result.reasons[code] += times
-    result.reasons.update(item.code for item in block.broken)
+def _counts(block: Block, lines: CheckedLines, held: int) -> dict[str, Any]:
+    """What a block adds to the counters."""
+    rejected = int(lines.rejected.sum())
+    reasons = Counter(item.code for item in block.broken)
+    reasons.update({code: times for code, reason in lines.reasons.items() if (times := int(reason.sum()))})
+    size = len(lines.lines)
+    return {
+        "rows": size + len(block.broken),
+        "rejected": rejected + len(block.broken),
+        "accepted": size - rejected - held,
+        "duplicates": held,
+        "reasons": dict(reasons),
+    }
+
+
+def _add(result: CheckResult, counts: Mapping[str, Any]) -> None:
+    for name in ("rows", "rejected", "accepted", "duplicates"):
+        setattr(result, name, getattr(result, name) + counts[name])
+    result.reasons.update(counts["reasons"])
 
 
 def _contacts(

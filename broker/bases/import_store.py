@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import psycopg
+import pyarrow as pa
 from sqlalchemy import text
 from sqlalchemy.engine import Row
 
 from broker.bases.check import CheckResult
+from broker.bases.copy_rows import COLUMNS, COPY_HEAD, COPY_TAIL, copy_bytes
 from broker.kernel.database import Database, UnitOfWork
 
 _ONE_IMPORT_A_BASE = 0x62617365 << 32  # the advisory locks of imports: this number plus the base's
@@ -31,22 +36,57 @@ def base_to_itself(database: Database, base_id: int) -> Iterator[None]:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 
-def begin_reading(unit: UnitOfWork, import_id: int) -> bool:
-    """Take an import up, from the start also where an earlier attempt died; False where there is nothing to do.
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import came: blocks written, and the length of what was staged for them."""
 
-    What the earlier attempt wrote is taken back here (rejects, purchases) or written again over itself (contacts).
-    """
-    taken = unit.scalar(
-        "UPDATE import_run SET state = 'reading', started_at = coalesce(started_at, app_now()), done_bytes = 0,"
-        " rows_read = 0, accepted = 0, rejected = 0, duplicates = 0, rentable = 0, outcome = '{}'"
-        " WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
+    blocks: int
+    staged_bytes: int
+
+
+def begin_reading(unit: UnitOfWork, import_id: int) -> bool:
+    """Take an import up; False where there is nothing to do."""
+    return bool(
+        unit.scalar(
+            "UPDATE import_run SET state = 'reading', started_at = coalesce(started_at, app_now())"
+            " WHERE id = :id AND state IN ('waiting', 'reading') RETURNING id",
+            id=import_id,
+        )
+    )
+
+
+def progress(unit: UnitOfWork, import_id: int) -> Progress | None:
+    """Where an earlier attempt was stopped; None where it had not written a block."""
+    row = unit.one("SELECT blocks, staged_bytes FROM import_progress WHERE import_id = :id", id=import_id)
+    return Progress(row.blocks, row.staged_bytes) if row else None
+
+
+def go_on(unit: UnitOfWork, import_id: int) -> None:
+    """An import is taken up where it was stopped."""
+    unit.run("UPDATE import_progress SET resumed = resumed + 1 WHERE import_id = :id", id=import_id)
+
+
+def begin_anew(unit: UnitOfWork, import_id: int) -> None:
+    """What an earlier attempt wrote is taken back (rejects, purchases, visits) or written over itself (contacts)."""
+    unit.run(
+        "UPDATE import_run SET done_bytes = 0, rows_read = 0, accepted = 0, rejected = 0, duplicates = 0, rentable = 0,"
+        " outcome = '{}' WHERE id = :id",
         id=import_id,
     )
-    if taken is None:
-        return False
+    unit.run("DELETE FROM import_progress WHERE import_id = :id", id=import_id)
     unit.run("DELETE FROM import_reject WHERE import_id = :id", id=import_id)
     unit.run("DELETE FROM purchase WHERE import_id = :id", id=import_id)
-    return True
+    unit.run("DELETE FROM visit WHERE import_id = :id", id=import_id)
+
+
+def block_written(unit: UnitOfWork, import_id: int, staged_bytes: int) -> None:
+    """One more block is in, in the transaction that writes it."""
+    unit.run(
+        "INSERT INTO import_progress (import_id, blocks, staged_bytes) VALUES (:id, 1, :bytes)"
+        " ON CONFLICT (import_id) DO UPDATE SET blocks = import_progress.blocks + 1, staged_bytes = :bytes",
+        id=import_id,
+        bytes=staged_bytes,
+    )
 
 
 def report_progress(unit: UnitOfWork, import_id: int, result: CheckResult, *, whole: bool = False) -> bool:
@@ -133,13 +173,19 @@ def any_erasures(unit: UnitOfWork) -> bool:
     return bool(unit.scalar("SELECT EXISTS (SELECT 1 FROM suppression WHERE reason = 'erasure')"))
 
 
-def draw_contact_ids(unit: UnitOfWork, count: int) -> list[int]:
+def draw_contact_ids(unit: UnitOfWork, count: int) -> npt.NDArray[np.int64]:
     """Fresh numbers for new contacts."""
-    # One array: a row for each would cost more than the number's own drawing.
-    numbers: list[int] = unit.scalar(
-        "SELECT array(SELECT nextval('contact_id_seq') FROM generate_series(1, :count))", count=count
+    drawn = unit.one(
+        "SELECT min(n) AS first, max(n) AS last FROM"
+        " (SELECT nextval('contact_id_seq') AS n FROM generate_series(1, :count)) d",
+        count=count,
     )
-    return numbers
+    assert drawn is not None
+    if not count or drawn.last - drawn.first + 1 == count:
+        return np.arange(drawn.first or 0, (drawn.first or 0) + count, dtype=np.int64)
+    # Somebody drew in between: each number by itself.
+    numbers = unit.scalar("SELECT array(SELECT nextval('contact_id_seq') FROM generate_series(1, :count))", count=count)
+    return np.array(numbers, np.int64)
 
 
 def source_id(unit: UnitOfWork, base_id: int, url: str, wording: str, form: str, version: int) -> int:
@@ -158,15 +204,7 @@ def source_id(unit: UnitOfWork, base_id: int, url: str, wording: str, form: str,
     return found
 
 
-_COLUMNS = (
-    "id, base_id, contact_key, md5_key, sha256_key, reference_key, pepper_version, key_version, sealed, relation,"
-    " consent_source_id, consent_at, consent_withdrawn_at, import_id"
-)
-_TYPES = ("int8", "int8", "bytea", "bytea", "bytea", "bytea", "int2", "int2", "bytea", "text", "int8", "timestamptz",
-          "timestamptz", "int8")  # fmt: skip
-ContactRow = tuple[
-    int, int, bytes, bytes, bytes, bytes | None, int, int, bytes, str, int | None, datetime | None, datetime | None, int
-]
+_COLUMNS = ", ".join(COLUMNS)
 
 # What a row in hand (i) does to the consent of the contact it is about (c). A proof counts if it is later than what is
 # held and than the last "no"; a "no" counts unless the consent held is the later.
@@ -187,12 +225,21 @@ _CONSENT_SET = (
 )
 
 
-def copy_new_contacts(unit: UnitOfWork, rows: Iterable[ContactRow]) -> None:
+def copy_new_contacts(unit: UnitOfWork, tuples: pa.Array) -> None:
     """Contacts that the base did not have. The base's import lock keeps anybody else from adding the same."""
-    _copy(unit.driver, f"COPY contact ({_COLUMNS}) FROM STDIN (FORMAT binary)", _TYPES, rows)
+    _copy_tuples(unit, "contact", tuples)
 
 
-def update_contacts(unit: UnitOfWork, rows: Iterable[ContactRow], *, relation_given: bool) -> None:
+def _copy_tuples(unit: UnitOfWork, table: str, tuples: pa.Array) -> None:
+    if len(tuples):
+        copied = f"COPY {table} ({_COLUMNS}) FROM STDIN (FORMAT binary)"
+        with unit.driver.cursor() as cursor, cursor.copy(copied) as copy:
+            copy.write(COPY_HEAD)
+            copy.write(copy_bytes(tuples))
+            copy.write(COPY_TAIL)
+
+
+def update_contacts(unit: UnitOfWork, tuples: pa.Array, *, relation_given: bool) -> None:
     """Contacts that the base had: sealed anew, the later word on consent kept, an erased one left alone.
 
     What it replaces of a consent goes to its history. Opt-outs are not touched: they hang on the contact's key, not on
@@ -201,7 +248,7 @@ def update_contacts(unit: UnitOfWork, rows: Iterable[ContactRow], *, relation_gi
     unit.run(
         f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {_COLUMNS} FROM contact WITH NO DATA"  # noqa: S608
     )
-    _copy(unit.driver, f"COPY incoming ({_COLUMNS}) FROM STDIN (FORMAT binary)", _TYPES, rows)
+    _copy_tuples(unit, "incoming", tuples)
     _keep_history(unit, "incoming", "c.id = i.id AND c.sealed IS NOT NULL")
     unit.run(
         "UPDATE contact c SET sealed = i.sealed, key_version = i.key_version, import_id = i.import_id,"  # noqa: S608

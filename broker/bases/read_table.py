@@ -191,6 +191,10 @@ class TableParser:
             return self._nothing([piece.endless])
         return self._block(piece.data, piece.cut, piece.line, piece.header)
 
+    def no_rows(self) -> Block:
+        """A block without rows."""
+        return self._nothing([])
+
     def _block(self, data: bytes, cut: Cut, line: int, header: bool) -> Block | None:
         broken = [
             Broken(line + number + 1, code, data[start:end].decode("utf-8", "replace"))

@@ -25,6 +25,7 @@ class RepeatedLines:
     def __init__(self) -> None:
         self._seen = Seen()
         self._times: Counter[bytes] = Counter()  # of lines that stood in the file before
+        self.marks = b""  # of the last block: what `again` wants of it
 
     def keys(self, lines: CheckedLines, contact_ids: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> list[int]:
         """The signed 64-bit key of each line kept."""
@@ -38,14 +39,19 @@ class RepeatedLines:
         ]
         texts = pc.binary_join_element_wise(*cells, "\x1f").cast(pa.binary()).to_pylist()
         hashes = [_hash(text) for text in texts]
-        marks = np.frombuffer(b"".join(hashes), np.uint64)
-        repeated = self._seen.repeats(marks)
-        keys: list[int] = np.frombuffer(b"".join(hashes), np.int64).tolist()
+        self.marks = b"".join(hashes)
+        repeated = self._seen.repeats(np.frombuffer(self.marks, np.uint64))
+        keys: list[int] = np.frombuffer(self.marks, np.int64).tolist()
         for place in np.flatnonzero(repeated).tolist():
             self._times[hashes[place]] += 1
             again = _hash(texts[place] + b"\x1f%d" % self._times[hashes[place]])
             keys[place] = int.from_bytes(again, "little", signed=True)
         return keys
+
+    def again(self, marks: bytes) -> None:
+        """Take up a block that was written before the import was stopped."""
+        for place in np.flatnonzero(self._seen.repeats(np.frombuffer(marks, np.uint64))).tolist():
+            self._times[marks[8 * place : 8 * place + 8]] += 1
 
 
 def _hash(text: bytes) -> bytes:

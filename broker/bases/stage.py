@@ -1,13 +1,18 @@
 """What an import hands to the snapshot build: traits by contact, without any identifier, as one Parquet file.
 
-While the file is read, rows go to a temporary Arrow stream with custom traits as text; only the whole file tells each
-trait's type and whether it must be refused, so the Parquet file is written from the stream at the end.
+While the file is read, rows go to a file of their own with custom traits as text; only the whole file tells each
+trait's type and whether it must be refused, so the Parquet file is written from it at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+import os
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -53,24 +58,96 @@ _TYPES: dict[Type, pa.DataType] = {
     "tags": pa.list_(pa.string()),
 }
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_LENGTHS = struct.Struct(">QQQQ")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBlock:
+    """What an import remembers of a block it wrote: what was met in it, and the 8-byte marks of its usable rows."""
+
+    found: dict[str, Any]
+    marks: bytes
 
 
 class Staging:
-    """The rows of one import on their way. Use: `add` block by block, then `finish`; `discard` when it fails."""
+    """The rows of one import on their way, and what a worker needs to go on where another one was killed.
 
-    def __init__(self, folder: Path, import_id: int, traits: list[str]) -> None:
+    One file of records, one for each block: what was found (JSON), the marks of its rows, which of them are kept, and
+    the rows as an Arrow stream. `begin` or `resume`, `add` block by block, `finish`, then `forget`. A block counts when
+    the database says so: what the file holds beyond that is cut off by `resume`.
+    """
+
+    def __init__(self, folder: Path, import_id: int) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._raw = folder / f"{import_id}.rows"
+        self._path = folder / f"{import_id}.rows"
         self.target = folder / f"{import_id}.parquet"
-        self._traits = traits
-        self._schema = pa.schema([*CORE, *((f"trait:{name}", pa.string()) for name in traits)])
-        self._sink = pa.OSFile(str(self._raw), "wb")
-        self._raw.chmod(0o600)
-        self._writer = pa.ipc.new_stream(self._sink, self._schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+        self._file: BinaryIO | None = None
+        self._start = 0
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Append rows made by `staged_rows`."""
-        self._writer.write_batch(batch)
+    @property
+    def size(self) -> int:
+        """Bytes written, all of them on the disk."""
+        assert self._file is not None
+        return self._file.tell()
+
+    def begin(self, head: Mapping[str, Any]) -> None:
+        """A new file; `head` says what it depends on."""
+        self._close()
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(handle, "w+b")
+        self._record(json.dumps(head).encode(), b"", b"", b"")
+        self._start = self.size
+
+    def resume(self, size: int) -> tuple[dict[str, Any], Iterator[StagedBlock]] | None:
+        """The head, then what is known of each block up to `size`; None where the file is not there or is shorter."""
+        try:
+            self._file = self._path.open("r+b")
+        except FileNotFoundError:
+            return None
+        if self._file.seek(0, os.SEEK_END) < size or not size:
+            return None
+        self._file.truncate(size)
+        self._file.seek(0)
+        head, *_ = self._next()
+        self._start = self._file.tell()
+        return json.loads(head), self._blocks(size)
+
+    def _blocks(self, size: int) -> Iterator[StagedBlock]:
+        assert self._file is not None
+        while self._file.tell() < size:
+            found, marks, _, _ = self._next(with_rows=False)
+            yield StagedBlock(json.loads(found), marks)
+
+    def add(self, found: Mapping[str, Any], marks: bytes, kept: npt.NDArray[np.bool_], rows: bytes) -> None:
+        """Append a block: `rows` as `packed` made them, `kept` of which stay."""
+        self._record(json.dumps(found).encode(), marks, np.packbits(kept).tobytes(), rows)
+
+    def _record(self, *parts: bytes) -> None:
+        assert self._file is not None
+        self._file.write(_LENGTHS.pack(*map(len, parts)))
+        for part in parts:
+            self._file.write(part)
+        self._file.flush()
+        # The database is about to say that this block is done.
+        os.fdatasync(self._file.fileno())
+
+    def _next(self, *, with_rows: bool = True) -> tuple[bytes, bytes, bytes, bytes]:
+        assert self._file is not None
+        *lengths, last = _LENGTHS.unpack(self._file.read(_LENGTHS.size))
+        found, marks, kept = (self._file.read(length) for length in lengths)
+        if with_rows:
+            return found, marks, kept, self._file.read(last)
+        self._file.seek(last, os.SEEK_CUR)
+        return found, marks, kept, b""
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        end = self.size
+        assert self._file is not None
+        self._file.seek(self._start)
+        while self._file.tell() < end:
+            _, _, kept, rows = self._next()
+            for batch in pa.ipc.open_stream(rows) if rows else ():
+                yield batch.filter(pa.array(np.unpackbits(np.frombuffer(kept, np.uint8), count=len(batch)) == 1))
 
     def finish(
         self, types: Mapping[str, Type], watches: Mapping[str, TraitWatch], refused: Collection[str] = ()
@@ -79,8 +156,6 @@ class Staging:
 
         Core fields that turned out to be `refused` are emptied.
         """
-        self._writer.close()
-        self._sink.close()
         fields = [pa.field(field.name, DICTIONARY if field.name in _CATEGORIES else field.type) for field in CORE]
         for name, type_ in types.items():
             watch = watches[name]
@@ -89,8 +164,8 @@ class Staging:
         schema = pa.schema(fields)
         lost = 0
         fresh = self.target.with_suffix(".new")
-        with pa.OSFile(str(self._raw), "rb") as source, pq.ParquetWriter(fresh, schema, compression="zstd") as writer:
-            for batch in pa.ipc.open_stream(source):
+        with pq.ParquetWriter(fresh, schema, compression="zstd") as writer:
+            for batch in self._batches():
                 columns = []
                 for field in CORE:
                     column = batch.column(field.name)
@@ -104,14 +179,30 @@ class Staging:
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
         fresh.chmod(0o600)
         fresh.rename(self.target)
-        self._raw.unlink()
         return lost
 
+    def forget(self) -> None:
+        """The rows are where they belong, or belong nowhere: leave nothing behind but the Parquet file."""
+        self._close()
+        self._path.unlink(missing_ok=True)
+
     def discard(self) -> None:
-        """Leave nothing behind."""
-        self._writer.close()
-        self._sink.close()
-        self._raw.unlink(missing_ok=True)
+        """Leave nothing behind at all."""
+        self.forget()
+        self.target.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def packed(batch: pa.RecordBatch) -> bytes:
+    """A batch as one Arrow stream of its own."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
 
 
 def staged_rows(

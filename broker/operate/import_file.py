@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from broker.audience.build_snapshot import build_snapshot
-from broker.bases.check import CheckResult, Outcome, RejectsFile
+from broker.bases.check import CheckResult
 from broker.bases.contract import require_contract
 from broker.bases.find_base import find_base
 from broker.bases.imports import find_import
 from broker.bases.receive import receive_upload
+from broker.bases.rejects import RejectedRow, RejectsFile
 from broker.bases.run_import import run_import
 from broker.bases.start_import import start_import
 from broker.insight.customer_study import study_of
@@ -64,11 +65,11 @@ def import_file(
             )
         writer: RejectsFile | None = None
 
-        def follow(result: CheckResult, outcome: Outcome | None) -> None:
+        def follow(result: CheckResult, rows: Sequence[RejectedRow]) -> None:
             nonlocal writer
-            if rejects is not None and outcome is not None:
+            if rejects is not None:
                 writer = writer or RejectsFile(rejects, list(result.columns))
-                writer.write(outcome)
+                writer.write(rows)
             show(result)
 
         try:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -19,6 +20,28 @@ from broker.kernel.errors import IntegrityFault, InvalidInput
 from broker.vault.keyring import WorkerKeys
 
 HashAlgorithm = Literal["md5", "sha256"]
+
+
+class HoldsPeppers(Protocol):
+    """What indices are keyed with: a workers' ring, or the part of one that a helper process is given."""
+
+    @property
+    def peppers(self) -> Mapping[int, bytes]:
+        """Version → 32 bytes."""
+
+    @property
+    def pepper_version(self) -> int:
+        """The version for what is written now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peppers:
+    """The peppers of a workers' ring, which travel to another process where the ring's private keys do not."""
+
+    peppers: Mapping[int, bytes] = field(repr=False)
+    pepper_version: int
+
+
 KEY_LENGTH = 16
 HEX_LENGTHS: dict[HashAlgorithm, int] = {"md5": 32, "sha256": 64}
 
@@ -28,22 +51,24 @@ def normalise(address: str) -> str:
     return address.strip().lower()
 
 
-def contact_keys(worker: WorkerKeys, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
+def contact_keys(worker: HoldsPeppers, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
     """16 bytes for each address (normalised here), under the current pepper or a named version."""
-    return _keyed(_pepper(worker, version), b"address", (normalise(item).encode() for item in addresses))
+    return _keyed(_pepper(worker, version), b"address", _normalised(addresses))
 
 
-def md5_keys(worker: WorkerKeys, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
+def md5_keys(worker: HoldsPeppers, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
     """Keyed over the hexadecimal MD5 of each normalised address."""
     # Not for security: MD5 is what advertisers' suppression files carry.
-    digests = (hashlib.md5(normalise(item).encode(), usedforsecurity=False).hexdigest() for item in addresses)
-    return _keyed(_pepper(worker, version), b"md5", (digest.encode() for digest in digests))
+    md5 = hashlib.md5
+    digests = (md5(text, usedforsecurity=False).digest().hex().encode() for text in _normalised(addresses))
+    return _keyed(_pepper(worker, version), b"md5", digests)
 
 
-def sha256_keys(worker: WorkerKeys, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
+def sha256_keys(worker: HoldsPeppers, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
     """Keyed over the hexadecimal SHA-256 of each normalised address."""
-    digests = (hashlib.sha256(normalise(item).encode()).hexdigest() for item in addresses)
-    return _keyed(_pepper(worker, version), b"sha256", (digest.encode() for digest in digests))
+    sha256 = hashlib.sha256
+    digests = (sha256(text).digest().hex().encode() for text in _normalised(addresses))
+    return _keyed(_pepper(worker, version), b"sha256", digests)
 
 
 def keys_of_hashes(
@@ -63,7 +88,7 @@ def keys_of_hashes(
 
 
 def reference_keys(
-    worker: WorkerKeys, base_id: int, references: Sequence[str], version: int | None = None
+    worker: HoldsPeppers, base_id: int, references: Sequence[str], version: int | None = None
 ) -> list[bytes]:
     """Keyed over an owner's customer references (trimmed), apart for each base."""
     prefix = f"{base_id}|".encode()
@@ -84,7 +109,15 @@ def noise_of(worker: WorkerKeys, keys: Sequence[bytes] | bytes) -> np.ndarray[An
     return np.frombuffer(blocks, dtype="<i8")[::2].astype(np.int64)
 
 
-def _pepper(worker: WorkerKeys, version: int | None) -> bytes:
+def _normalised(addresses: Sequence[str]) -> list[bytes]:
+    # One pass over all of them where that is the same: `lower` of ASCII changes no length and knows no neighbours.
+    joined = "\n".join(addresses)
+    if joined.isascii() and joined.count("\n") == len(addresses) - 1:
+        return [part.strip().encode() for part in joined.lower().split("\n")]
+    return [normalise(item).encode() for item in addresses]
+
+
+def _pepper(worker: HoldsPeppers, version: int | None) -> bytes:
     wanted = worker.pepper_version if version is None else version
     pepper = worker.peppers.get(wanted)
     if pepper is None:

@@ -49,3 +49,8 @@ def data_key(unit: UnitOfWork, worker: WorkerKeys, base_id: int, version: int) -
             code="data_key_missing",
         )
     return unwrap_data_key(worker, row)
+
+
+def data_keys(unit: UnitOfWork, worker: WorkerKeys, base_id: int) -> dict[int, bytes]:
+    """Version → 32 bytes of every key that rows of a base are sealed under."""
+    return {row.version: unwrap_data_key(worker, row) for row in store.data_key_rows(unit, base_id)}

@@ -37,6 +37,11 @@ def data_key_row(unit: UnitOfWork, base_id: int, version: int) -> WrappedDataKey
     return None if row is None else _wrapped(row)
 
 
+def data_key_rows(unit: UnitOfWork, base_id: int) -> list[WrappedDataKey]:
+    """All versions of a base's key."""
+    return [_wrapped(row) for row in unit.all(SELECT + " WHERE k.base_id = :base_id ORDER BY 3", base_id=base_id)]
+
+
 def add_data_key(unit: UnitOfWork, key: WrappedDataKey) -> bool:
     """Store a new key; False when somebody stored this version first."""
     done = unit.run(

@@ -12,13 +12,12 @@ branch_labels = None
 depends_on = None
 
 TABLES = """
--- How far an import came, written in the transaction of each block: a worker that was killed goes on from here. The two
--- files lie in the worker's staging folder; where they are gone, or shorter than this, the import begins anew.
+-- How far an import came, written in the transaction of each block: a worker that was killed goes on from here. What
+-- was staged lies in a file of the workers; where that is gone, or shorter than this, the import begins anew.
 CREATE TABLE import_progress (
   import_id bigint PRIMARY KEY REFERENCES import_run ON DELETE CASCADE,
   blocks bigint NOT NULL DEFAULT 0,         -- blocks of the file that are written
-  staged_bytes bigint NOT NULL DEFAULT 0,   -- length of the staged rows
-  journal_bytes bigint NOT NULL DEFAULT 0,  -- length of what was found in them
+  staged_bytes bigint NOT NULL DEFAULT 0,   -- length of what lies in the staging folder for them
   resumed integer NOT NULL DEFAULT 0        -- how often a worker took it up again
 );
 
