@@ -27,6 +27,7 @@ from web import (
     orders,
     organisations,
     participations,
+    partners,
     payments,
     people,
     programmes,
@@ -43,7 +44,7 @@ from web.public import public_blueprint
 NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
-    balance, consents, enrichment, quality, retention, account, people,
+    balance, consents, enrichment, quality, retention, account, people, partners,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -21,15 +21,30 @@ from broker.vault.open import open_row
 _OURS = frozenset({"contact_id", "contact_key", "noise", "consent_source_id"})
 
 
-def access_report(unit: UnitOfWork, worker: WorkerKeys, snapshots: Path, keys: Sequence[bytes]) -> bytes:
-    """The report as JSON, for a person's contact keys (under every pepper)."""
+def access_report(
+    unit: UnitOfWork, worker: WorkerKeys, snapshots: Path, keys: Sequence[bytes], base_code: str = ""
+) -> bytes:
+    """The report as JSON, for a person's contact keys (under every pepper); of one base, if it is named."""
     report = {
         "made_at": unit.now,
-        "bases": [_base(unit, worker, snapshots, row) for row in store.contacts_of(unit, keys)],
-        "mails": [dict(row._mapping) for row in store.mails_of(unit, keys)],
+        "bases": held_about(unit, worker, snapshots, keys, base_code),
+        "mails": [dict(row._mapping) for row in store.mails_of(unit, keys) if base_code in ("", row.base_code)],
         "objections": [dict(row._mapping) for row in store.suppressions_of(unit, keys)],
     }
-    return json.dumps(report, ensure_ascii=False, indent=1, default=_plain).encode()
+    return plain_json(report)
+
+
+def held_about(
+    unit: UnitOfWork, worker: WorkerKeys, snapshots: Path, keys: Sequence[bytes], base_code: str = ""
+) -> list[dict[str, Any]]:
+    """What each base holds about the person of these contact keys."""
+    rows = [row for row in store.contacts_of(unit, keys) if base_code in ("", row.base_code)]
+    return [_base(unit, worker, snapshots, row) for row in rows]
+
+
+def plain_json(value: object) -> bytes:
+    """As a person and a machine can read it; dates by ISO 8601."""
+    return json.dumps(value, ensure_ascii=False, indent=1, default=_plain).encode()
 
 
 def _base(unit: UnitOfWork, worker: WorkerKeys, snapshots: Path, row: Row[Any]) -> dict[str, Any]:
@@ -51,6 +66,7 @@ def _base(unit: UnitOfWork, worker: WorkerKeys, snapshots: Path, row: Row[Any]) 
             "partner_list_version": row.partner_list_version,
         },
         "traits": _traits(snapshots, row.file_name, row.id),
+        "supplied_by_you": [dict(one._mapping) for one in store.supplied_by(unit, row.id)],
         "purchases": [dict(one._mapping) for one in store.purchases_of(unit, row.base_id, row.id)],
         "updated_at": row.updated_at,
     }

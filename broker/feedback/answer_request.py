@@ -9,9 +9,10 @@ from broker.bases.erase import erase_address
 from broker.delivery.post_letter import Note, post_note
 from broker.delivery.transport import ConnectionLost
 from broker.feedback import rights_store, store
-from broker.feedback.access_report import access_report
+from broker.feedback.access_report import access_report, held_about
 from broker.feedback.letters import letter_words
 from broker.feedback.match_request import REQUEST_SENDER, keys_of, opened_request
+from broker.feedback.portable import portable_files
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import NotFound, Unavailable
 from broker.kernel.log import get_logger
@@ -44,13 +45,18 @@ def answer_request(
             _erase(unit, worker, address, base_code, f"request {request_id}")
             notice = _note(unit, settings, address, language, "erased")
         else:
-            report = access_report(unit, worker, settings.state_dir / "snapshots", keys)
-            enclosed = (("data.json", "application/json", report),)
+            snapshots = settings.state_dir / "snapshots"
+            if kind == "portability":
+                enclosed = portable_files(held_about(unit, worker, snapshots, keys, base_code))
+            else:
+                report = access_report(unit, worker, snapshots, keys, base_code)
+                enclosed = (("data.json", "application/json", report),)
             try:
                 post(worker, settings.mail, _note(unit, settings, address, language, "report", enclosed))
             except ConnectionLost as error:
                 raise Unavailable("No relay takes the report now; it is tried again.", code="no_relay") from error
         store.finish_typed_request(unit, request_id)
+        rights_store.answer_logged(unit, request_id, "granted")
         record(unit, "request.answered", "typed_request", request_id, kind=kind)
     if notice is not None:
         try:

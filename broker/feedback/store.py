@@ -260,15 +260,6 @@ def writer_of(unit: UnitOfWork, key: SendKey) -> Writer | None:
     )
 
 
-def lock_typed_request(unit: UnitOfWork, request_id: int) -> tuple[str, str, bytes] | None:
-    """(kind, base code or nothing, sealed) of a typed request that waits, locked; None once it is done."""
-    row = unit.one(
-        "SELECT kind, base_code, sealed FROM typed_request WHERE id = :id AND done_at IS NULL FOR UPDATE",
-        id=request_id,
-    )
-    return None if row is None else (row.kind, row.base_code, bytes(row.sealed))
-
-
 def finish_typed_request(unit: UnitOfWork, request_id: int) -> None:
     """Destroy what was typed and date the end."""
     unit.run("UPDATE typed_request SET sealed = NULL, done_at = app_now() WHERE id = :id", id=request_id)

@@ -49,6 +49,7 @@ from broker.insight.restudy import restudy_base
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
+from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
 from broker.mailings.schedule import schedule_participation_send
@@ -123,6 +124,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
+        "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
             database,

@@ -143,5 +143,5 @@ def test_without_a_relay_the_request_waits(person: Scene, public: Database, work
 
 
 def test_a_request_of_no_known_kind_is_refused(public: Database) -> None:
-    with public.begin(PUBLIC) as unit, pytest.raises(InvalidInput, match="access or erasure"):
+    with public.begin(PUBLIC) as unit, pytest.raises(InvalidInput, match="portability"):
         object_by_address(unit, FRONT, ADDRESS, "everything")

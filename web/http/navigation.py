@@ -52,7 +52,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
     "imports": "bases", "segments": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
-    "balance": "bases", "retention": "bases",
+    "balance": "bases", "retention": "bases", "partners": "bases",
 }  # fmt: skip
 
 
