@@ -19,15 +19,12 @@ Cells = NDArray[np.bool_]
 def hidden_cells(figures: Table) -> Cells:
     """Which cells of figures [rows, columns] are hidden; those that are 0 are too small to be shown."""
     hidden: Cells = figures == 0
-    while True:
-        bridge = next(_bridges(hidden), None)
-        if bridge is None:
-            return hidden
-        partner = _cheapest(figures, hidden, bridge)
-        if partner is None:  # no cycle can be closed: what is left cannot be shown beside totals
+    while (bridge := next(_bridges(hidden), None)) is not None:
+        square = _cheapest_square(figures, hidden, *bridge)
+        if square is None:  # a single row or column: its cells are their own totals
             return np.ones_like(hidden)
-        hidden = hidden.copy()
-        hidden[partner[0], partner[1]] = True
+        hidden = hidden | square
+    return hidden
 
 
 def _bridges(hidden: Cells) -> Iterator[tuple[int, int]]:
@@ -54,9 +51,18 @@ def _connected(hidden: Cells, row: int, column: int) -> bool:
     return column in columns
 
 
-def _cheapest(figures: Table, hidden: Cells, bridge: tuple[int, int]) -> tuple[int, int] | None:
-    """The smallest shown cell in the bridge's row or column; each one hidden there brings a cycle nearer."""
-    row, column = bridge
-    line = [(row, int(place)) for place in np.flatnonzero(~hidden[row])]
-    line += [(int(place), column) for place in np.flatnonzero(~hidden[:, column])]
-    return min(line, key=lambda cell: (int(figures[cell]), cell), default=None)
+def _cheapest_square(figures: Table, hidden: Cells, row: int, column: int) -> Cells | None:
+    """The four cells of two rows and columns, one of them given, that hide the fewest people more."""
+    best: tuple[int, int, int] | None = None
+    open_figures = np.where(hidden, 0, figures)
+    for other in range(figures.shape[0]):
+        for across in range(figures.shape[1]):
+            if other == row or across == column:
+                continue
+            cost = int(open_figures[row, across] + open_figures[other, column] + open_figures[other, across])
+            best = min(best or (cost, other, across), (cost, other, across))
+    if best is None:
+        return None
+    square = np.zeros_like(hidden)
+    square[np.ix_([row, best[1]], [column, best[2]])] = True
+    return square
