@@ -67,7 +67,7 @@ def test_figures_do_not_drift_along_a_chain_of_near_sets() -> None:
 
 
 def test_the_nearest_of_several_near_sets_is_repeated() -> None:
-    desk = Desk(noise_keys(5))
+    desk = Desk(noise_keys(6))
     low, high = desk.figure(first(10_000)), desk.figure(first(12_000))
     assert low != high
     assert desk.figure(first(11_400)) == high
