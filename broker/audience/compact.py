@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from broker.audience import build_store, compact_store
+from broker.audience.coded_file import codes_path
 from broker.audience.measure import measure_snapshot
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
 from broker.audience.table import open_duckdb
@@ -76,4 +77,5 @@ def _remove_earlier(folder: Path, base_id: int, current: str) -> None:
     number = current.split("-")[1]
     for path in folder.glob(f"{base_id}-*.parquet"):
         if path.name != current and path.name.split("-")[1] < number:
+            codes_path(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)

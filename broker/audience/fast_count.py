@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from broker.audience.coded import CodedColumn, Codes, NotCoded, code_column, first_of
+from broker.audience.coded_file import CodedFile
 from broker.audience.model import Mask
 from broker.audience.rule import Rule, rule_hash, terms
 from broker.audience.scan import Scan, scan_count, scan_left, scan_mask
@@ -31,8 +32,11 @@ ReadColumn = Callable[[str], pa.ChunkedArray]
 class FastCount:
     """Counts over columns that `read` gives by their stored names (`names`). Safe to use from several threads."""
 
-    def __init__(self, read: ReadColumn, names: frozenset[str], rows: int, threads: int) -> None:
+    def __init__(
+        self, read: ReadColumn, names: frozenset[str], rows: int, threads: int, codes: CodedFile | None = None
+    ) -> None:
         self._read = read
+        self._ready = codes  # columns that were coded when the snapshot was written
         self._names = names
         self._rows = rows
         self._threads = threads
@@ -45,8 +49,9 @@ class FastCount:
 
     @property
     def held_bytes(self) -> int:
-        """Memory of the codes made so far."""
-        codes = sum(column.codes.nbytes for column in list(self._columns.values()) if column is not None)
+        """Memory of the codes made so far; those of a file are the page cache's."""
+        made = [column for column in list(self._columns.values()) if column is not None and column.codes.flags.owndata]
+        codes = sum(column.codes.nbytes for column in made)
         return codes + len(self._segments) * (self._rows + 7) // 8
 
     def has(self, name: str) -> bool:
@@ -124,6 +129,8 @@ class FastCount:
         return column
 
     def _make(self, name: str) -> CodedColumn:
+        if self._ready is not None and name in self._ready.names() and (name in self._names or name == "tenure_days"):
+            return self._ready.column(name)
         if name == "tenure_days" and name not in self._names:
             if not {"first_purchase", "consent_at"} <= self._names:
                 raise NotCoded
@@ -133,8 +140,8 @@ class FastCount:
         return code_column(self._read(name))
 
 
-def of_parquet(path: Path, threads: int) -> FastCount:
-    """Over a Parquet file; text columns are read as the dictionaries they are stored in."""
+def of_parquet(path: Path, threads: int, codes: CodedFile | None = None) -> FastCount:
+    """Over a Parquet file; text columns are read as the dictionaries they are stored in. What `codes` hold is ready."""
     form = pq.read_schema(path)
     rows = pq.read_metadata(path).num_rows
 
@@ -143,7 +150,7 @@ def of_parquet(path: Path, threads: int) -> FastCount:
 
     seen = Counter(name.casefold() for name in form.names)
     names = frozenset(name for name in form.names if seen[name.casefold()] == 1)  # DuckDB renames the others
-    return FastCount(read, names, rows, threads)
+    return FastCount(read, names, rows, threads, codes)
 
 
 def of_table(table: pa.Table, threads: int) -> FastCount:

@@ -6,39 +6,29 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Literal
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from broker.audience.coded import NotCoded
+from broker.audience.coded_file import PLAIN, codes_path, fixed_bytes, open_codes
 from broker.audience.fast_count import of_parquet
 from broker.audience.model import Mask, SnapshotRow
 from broker.audience.profile_codes import ProfileCodes, profile_codes
 from broker.audience.rule import Rule, rule_hash
 from broker.audience.scan import Scan
 from broker.audience.table import RuleTable, open_duckdb
-from broker.kernel.errors import IntegrityFault, Unavailable
+from broker.kernel.errors import CourtierError, IntegrityFault, Unavailable
 
 KEPT_MASKS = 256
 KEPT_REASONS = 32
-ARRAYS = (
-    "contact_id",
-    "contact_key",
-    "noise",
-    "consent_complete",
-    "partner_list",
-    "minor",
-    "birth_date",
-    "last_purchase",
-    "consent_at",
-)
+DECODED_BYTES = 30  # a row: days, flags and partner lists as the exclusions need them
 
 
 class LoadedSnapshot:
@@ -47,21 +37,34 @@ class LoadedSnapshot:
     `contact_keys` S16, `noise` int64, `partner_list` int32 (0: none), days datetime64[D] (NaT where missing).
     """
 
-    def __init__(self, row: SnapshotRow, path: Path, memory_mb: int, threads: int) -> None:
+    def __init__(
+        self, row: SnapshotRow, path: Path, memory_mb: int, threads: int, verify: Literal["now", "behind"] = "now"
+    ) -> None:
+        """`verify` the file's checksum before anything is answered, or behind the first answers (`verified`)."""
         self.row = row
-        _check_whole(row, path)
-        arrays = pq.read_table(path, columns=list(ARRAYS))
-        self.contact_ids: NDArray[np.int64] = arrays.column("contact_id").to_numpy()
-        self.contact_keys = _keys(arrays.column("contact_key"))
-        self.noise: NDArray[np.int64] = arrays.column("noise").to_numpy()
-        self.consent = _flags(arrays.column("consent_complete"))
-        self.minor = _flags(arrays.column("minor"))
-        self.partner_list: NDArray[np.int32] = pc.fill_null(arrays.column("partner_list"), 0).to_numpy()
-        self.birth_date = _days(arrays.column("birth_date"))
-        self.last_purchase = _days(arrays.column("last_purchase"))
-        self.consent_day = _days(arrays.column("consent_at"))
+        self._path = path
+        self._codes = open_codes(path, row.sha256)
+        self._unverified: Thread | None = None
+        self._fault: CourtierError | None = None
+        if verify == "now":
+            self._check_whole()
+            self.verified()
+        elif not path.exists():
+            raise _missing(row)
+        else:
+            self._unverified = Thread(target=self._check_whole, name="verify", daemon=True)
+            self._unverified.start()
+        if self._codes is not None:
+            self.contact_ids: NDArray[np.int64] = self._codes.plain("contact_id")
+            self.contact_keys: NDArray[np.bytes_] = self._codes.plain("contact_key")
+            self.noise: NDArray[np.int64] = self._codes.plain("noise")
+        else:
+            arrays = pq.read_table(path, columns=list(PLAIN))
+            self.contact_ids = arrays.column("contact_id").to_numpy()
+            self.contact_keys = fixed_bytes(arrays.column("contact_key"))
+            self.noise = arrays.column("noise").to_numpy()
         self.threads = threads
-        self.fast = of_parquet(path, threads)
+        self.fast = of_parquet(path, threads, self._codes)
         self.fast.general = self._general_mask
         self._connection = open_duckdb(memory_mb, threads)
         self._place = str(path.absolute()).replace("'", "''")
@@ -77,9 +80,69 @@ class LoadedSnapshot:
     @property
     def held_bytes(self) -> int:
         """Memory held, about."""
-        arrays = (self.contact_ids, self.contact_keys, self.noise, self.partner_list, self.birth_date)
-        kept = len(self._profiles) * 2 + len(self._reasons)
-        return sum(array.nbytes for array in arrays) + self.fast.held_bytes + kept * self.row.rows + self.general_bytes
+        plain = 0 if self._codes is not None else 32  # bytes a row; what stands in the file is the page cache's
+        kept = len(self._profiles) * 2 + len(self._reasons) + plain + DECODED_BYTES
+        return self.fast.held_bytes + kept * self.row.rows + self.general_bytes
+
+    @cached_property
+    def consent(self) -> Mask:
+        """Whose consent has a complete proof."""
+        return self._truths("consent_complete")
+
+    @cached_property
+    def minor(self) -> Mask:
+        """Who was a minor when the file was read, where no date of birth says better."""
+        return self._truths("minor")
+
+    @cached_property
+    def partner_list(self) -> NDArray[np.int32]:
+        """The version of the partner list that each consent named; 0: none."""
+        column = self.fast.column("partner_list")
+        return np.concatenate(([0], column.values)).astype(np.int32)[column.codes]
+
+    @cached_property
+    def birth_date(self) -> NDArray[np.datetime64]:
+        """Days of birth."""
+        return self._days("birth_date")
+
+    @cached_property
+    def last_purchase(self) -> NDArray[np.datetime64]:
+        """Days of the last purchase."""
+        return self._days("last_purchase")
+
+    @cached_property
+    def consent_day(self) -> NDArray[np.datetime64]:
+        """Days of the consent."""
+        return self._days("consent_at")
+
+    def _truths(self, name: str) -> Mask:
+        column = self.fast.column(name)
+        return np.concatenate(([False], column.values))[column.codes]
+
+    def _days(self, name: str) -> NDArray[np.datetime64]:
+        column = self.fast.column(name)
+        days = np.concatenate((np.array(["NaT"], "datetime64[D]"), np.asarray(column.values, dtype="datetime64[D]")))
+        return days[column.codes]
+
+    def verified(self, wait: bool = False) -> bool:
+        """Whether the files were found whole; raises what is wrong with them."""
+        if wait and self._unverified is not None:
+            self._unverified.join()
+        if self._fault is not None:
+            raise self._fault
+        return self._unverified is None or not self._unverified.is_alive()
+
+    def _check_whole(self) -> None:
+        try:
+            _check_whole(self.row, self._path)
+            if self._codes is not None and not self._codes.is_whole():
+                raise IntegrityFault(
+                    f"The codes beside snapshot {self.row.number} are not the file that was written: remove"
+                    f" {codes_path(self._path).name}; they are made anew.",
+                    code="codes_changed",
+                )
+        except CourtierError as fault:
+            self._fault = fault
 
     def table(self, today: date) -> RuleTable:
         """The table of rules as of a day; yesterday's is dropped."""
@@ -195,10 +258,13 @@ class SnapshotCache:
             gate = self._loading.setdefault(row.id, Lock())
         with gate:
             with self._lock:
-                if row.id in self._loaded:
+                known = self._loaded.get(row.id)
+                if known is not None:
                     self._loaded.move_to_end(row.id)
-                    return self._loaded[row.id]
-            fresh = LoadedSnapshot(row, self._folder / row.file_name, self._memory_mb, self._threads)
+            if known is not None:
+                known.verified()
+                return known
+            fresh = LoadedSnapshot(row, self._folder / row.file_name, self._memory_mb, self._threads, "behind")
             with self._lock:
                 self._loaded[row.id] = fresh
                 while len(self._loaded) > 1 and self._size() > self._memory_mb << 20:
@@ -226,25 +292,10 @@ def _check_whole(row: SnapshotRow, path: Path) -> None:
                 f"Snapshot {row.number} of the base is not the file that was written.", code="snapshot_changed"
             )
     except OSError:
-        raise Unavailable(
-            f"Snapshot {row.number} of the base cannot be read: import the base again.", code="snapshot_missing"
-        ) from None
+        raise _missing(row) from None
 
 
-def _keys(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
-    """Fixed 16-byte values as S16: compared bytewise; trailing zero bytes come back with `keys_as_bytes`."""
-    parts = [
-        np.frombuffer(chunk.buffers()[1], dtype="S16", count=len(chunk) + chunk.offset)[chunk.offset :]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype="S16")
-
-
-def _flags(column: pa.ChunkedArray) -> Mask:
-    return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
-
-
-def _days(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
-    days = column.cast(pa.date32()) if not pa.types.is_date32(column.type) else column
-    return np.asarray(days.to_numpy(), dtype="datetime64[D]")
+def _missing(row: SnapshotRow) -> Unavailable:
+    return Unavailable(
+        f"Snapshot {row.number} of the base cannot be read: import the base again.", code="snapshot_missing"
+    )

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from broker.audience.coded_file import write_codes
 from broker.audience.columns import HIDDEN, arrow_type
 from broker.kernel.errors import IntegrityFault
 
@@ -66,6 +67,7 @@ def write_snapshot(
         os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").digest()
     fresh.rename(path)
+    write_codes(path, digest)
     return WrittenSnapshot(rows, rentable, digest, [_described(field, values) for field in schema if _shown(field)])
 
 
