@@ -28,6 +28,19 @@ from broker.kernel.errors import CourtierError, Unavailable
 
 LANES = 2
 WORTH_LANES = 16 << 20  # bytes of a file: to start a lane takes about as long as to import the fourth part of that
+# pyarrow loads pandas where it finds it, for nothing that a lane does: two seconds of each start.
+_START = """
+import sys
+class NoPandas:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoPandas)
+from multiprocessing.connection import Connection
+from broker.bases.import_lanes import serve
+serve(Connection(int(sys.argv[1])))
+"""
 Integers = npt.NDArray[np.int64]
 Work = tuple[Piece, Integers]
 
@@ -66,7 +79,7 @@ def made_blocks(plan: Plan, database: Database, work: Iterable[Work], count: int
 @contextmanager
 def _lane(plan: Plan, database: Database) -> Iterator[Connection]:
     ours, theirs = Pipe()
-    command = [sys.executable, "-m", "broker.bases.import_lanes", str(theirs.fileno())]
+    command = [sys.executable, "-c", _START, str(theirs.fileno())]
     with subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL) as process:
         theirs.close()
         try:
@@ -123,7 +136,3 @@ def _made(maker: BlockMaker, piece: Piece, ids: Integers) -> Any:
     except Exception as error:
         places = "".join(traceback.format_tb(error.__traceback__)[-4:])
         return LaneFault(f"{type(error).__name__} in a lane of an import:\n{places}")
-
-
-if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
-from broker.bases.fields import data_rows, plain
+from broker.bases.fields import plain
 from broker.kernel.errors import Unavailable
 
 _COUNTRIES = {
@@ -39,7 +41,8 @@ class PlaceTable:
 
     codes: pa.Array  # distinct post codes
     first_of: npt.NDArray[np.int64]
-    by_name: dict[tuple[str, str], int]
+    rows_of: dict[str, list[int]]  # post code to its communes
+    exact: dict[str, int]  # post code and commune as the list writes it, a line apart
     commune: pa.Array
     department: pa.Array
     region: pa.Array
@@ -49,24 +52,27 @@ class PlaceTable:
 def place_table() -> PlaceTable:
     """The list, read once. Raises `Unavailable` where set-up has not made it."""
     try:
-        rows = list(data_rows("postcodes.csv"))
+        with (resources.files("broker.bases") / "data" / "postcodes.csv").open("rb") as raw:
+            texts = pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in ("postcode", "commune", "department", "region")},
+                include_columns=["postcode", "commune", "department", "region", "population"],
+            )
+            table = pacsv.read_csv(raw, convert_options=texts).combine_chunks()
     except FileNotFoundError:
         raise Unavailable("The list of French post codes is missing. Run make env.", code="no_postcodes") from None
-    first: dict[str, int] = {}
-    by_name: dict[tuple[str, str], int] = {}
-    for number, row in enumerate(rows):
-        code = row["postcode"]
-        by_name.setdefault((code, plain_city(row["commune"])), number)
-        best = first.setdefault(code, number)
-        if int(row["population"] or 0) > int(rows[best]["population"] or 0):
-            first[code] = number
+    codes, communes = table.column("postcode").to_pylist(), table.column("commune").to_pylist()
+    people = pc.fill_null(table.column("population"), 0).to_pylist()
+    rows_of: dict[str, list[int]] = {}
+    for number, code in enumerate(codes):
+        rows_of.setdefault(code, []).append(number)
     return PlaceTable(
-        pa.array(list(first)),
-        np.array(list(first.values()), np.int64),
-        by_name,
-        pa.array([row["commune"] for row in rows]),
-        pa.array([row["department"] for row in rows]),
-        pa.array([row["region"] for row in rows]),
+        pa.array(list(rows_of)),
+        np.array([max(rows, key=lambda row: people[row]) for rows in rows_of.values()], np.int64),
+        rows_of,
+        {f"{code}\n{commune}": number for number, (code, commune) in enumerate(zip(codes, communes, strict=True))},
+        table.column("commune").chunk(0),
+        table.column("department").chunk(0),
+        table.column("region").chunk(0),
     )
 
 
@@ -137,8 +143,18 @@ def _choose_by_city(rows: npt.NDArray[np.int64], codes: pa.Array, city: pa.Array
 @lru_cache(maxsize=200_000)
 def _named_place(pair: str) -> int:
     """The row of a post code and a city as the file writes it (a line apart), or -1."""
+    table = place_table()
+    if (row := table.exact.get(pair)) is not None:
+        return row
     code, _, city = pair.partition("\n")
-    return place_table().by_name.get((code, plain_city(city)), -1)
+    wanted = plain_city(city)
+    rows = table.rows_of.get(code, ())
+    return next((row for row in rows if _plain_commune(row) == wanted), -1)
+
+
+@lru_cache(maxsize=50_000)
+def _plain_commune(row: int) -> str:
+    return plain_city(place_table().commune[row].as_py())
 
 
 def check_countries(column: pa.Array | None, size: int) -> pa.Array:

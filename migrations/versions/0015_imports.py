@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from migrations.protect import protect
+from migrations.protect import definer, protect
 
 revision = "0015"
 down_revision = "0014"
@@ -59,6 +59,77 @@ ALTER TABLE purchase ADD COLUMN order_number text, ADD COLUMN quantity numeric,
   ADD COLUMN attributes jsonb;              -- of the product: colour, size, alloy; name -> text
 """
 
+# What a row of contacts costs is its indices and its keys to other tables: see docs/decisions/0025-contact-indices.md.
+# The keys are checked once a statement instead of once a row; whoever is named by a contact cannot be deleted.
+INDICES = """
+CREATE INDEX contact_base ON contact (base_id, id);
+ALTER TABLE contact DROP CONSTRAINT contact_base_id_contact_key_key, ADD CONSTRAINT contact_once
+  UNIQUE (contact_key, base_id);
+DROP INDEX contact_key_anywhere, contact_reference, contact_md5, contact_sha256;
+CREATE INDEX contact_reference ON contact USING hash (reference_key);
+CREATE INDEX contact_md5 ON contact USING hash (md5_key);
+CREATE INDEX contact_sha256 ON contact USING hash (sha256_key);
+ALTER TABLE contact DROP CONSTRAINT contact_base_id_fkey, DROP CONSTRAINT contact_import_id_fkey,
+  DROP CONSTRAINT contact_consent_source_id_fkey;
+
+CREATE FUNCTION contact_names_what_is() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  PERFORM 1 FROM base b WHERE b.id IN (SELECT DISTINCT base_id FROM written) FOR KEY SHARE;
+  PERFORM 1 FROM import_run r WHERE r.id IN (SELECT DISTINCT import_id FROM written) FOR KEY SHARE;
+  PERFORM 1 FROM consent_source s WHERE s.id IN (SELECT DISTINCT consent_source_id FROM written) FOR KEY SHARE;
+  IF EXISTS (SELECT DISTINCT base_id FROM written EXCEPT SELECT id FROM base)
+     OR EXISTS (SELECT DISTINCT import_id FROM written EXCEPT SELECT id FROM import_run)
+     OR EXISTS (SELECT DISTINCT consent_source_id FROM written WHERE consent_source_id IS NOT NULL
+                EXCEPT SELECT id FROM consent_source) THEN
+    RAISE EXCEPTION 'a contact names a base, an import or a source that is not there'
+      USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'contact_names_what_is';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER names_what_is_inserted AFTER INSERT ON contact REFERENCING NEW TABLE AS written
+  FOR EACH STATEMENT EXECUTE FUNCTION contact_names_what_is();
+CREATE TRIGGER names_what_is_updated AFTER UPDATE ON contact REFERENCING NEW TABLE AS written
+  FOR EACH STATEMENT EXECUTE FUNCTION contact_names_what_is();
+
+CREATE FUNCTION named_by_contacts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE v_named boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT 1 FROM contact WHERE %I = $1)', TG_ARGV[0]) INTO v_named USING OLD.id;
+  IF v_named THEN
+    RAISE EXCEPTION '% is named by contacts', TG_TABLE_NAME
+      USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'contact_names_what_is';
+  END IF;
+  RETURN OLD;
+END $$;
+CREATE TRIGGER named_by_contacts BEFORE DELETE ON base FOR EACH ROW EXECUTE FUNCTION named_by_contacts('base_id');
+CREATE TRIGGER named_by_contacts BEFORE DELETE ON import_run
+  FOR EACH ROW EXECUTE FUNCTION named_by_contacts('import_id');
+CREATE TRIGGER named_by_contacts BEFORE DELETE ON consent_source
+  FOR EACH ROW EXECUTE FUNCTION named_by_contacts('consent_source_id');
+"""
+
+INDICES_BEFORE = """
+DROP TRIGGER named_by_contacts ON base;
+DROP TRIGGER named_by_contacts ON import_run;
+DROP TRIGGER named_by_contacts ON consent_source;
+DROP TRIGGER names_what_is_inserted ON contact;
+DROP TRIGGER names_what_is_updated ON contact;
+DROP FUNCTION named_by_contacts();
+DROP FUNCTION contact_names_what_is();
+ALTER TABLE contact ADD CONSTRAINT contact_base_id_fkey FOREIGN KEY (base_id) REFERENCES base,
+  ADD CONSTRAINT contact_import_id_fkey FOREIGN KEY (import_id) REFERENCES import_run,
+  ADD CONSTRAINT contact_consent_source_id_fkey FOREIGN KEY (consent_source_id) REFERENCES consent_source;
+DROP INDEX contact_base, contact_reference, contact_md5, contact_sha256;
+ALTER TABLE contact DROP CONSTRAINT contact_once, ADD CONSTRAINT contact_base_id_contact_key_key
+  UNIQUE (base_id, contact_key);
+CREATE INDEX contact_key_anywhere ON contact (contact_key);
+CREATE INDEX contact_reference ON contact (base_id, reference_key) WHERE reference_key IS NOT NULL;
+CREATE INDEX contact_md5 ON contact (md5_key);
+CREATE INDEX contact_sha256 ON contact (sha256_key);
+"""
+
 KINDS = ("upload", "import_run", "base_mapping")
 OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_id = app_org())"
 
@@ -66,6 +137,9 @@ OWN_BASE = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
+    op.execute(INDICES)
+    definer("contact_names_what_is()", to="courtier_worker")
+    definer("named_by_contacts()", to="courtier_worker")
     for table in KINDS:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_kind_check")
         op.execute(
@@ -84,6 +158,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(INDICES_BEFORE)
     op.execute("DELETE FROM base_mapping WHERE kind = 'visits'")
     op.execute("DELETE FROM import_progress")
     op.execute("DROP TABLE visit, column_review, import_progress")
