@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Any, get_args
 
@@ -11,7 +10,6 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from api.fields import PageQuery, list_of, one_of, page_of, text, whole
-from api.imports import harmless
 from api.work import front, unit
 from broker.audit.bulk_read import list_alerts
 from broker.bases.breach import breach_dossier, list_breaches, note_breach, open_breach
@@ -20,6 +18,7 @@ from broker.bases.compliance_model import BreachRisk
 from broker.bases.contract import list_contracts, record_contract
 from broker.bases.register import COLUMNS, list_register, register_rows, write_activity
 from broker.bases.request_log import answer_request, extend_request, list_requests, log_request
+from broker.kernel.safe_csv import SafeWriter
 
 RISKS = get_args(BreachRisk)
 
@@ -258,11 +257,11 @@ def register(query: dict[str, Any]) -> Any:
 def register_csv(query: dict[str, Any]) -> Response:
     """The register as CSV (semicolons)."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
+    writer = SafeWriter(buffer, delimiter=";")
     writer.writerow(COLUMNS)
     with unit() as work:
         for row in register_rows(work, front().settings.trade, query["language"]):
-            writer.writerow([harmless(cell) for cell in row])
+            writer.writerow(row)
     return Response(buffer.getvalue(), mimetype="text/csv")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from dataclasses import asdict
 from datetime import datetime
@@ -15,8 +14,9 @@ from marshmallow import Schema, fields
 from api.fields import PageQuery, page_of
 from api.work import front, unit
 from broker.audit.bulk_read import note_bulk_read
-from broker.bases.imports import cancel_import, find_import, list_rejects
+from broker.bases.imports import cancel_import, find_import, list_rejects, reject_columns
 from broker.bases.model import ImportRun
+from broker.kernel.safe_csv import SafeWriter
 
 calls = Blueprint("imports", __name__, description="Files being read")
 
@@ -92,20 +92,14 @@ def rejects(query: dict[str, Any], code: str) -> Any:
 def rejects_csv(code: str) -> Response:
     """All rejected rows as CSV (semicolons, values masked)."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
+    writer = SafeWriter(buffer, delimiter=";")
     with unit() as work:
         first = list_rejects(work, code, 1)
         note_bulk_read(work, "import", code, first.total, front().settings.trade.bulk_read_alert)
-        columns = list(first.items[0].masked) if first.items else []
+        columns = reject_columns(work, find_import(work, code))
         writer.writerow(["line", "reasons", *columns])
         for number in range(1, first.pages + 1):
             for reject in list_rejects(work, code, number).items:
-                cells = (harmless(reject.masked.get(column)) for column in columns)
+                cells = (reject.masked.get(column) or "" for column in columns)
                 writer.writerow([reject.line, " ".join(reject.reasons), *cells])
     return Response(buffer.getvalue(), mimetype="text/csv")
-
-
-def harmless(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    written = "" if value is None else str(value)
-    return f"'{written}" if written[:1] in ("=", "+", "-", "@", "\t", "\r") else written

@@ -13,6 +13,7 @@ from web import (
     cards,
     catalogue,
     consents,
+    contacts,
     contracts,
     creatives,
     enrichment,
@@ -30,10 +31,12 @@ from web import (
     partners,
     payments,
     people,
+    plans,
     programmes,
     quality,
     retention,
     revenue,
+    reviews,
     segments,
     uploads,
 )
@@ -45,6 +48,7 @@ NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
     balance, consents, enrichment, quality, retention, account, people, partners,
+    contacts, plans, reviews,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from broker.audit.record import record
-from broker.bases import store
+from broker.bases import review_store, store
 from broker.bases.find_base import find_base
-from broker.bases.model import ImportRun, Reject
+from broker.bases.model import ImportRun, OwnReview, Reject, Upload
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
 from broker.kernel.paging import Page, offset
@@ -26,11 +26,31 @@ def list_imports(unit: UnitOfWork, base_code: str) -> list[ImportRun]:
     return store.runs_of_base(unit, find_base(unit, base_code).id)
 
 
+def import_of_upload(unit: UnitOfWork, upload: Upload) -> ImportRun | None:
+    """The last import that took this upload up."""
+    return next((run for run in store.runs_of_base(unit, upload.base_id) if run.upload_id == upload.id), None)
+
+
+def reviews_of(unit: UnitOfWork, run: ImportRun) -> list[OwnReview]:
+    """Columns of a base whose words a person of the broker's looks at, or looked at, that this import brought."""
+    rows = review_store.reviews_of_base(unit, run.base_id)
+    return [OwnReview(**row._mapping) for row in rows if row.header in run.summary.get("columns", {})]
+
+
 def list_rejects(unit: UnitOfWork, import_code: str, page: int = 1) -> Page[Reject]:
     """A page of rejected rows, masked, in the order of lines."""
     run = find_import(unit, import_code)
     items, total = store.rejects(unit, run.id, offset(page, REJECTS_A_PAGE), REJECTS_A_PAGE)
     return Page(items, total, page, REJECTS_A_PAGE)
+
+
+def reject_columns(unit: UnitOfWork, run: ImportRun) -> list[str]:
+    """The columns of a report of rejects: the file's, without those refused; while it runs, those of its first rows."""
+    refused = {column["header"] for column in run.summary.get("refused_columns", ())}
+    if headers := run.summary.get("headers"):
+        return [header for header in headers if header not in refused]
+    first, _ = store.rejects(unit, run.id, 0, REJECTS_A_PAGE)
+    return list(dict.fromkeys(header for reject in first for header in reject.masked))
 
 
 def cancel_import(unit: UnitOfWork, code: str) -> None:

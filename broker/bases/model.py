@@ -131,6 +131,19 @@ class ImportRun:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReview:
+    """A column in which forbidden words were met, as the owner sees it: its verdict is None while the broker looks."""
+
+    header: str
+    category: str
+    found: int
+    filled: int
+    verdict: str | None
+    reason: str
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A rejected row: its line in the file, all reasons, its values masked."""
 

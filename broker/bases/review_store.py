@@ -81,3 +81,12 @@ def verdicts(unit: UnitOfWork, base_id: int) -> dict[str, tuple[str, str, str]]:
         base=base_id,
     )
     return {row.header: (row.verdict, row.category, row.reason) for row in rows}
+
+
+def reviews_of_base(unit: UnitOfWork, base_id: int) -> list[Row[Any]]:
+    """header, category, found, filled, verdict, reason, decided_at of a base's columns, for its owner."""
+    return unit.all(
+        "SELECT header, category, found, filled, verdict, reason, decided_at FROM column_review"
+        " WHERE base_id = :base ORDER BY id",
+        base=base_id,
+    )

@@ -22,7 +22,13 @@ from broker.audience.compact_store import bases_to_compact
 from broker.audience.desk import CountDesk
 from broker.audience.loaded import SnapshotCache
 from broker.audience.local_client import LocalClient
+from broker.audience.renew_snapshot import renew_snapshot
+from broker.bases.answer_contact import answer_question
+from broker.bases.ask_contact import KEPT_MINUTES
+from broker.bases.check_upload import check_upload
 from broker.bases.preview import preview_upload
+from broker.bases.profile_store import bases_to_renew, supplied_since
+from broker.bases.question_store import forget_questions
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
@@ -38,6 +44,7 @@ from broker.delivery.send_mailing import send_mailing
 from broker.feedback.account_letter import post_account_letter
 from broker.feedback.account_store import forget_letters
 from broker.feedback.answer_request import answer_request
+from broker.feedback.apply_profile import apply_profile
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
 from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
@@ -110,12 +117,20 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         refresh_cards(database, LocalClient(CountDesk(database, settings, cache)), snapshot_id, end_quotes)
         build_insight(database, settings, snapshot_id)
 
+    def renew(base_id: int) -> None:
+        with database.begin() as unit:
+            lacking = supplied_since(unit, base_id) is not None
+        if lacking:
+            renew_snapshot(database, means.keys, settings, base_id, study_of)
+
     def take_back(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> None:
         reverse_bounces(unit, mailing_id, keys)
 
     return {
         "import_base": lambda row_id: run_import(database, means.keys, settings, row_id),
         "preview_upload": lambda row_id: preview_upload(database, means.keys, settings, row_id),
+        "check_upload": lambda row_id: check_upload(database, means.keys, settings, row_id),
+        "answer_question": lambda row_id: answer_question(database, means.keys, settings, row_id),
         "import_purchases": lambda row_id: run_import(database, means.keys, settings, row_id),
         "build_snapshot": lambda row_id: build_snapshot(database, means.keys, settings, row_id, study_of=study_of),
         "build_insight": study,
@@ -139,6 +154,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
         "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
+        "apply_profile": lambda row_id: apply_profile(database, means.keys, row_id),
+        "renew_base": renew,
         "post_account_letter": lambda row_id: post_account_letter(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
@@ -203,10 +220,11 @@ def _add_house_tasks(app: App, means: Means) -> None:
         flush_outbox(database, journal_of(settings.journal_dir))
 
     def destroy_uploads(timestamp: int) -> None:
-        """Destroy sealed files whose time is over."""
+        """Destroy sealed files and answers about contacts whose time is over."""
         with database.begin() as unit:
             destroy_ended_uploads(unit, settings)
             forget_lookups(unit)
+            forget_questions(unit, KEPT_MINUTES)
 
     def clean(timestamp: int) -> None:
         """Forget what need not be kept."""
@@ -222,6 +240,8 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             for base_id in bases_to_compact(unit):
                 unit.enqueue("compact_base", base_id)
+            for base_id in bases_to_renew(unit):
+                unit.enqueue("renew_base", base_id)
 
     app.periodic(cron=EVERY_FIVE_SECONDS)(
         app.task(name="retry_stalled", queue="house", queueing_lock="retry_stalled")(retry_stalled)

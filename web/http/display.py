@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import flask_babel
 from flask import Flask
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from broker.kernel.money import MICROS_PER_CENT
@@ -67,6 +68,11 @@ def moment(value: datetime | None) -> str:
     return "—" if value is None else flask_babel.format_datetime(value, "d MMM y, HH:mm")
 
 
+def written_day(value: str | None) -> str:
+    """The day of a moment that stands in a JSON answer."""
+    return day(datetime.fromisoformat(value)) if value else "—"
+
+
 def size(value: int | None) -> str:
     """Bytes as kB or MB."""
     if value is None:
@@ -77,6 +83,20 @@ def size(value: int | None) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{flask_babel.format_decimal(round(amount, 1))}\u00a0{unit}"
+
+
+def separator(sign: str | None) -> str:
+    """A separator of columns as people name it."""
+    if not sign:
+        return "—"
+    return _("tab") if sign == "\t" else sign
+
+
+def duration(seconds: int | None) -> str:
+    """A time that is left, in one unit."""
+    if seconds is None:
+        return "—"
+    return flask_babel.format_timedelta(timedelta(seconds=max(1, seconds)), threshold=1.5)
 
 
 def as_json(value: Any) -> str:
@@ -107,6 +127,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "size": size,
     "as_json": as_json,
+    "separator": separator,
+    "written_day": written_day,
+    "duration": duration,
     "word": word,
     "options": options,
 }

@@ -43,7 +43,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     ),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
-        ("audit.index", _("Audit"), "history"),
+        ("reviews.index", _("Columns to review"), "clipboard-check"), ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
         HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,
@@ -53,6 +53,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 BELONGS = {
     "imports": "bases", "segments": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases",
+    "plans": "bases", "contacts": "bases",
 }  # fmt: skip
 
 

@@ -39,6 +39,12 @@ def sentence(error: CourtierError) -> str:
     return f"{general(error)} ({error.sentence})"
 
 
+def said(code: str | None, text: str) -> str:
+    """The same for a refusal that a job met and kept: its code and its English sentence."""
+    known = SENTENCES.get(code or "")
+    return text if current() == "en" or known is None else str(known)
+
+
 def general(error: CourtierError) -> str:
     """A sentence for a class of refusals."""
     if isinstance(error, InvalidInput):
@@ -63,7 +69,7 @@ def page(template: str, refusal: CourtierError, **values: Any) -> Response:
 
 def install(app: Flask) -> None:
     """Turn every refusal into a page that says how to go on, never a traceback."""
-    app.jinja_env.globals["sentence"] = sentence
+    app.jinja_env.globals.update(sentence=sentence, said=said)
 
     @app.errorhandler(CourtierError)
     def refused(error: CourtierError) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.import_words import IMPORT_WORDS
+
 WORDS = {
     # parties
     "owner": _("Base owner"),
@@ -210,8 +212,8 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    found = WORDS.get(code)
-    return str(found) if found else code.replace("_", " ")
+    found = WORDS.get(code) or IMPORT_WORDS.get(code)
+    return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
 
 def tone(state: str) -> str:

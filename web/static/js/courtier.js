@@ -28,43 +28,6 @@ application.register("confirm", class extends Stimulus.Controller {
   }
 });
 
-// A file on its way: shows how much has left; without scripts the form is sent as it is.
-application.register("upload", class extends Stimulus.Controller {
-  static targets = ["bar", "say", "button", "file"];
-  static values = { sending: String, failed: String };
-
-  send(event) {
-    if (!this.fileTarget.files.length) return;
-    event.preventDefault();
-    const form = this.element;
-    const request = new XMLHttpRequest();
-    request.open("POST", form.action);
-    request.setRequestHeader("X-Requested-With", "upload");
-    request.upload.addEventListener("progress", (step) => {
-      if (!step.lengthComputable) return;
-      this.barTarget.max = step.total;
-      this.barTarget.value = step.loaded;
-      this.sayTarget.textContent = `${this.sendingValue} ${Math.floor((100 * step.loaded) / step.total)} %`;
-    });
-    request.addEventListener("load", () => {
-      if (request.status < 400) { window.location.assign(request.responseURL); return; }
-      const page = new DOMParser().parseFromString(request.responseText, "text/html");
-      const told = page.querySelector("[data-refusal]");
-      this.stop(told ? told.textContent.trim() : this.failedValue);
-    });
-    request.addEventListener("error", () => this.stop(this.failedValue));
-    this.barTarget.hidden = false;
-    this.buttonTarget.disabled = true;
-    request.send(new FormData(form));
-  }
-
-  stop(sentence) {
-    this.barTarget.hidden = true;
-    this.buttonTarget.disabled = false;
-    this.sayTarget.textContent = sentence;
-  }
-});
-
 // Puts an example rule, or a field's name, where the cursor is.
 application.register("rule", class extends Stimulus.Controller {
   static targets = ["text"];
@@ -82,22 +45,37 @@ application.register("rule", class extends Stimulus.Controller {
 
 // A chart from figures in the page; the same figures stand in a table beside it.
 application.register("chart", class extends Stimulus.Controller {
-  static values = { x: Array, series: Array, locale: String, time: Boolean, euros: Boolean };
+  static values = { x: Array, series: Array, locale: String, time: Boolean, euros: Boolean, percent: Boolean };
   connect() {
-    const colours = ["#1c6b5d", "#b98127", "#4a8fc6", "#a33a27"];
-    const figures = new Intl.NumberFormat(this.localeValue, this.eurosValue ? { style: "currency", currency: "EUR", maximumFractionDigits: 0 } : {});
+    const colours = ["#1c6b5d", "#b98127", "#4a8fc6", "#a33a27", "#7a5ea8", "#5d7f2d", "#c2688a", "#59636e", "#2fa39a", "#8a6a4f"];
+    const style = this.eurosValue ? { style: "currency", currency: "EUR", maximumFractionDigits: 0 }
+      : this.percentValue ? { style: "percent", maximumFractionDigits: 2 } : {};
+    const figures = new Intl.NumberFormat(this.localeValue, style);
     const write = (_, values) => values.map((value) => (value == null ? "" : figures.format(value)));
+    const full = new Intl.DateTimeFormat(this.localeValue, { dateStyle: "medium" });
+    const days = (_, splits, __, ___, step) => {
+      const form = step < 86400 ? { hour: "2-digit", minute: "2-digit" }
+        : step < 2419200 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" };
+      const written = new Intl.DateTimeFormat(this.localeValue, form);
+      return splits.map((split) => written.format(new Date(split * 1000)));
+    };
+    const filled = this.seriesValue.length < 3;
     const options = {
       width: this.element.clientWidth, height: 240,
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: this.timeValue } },
+      scales: {
+        // One moment alone stands in the middle of a week.
+        x: this.timeValue && this.xValue.length === 1
+          ? { time: true, range: [this.xValue[0] - 302400, this.xValue[0] + 302400] } : { time: this.timeValue },
+        y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? (this.percentValue ? Math.min(high * 1.08, Math.max(1, high)) : high * 1.08) : 1] },
+      },
       axes: [
-        { stroke: "#5a6762", grid: { show: false }, incrs: this.timeValue ? undefined : [1, 2, 5, 10, 20, 50, 100, 500, 1000], font: "13px Source Sans 3", ticks: { stroke: "#e4dfd2" } },
+        { stroke: "#5a6762", grid: { show: false }, incrs: this.timeValue ? undefined : [1, 2, 5, 10, 20, 50, 100, 500, 1000], values: this.timeValue ? days : undefined, space: 70, font: "13px Source Sans 3", ticks: { stroke: "#e4dfd2" } },
         { stroke: "#5a6762", grid: { stroke: "#ece7db" }, font: "13px Source Sans 3", values: write, size: 70, ticks: { show: false } },
       ],
-      series: [{}, ...this.seriesValue.map((one, index) => ({
-        label: one.label, stroke: colours[index], width: 2, fill: `${colours[index]}1c`,
-        value: (_, value) => (value == null ? "—" : figures.format(value)), points: { show: this.xValue.length < 40, size: 6, fill: colours[index] },
+      series: [{ value: this.timeValue ? (_, x) => (x == null ? "—" : full.format(new Date(x * 1000))) : undefined }, ...this.seriesValue.map((one, index) => ({
+        label: one.label, stroke: colours[index % colours.length], width: 2, fill: filled ? `${colours[index % colours.length]}1c` : undefined, spanGaps: true,
+        value: (_, value) => (value == null ? "—" : figures.format(value)), points: { show: this.xValue.length < 40, size: 6, fill: colours[index % colours.length] },
       }))],
     };
     this.plot = new uPlot(options, [this.xValue, ...this.seriesValue.map((one) => one.values)], this.element);
