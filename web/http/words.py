@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from web.http.import_words import IMPORT_WORDS
+from web.http.life_words import LIFE_WORDS
 
 WORDS = {
     # parties
@@ -177,6 +178,56 @@ WORDS = {
     "recency_days": _("Days since the last purchase"),
     "customer": _("customer"),
     "prospect": _("prospect"),
+    # what is known of customers
+    "champions": _("champions"),
+    "loyal": _("loyal"),
+    "potential_loyal": _("soon loyal"),
+    "new": _("new"),
+    "promising": _("promising"),
+    "cannot_lose": _("not to be lost"),
+    "at_risk": _("at risk"),
+    "about_to_sleep": _("about to sleep"),
+    "lost": _("lost"),
+    "nobody_before": _("(no customer before)"),
+    "nobody_after": _("(no customer any more)"),
+    "tier_small": _("Small"),
+    "tier_medium": _("Medium"),
+    "tier_large": _("Large"),
+    "small": _("small"),
+    "medium": _("medium"),
+    "large": _("large"),
+    "habit_once": _("came once"),
+    "habit_regular": _("regular"),
+    "habit_late": _("late"),
+    "habit_lapsed": _("lapsed"),
+    "step_waiting": _("waiting for a worker"),
+    "step_renewing": _("working out the columns anew"),
+    "step_classes": _("classes and tiers"),
+    "step_score": _("score"),
+    "step_potential": _("potential"),
+    "step_affinity": _("affinities"),
+    "step_shops": _("shops"),
+    "step_done": _("nearly done"),
+    "potential_too_few": _("Fewer than 100 customers have come back: a model of their purchases would be guesswork, so no figure is shown."),
+    "potential_one_day": _("All purchases fall on one day: nothing can be said of when customers come back. Import a longer log."),
+    "potential_too_short": _("The log covers less than eight weeks: too short to say when customers come back. Import a longer one."),
+    "potential_no_fit": _("The purchases of this base follow no pattern that the model knows, so no figure is shown."),
+    "event_purchase": _("Anniversary of a purchase"),
+    "event_birthday": _("Birthday"),
+    "event_consent": _("Anniversary of the consent"),
+    "event_off_cycle": _("Broken habit (off cycle)"),
+    "event_date": _("Anniversary of a date"),
+    "shop_short": _("too short a history"),
+    "shop_few": _("too few purchases to tell"),
+    "happened_purchase": _("Purchase"),
+    "happened_return": _("Return"),
+    "happened_visit": _("Visit"),
+    "happened_mail": _("Mail received"),
+    "happened_bounce": _("Mail bounced"),
+    "happened_click": _("Click"),
+    "happened_opt_out": _("Opted out"),
+    "happened_consent": _("Consent"),
+    "happened_withdrawn": _("Consent withdrawn"),
     # sectors
     "beauty": _("Beauty"),
     "fashion": _("Fashion"),
@@ -212,7 +263,7 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    found = WORDS.get(code) or IMPORT_WORDS.get(code)
+    found = WORDS.get(code) or IMPORT_WORDS.get(code) or LIFE_WORDS.get(code)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
 
