@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from broker.audience.coded import NotCoded
 from broker.audience.coded_file import PLAIN, codes_path, fixed_bytes, open_codes
+from broker.audience.columns import Column, arrow_columns, with_derived
 from broker.audience.fast_count import of_parquet
 from broker.audience.model import Mask, SnapshotRow
 from broker.audience.profile_codes import ProfileCodes, profile_codes
@@ -72,6 +73,7 @@ class LoadedSnapshot:
         self.general_bytes = 0  # held by DuckDB, once the general path was needed
         self._attach("VIEW")
         self._tables: dict[date, RuleTable] = {}
+        self._columns = _columns_of(path)
         self._masks: OrderedDict[tuple[bytes, date], NDArray[np.uint8]] = OrderedDict()
         self._profiles: dict[tuple[tuple[str, ...], date], ProfileCodes] = {}
         self._reasons: OrderedDict[Hashable, NDArray[np.uint8]] = OrderedDict()
@@ -115,6 +117,17 @@ class LoadedSnapshot:
         """Days of the consent."""
         return self._days("consent_at")
 
+    def where(self, name: str, wanted: Callable[[NDArray[Any]], Mask]) -> Mask:
+        """Which rows have a value of a stored column that `wanted` takes; it is asked once a value. Missing: no."""
+        column = self.fast.column(name)
+        table = np.concatenate(([False], wanted(np.asarray(column.values))))
+        return np.take(table, column.codes)
+
+    def missing(self, name: str) -> Mask:
+        """Which rows have no value in a stored column."""
+        found: Mask = self.fast.column(name).codes == 0
+        return found
+
     def _truths(self, name: str) -> Mask:
         column = self.fast.column(name)
         return np.concatenate(([False], column.values))[column.codes]
@@ -148,7 +161,7 @@ class LoadedSnapshot:
         """The table of rules as of a day; yesterday's is dropped."""
         with self._lock:
             if today not in self._tables:
-                self._tables = {today: RuleTable(self._connection, "snapshot", today)}
+                self._tables = {today: RuleTable(self._connection, "snapshot", today, self._columns)}
                 self._masks.clear()
             return self._tables[today]
 
@@ -274,6 +287,13 @@ class SnapshotCache:
 
     def _size(self) -> int:
         return sum(loaded.held_bytes for loaded in self._loaded.values())
+
+
+def _columns_of(path: Path) -> list[Column] | None:
+    """The fields of a Parquet file with the derived ones; None where only DuckDB knows (it renames equal names)."""
+    schema = pq.read_schema(path)
+    plain = len({name.casefold() for name in schema.names}) == len(schema.names)
+    return with_derived(arrow_columns(schema)) if plain else None
 
 
 def _general_size(path: Path, memory_mb: int) -> int:

@@ -38,7 +38,8 @@ class Reach:
 
     def mask(self, snapshot: LoadedSnapshot) -> Mask:
         """The rows of the snapshot that may be reached, as far as partners go."""
-        reached: Mask = np.isin(snapshot.partner_list, np.array(sorted(self.versions), dtype=np.int32))
+        versions = sorted(self.versions)
+        reached = snapshot.where("partner_list", lambda named: np.isin(named, np.array(versions, dtype=np.int64)))
         if len(self.told):
             reached |= np.isin(snapshot.contact_ids, self.told)
         return reached

@@ -23,13 +23,32 @@ KEPT_RULES = 512
 
 
 class RuleTable:
-    """One table or view `name` of a DuckDB connection, seen on one day. Safe to use from several threads."""
+    """One table or view `name` of a DuckDB connection, seen on one day. Safe to use from several threads.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, today: date) -> None:
+    Who knows its columns, derived ones included, may give them: DuckDB is then not asked before the first count.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, name: str, today: date, columns: list[Column] | None = None
+    ) -> None:
         self.today = today
         self._connection = connection
+        self._name = name
         self._compiled: OrderedDict[tuple[bytes, str], str] = OrderedDict()
         self._lock = Lock()
+        self._seen: ir.Table | None = None
+        self._seeing = Lock()
+        self.columns: list[Column] = table_columns(self._view) if columns is None else columns
+
+    @property
+    def _view(self) -> ir.Table:
+        with self._seeing:
+            if self._seen is None:
+                self._seen = self._see()
+            return self._seen
+
+    def _see(self) -> ir.Table:
+        connection, name, today = self._connection, self._name, self.today
         raw = ibis.table(_schema(connection, name), name=name)
         columns = table_columns(raw)
         own = {column.name for column in columns}
@@ -43,8 +62,7 @@ class RuleTable:
         view = f"{name}_{today:%Y%m%d}"
         sql = ibis.to_sql(raw.mutate(**extra) if extra else raw, dialect="duckdb")
         connection.execute(f'CREATE OR REPLACE VIEW "{view}" AS {sql}')
-        self._view: ir.Table = ibis.table(_schema(connection, view), name=view)
-        self.columns: list[Column] = table_columns(self._view)
+        return ibis.table(_schema(connection, view), name=view)
 
     def count(self, rule: Rule) -> int:
         """How many rows the rule takes."""
