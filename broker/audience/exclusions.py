@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.audience import store
+from broker.audience.code_fields import EPOCH
 from broker.audience.compile import day_of
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Mask, Tally
+from broker.audience.own_lists_store import listed_keys, lists_in_use
 from broker.audience.partners import reach_of
 from broker.audience.reservations import DayPressure, check_send_date, pressure_on, state_of
 from broker.audience.reservations_store import sending_state
@@ -46,7 +48,9 @@ def exclusion_masks(
         "quarantine": np.isin(snapshot.contact_ids, store.quarantined_contacts(unit, base_id)),
         "minor": _minors(snapshot, trade, today),
         "partner": ~reach_of(unit, base_id, advertiser_id, policy).mask(snapshot),
-        "suppression": snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id)),
+        "suppression": snapshot.rows_of_keys(
+            [*store.suppressed_keys(unit, base_id, advertiser_id), *listed_keys(unit, base_id, advertiser_id)]
+        ),
         "retention": _expired(unit, snapshot, trade, today),
         "pressure": day.pressed,
         "reserved": day.reserved,
@@ -73,6 +77,7 @@ def exclusion_reasons(
         reach_of(unit, base_id, advertiser_id, policy).key,
         store.quarantined_sources(unit, base_id),
         store.count_suppressed(unit, base_id, advertiser_id),
+        lists_in_use(unit, advertiser_id),
         sending_state(unit) if send_on is None else (send_on, *state_of(unit, trade, base_id, send_on)),
         store.last_click(unit, base_id),
     )
@@ -110,17 +115,23 @@ def exclude(members: Mask, masks: Mapping[str, Mask], names: Iterable[str] = EXC
 
 def _minors(snapshot: LoadedSnapshot, trade: TradeSettings, today: date) -> Mask:
     """Under the adult age today by the date of birth, else what the import was told."""
-    born = snapshot.birth_date
-    adult_since = np.datetime64(day_of({"today": -trade.adult_age, "unit": "years"}, today))
-    return np.where(np.isnat(born), snapshot.minor, born > adult_since)
+    adult_since = _number_of(day_of({"today": -trade.adult_age, "unit": "years"}, today))
+    young = snapshot.where("birth_date", lambda days: days > adult_since)
+    return young | (snapshot.minor & snapshot.missing("birth_date"))
+
+
+def _number_of(day: date) -> int:
+    """A day as columns of days count it."""
+    return day.toordinal() - EPOCH
 
 
 def _expired(unit: UnitOfWork, snapshot: LoadedSnapshot, trade: TradeSettings, today: date) -> Mask:
     """Last purchase, consent and human click all longer ago than contacts may be kept (DOMAIN, retention)."""
     months = max(trade.retention_months, trade.prospect_retention_months)  # the shorter one is kept by erasing
     limit = day_of({"today": -months, "unit": "months"}, today)
-    latest = np.fmax(snapshot.last_purchase, snapshot.consent_day)  # fmax: a missing day gives way to the other
-    expired: Mask = ~(latest >= np.datetime64(limit))
+    since = _number_of(limit)
+    recent = [snapshot.where(name, lambda days: days >= since) for name in ("last_purchase", "consent_at")]
+    expired: Mask = ~(recent[0] | recent[1])
     if expired.any():
         expired &= ~np.isin(snapshot.contact_ids, store.clicked_since(unit, snapshot.row.base_id, limit))
     return expired

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from broker.audience import store
 from broker.audience.exclusions import exclude, exclusion_masks
+from broker.audience.guard import cell_key, sendable
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Recipients
 from broker.audience.references import checked_rule
@@ -29,11 +30,13 @@ def select_recipients(
     volume: int | None = None,
     draw_seed: int,
     dispatch_id: int | None = None,
+    round_when_short: bool = False,
 ) -> Recipients:
     """Rule and selects, minus all exclusions towards this advertiser, minus who is in the dispatch already.
 
     Without an advertiser the exclusions are those of `exclusion_masks`: who can be rented to somebody. A volume of 0
-    only counts.
+    only counts. `round_when_short`: where fewer are left than `volume`, a round number of them that tells no size
+    (guard.sendable), since whoever ordered sees how many there were.
 
     Of more than `volume` the first of a random order are drawn; the order follows from `draw_seed` alone (keyed
     BLAKE2b over the contact key), so a second freeze draws the same people. Raises `no_snapshot`, or as check_rule.
@@ -56,7 +59,10 @@ def select_recipients(
         drawn = everyone if volume == 0 else draw(snapshot, everyone, draw_seed)
     finally:
         snapshot.close()
-    kept = drawn if volume is None else drawn[:volume]
+    most = volume
+    if round_when_short and volume:
+        most = sendable(len(drawn), cell_key(snapshot.noise, left), volume, settings.disclosure)
+    kept = drawn if most is None else drawn[:most]
     keys = np.ascontiguousarray(snapshot.contact_keys[kept]).view("V16")
     return Recipients(
         contact_ids=snapshot.contact_ids[kept],

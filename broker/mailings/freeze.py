@@ -80,6 +80,7 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> Recipient
         volume=plan.volume,
         draw_seed=mailing.draw_seed,
         dispatch_id=mailing.dispatch_id,
+        round_when_short=plan.minimum_order is not None,
     )
 
 

@@ -14,7 +14,7 @@ from broker.mailings.model import SEND_STATES
 @dataclass(frozen=True, slots=True)
 class MailingReport:
     """Recipients by state (seeds stand apart). `frozen` is the sum of all states, always; `bounced` is a later mark on
-    accepted ones. `hits` are those of people; `exclusions` say whom the freeze left out, and why."""
+    accepted ones. `hits` are those of people; `exclusions` say whom the freeze left out, and why (the owner alone)."""
 
     code: str
     kind: str
@@ -65,7 +65,8 @@ def mailing_report(unit: UnitOfWork, code: str) -> MailingReport:
         scanner_hits=reactions.scanner,
         unclassified_hits=reactions.waiting,
         opt_outs=reactions.opt_outs,
-        exclusions=mailing.exclusions,
+        # Recipients and exclusions add up to the exact audience, which no advertiser may see (docs/disclosure.md).
+        exclusions={} if unit.actor.role == "advertiser" else mailing.exclusions,
         price_micros=mailing.price_micros,
         problem=mailing.problem,
         starts_at=mailing.starts_at,

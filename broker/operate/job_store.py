@@ -30,13 +30,16 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'send_mailing', mailing_id, true FROM send_batch WHERE leased_until <= now()
   UNION ALL SELECT 'read_inbound', id, false FROM inbound WHERE read_at IS NULL AND sealed IS NOT NULL
   UNION ALL SELECT 'match_request', id, false FROM typed_request WHERE done_at IS NULL
-  UNION ALL SELECT 'answer_request', id, false FROM typed_request WHERE confirmed_at IS NOT NULL AND sealed IS NOT NULL
+  UNION ALL SELECT 'answer_request', id, false FROM typed_request
+    WHERE confirmed_at IS NOT NULL AND sealed IS NOT NULL AND kind <> 'correction'
+  UNION ALL SELECT 'apply_profile', id, false FROM profile_update WHERE applied_at IS NULL
   UNION ALL SELECT 'post_account_letter', id, false FROM account_letter WHERE done_at IS NULL
   UNION ALL SELECT 'book_payment', id, false FROM payment
     WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
   UNION ALL SELECT 'book_receipt', id, false FROM receipt WHERE booked_at IS NULL
   UNION ALL SELECT 'book_receipt', receipt_id, false FROM receipt_share WHERE booked_at IS NULL
   UNION ALL SELECT 'close_month', id, false FROM ledger_close WHERE done_at IS NULL
+  UNION ALL SELECT 'key_suppression_list', id, false FROM suppression_list WHERE state = 'waiting'
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (

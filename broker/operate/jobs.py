@@ -20,6 +20,7 @@ from broker.audience.build_snapshot import build_snapshot
 from broker.audience.compact import compact_base
 from broker.audience.compact_store import bases_to_compact
 from broker.audience.desk import CountDesk
+from broker.audience.guard import few_match
 from broker.audience.loaded import SnapshotCache
 from broker.audience.local_client import LocalClient
 from broker.audience.renew_snapshot import renew_snapshot
@@ -67,6 +68,7 @@ from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
 from broker.rentals.cancel import expire_orders
 from broker.rentals.end_quotes import end_quotes
+from broker.suppression.key_list import key_suppression_list
 from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import WorkerKeys
 
@@ -150,6 +152,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
             should_stop=means.stopping.is_set,
             journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
+        "key_suppression_list": lambda row_id: key_suppression_list(database, means.keys, settings, row_id, few_match),
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
