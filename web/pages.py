@@ -20,6 +20,8 @@ from web import (
     health,
     home,
     imports,
+    insight,
+    insight_forms,
     invoices,
     ledger,
     login,
@@ -47,6 +49,7 @@ from web.public import public_blueprint
 NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
+    insight, insight_forms,
     balance, consents, enrichment, quality, retention, account, people, partners,
     contacts, plans, reviews,
 )  # fmt: skip

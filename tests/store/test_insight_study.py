@@ -3,123 +3,40 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
-from broker.audience.count_base import count_base
-from broker.audience.parse import parse_rule
 from broker.catalogue.sensitive_text import refuse_sensitive_rule
-from broker.insight.base_insight import insight_of, insight_progress
-from broker.insight.build_insight import build_insight
+from broker.insight.base_insight import insight_progress
 from broker.insight.customer_study import study_of
 from broker.insight.find_customer import forget_lookups, look_up_customer
 from broker.insight.lookup import ask_about_customer, customer_answer
 from broker.insight.mail_fields import mail_fields
-from broker.insight.restudy import restudy_base
 from broker.insight.set_rules import base_rules, rule_history, set_rfm, set_scorecard, set_tiers
 from broker.insight.triggers import create_trigger, end_trigger, list_triggers, possible_triggers
 from broker.kernel import clock
 from broker.kernel.actor import Actor
-from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.database import Database
 from broker.kernel.errors import CourtierError, Forbidden, InvalidInput, NotFound
 from broker.kernel.settings import InstanceSettings, Settings
 from broker.vault.blind_index import reference_keys
 from broker.vault.keyring import WorkerKeys
 from tests.store.audience_people import make_base, make_contact, make_import, make_organisation, person, write_staging
-
-PEOPLE = 700
-CATEGORIES = ("Bagues", "Montres", "Entretien", "Bracelets")
-PRICES = (20_000, 40_000, 1_500, 30_000)
-
-
-@dataclass(frozen=True)
-class House:
-    """A base with three years of purchases."""
-
-    database: Database
-    web: Database
-    keys: WorkerKeys
-    settings: Settings
-    owner: Actor
-    base_id: int
-    code: str
-    start: int
-
-    def snapshot(self, unit: UnitOfWork) -> int:
-        found: int = unit.scalar("SELECT current_snapshot_id FROM base WHERE id = :id", id=self.base_id)
-        return found
-
-    def count(self, text: str) -> int:
-        with self.database.begin() as unit:
-            return count_base(unit, self.settings, self.code, parse_rule(text), [], None)
-
-    def study(self) -> dict[str, Any]:
-        with self.database.begin() as unit:
-            snapshot = self.snapshot(unit)
-        build_insight(self.database, self.settings, snapshot)
-        with self.web.begin(self.owner) as unit:
-            return insight_of(unit, self.code).latest.found
-
-    def renew(self) -> None:
-        restudy_base(self.database, self.keys, self.settings, self.base_id)
-
-
-def purchases(unit: UnitOfWork, base: int, import_id: int, start: int) -> None:
-    """Gamma-Poisson buyers over three years to ten days ago; one shop falls, small customers like to polish."""
-    draw = np.random.default_rng(5)
-    rows = []
-    end = unit.today - timedelta(days=10)
-    for number in range(1, PEOPLE - 100):
-        rate, at = draw.gamma(0.9, 1 / 90), float(draw.uniform(0, 700))
-        while at < 1_090:
-            which = int(draw.choice(4, p=(0.3, 0.1, 0.4, 0.2)))
-            falls = at > 1_090 - 28 and number % 3 == 0
-            if not (falls and draw.random() < 0.9):
-                rows.append(
-                    {
-                        "base": base,
-                        "contact": start + number,
-                        "day": end - timedelta(days=1_090 - int(at)),
-                        "cents": int(PRICES[which] * draw.gamma(5.0, 0.2)) + 100,
-                        "category": CATEGORIES[which],
-                        "product": f"{CATEGORIES[which]} {int(draw.integers(1, 5))}",
-                        "shop": f"Boutique {number % 3}",
-                        "attributes": json.dumps({"taille": str(50 + number % 4)}),
-                        "import_id": import_id,
-                    }
-                )
-            at += float(draw.exponential(1 / rate))
-    unit.run_many(
-        "INSERT INTO purchase (base_id, contact_id, day, amount_cents, margin_cents, category, product, shop,"
-        " attributes, import_id) VALUES (:base, :contact, :day, :cents, :cents / 3, :category, :product, :shop,"
-        " CAST(:attributes AS jsonb), :import_id)",
-        rows,
-    )
+from tests.store.insight_scene import PEOPLE, House, furnish_house
 
 
 @pytest.fixture
 def house(worker_engine: Engine, web_engine: Engine, worker_keys: WorkerKeys, tmp_path: Path) -> House:
-    database, web = Database(worker_engine), Database(web_engine)
+    database = Database(worker_engine)
     settings = Settings(instance=InstanceSettings(state_dir=str(tmp_path)))
     with database.begin() as unit:
         owner = make_organisation(unit, "owner", "jewellery")
-        base = make_base(unit, owner)
-        code = unit.scalar("SELECT code FROM base WHERE id = :id", id=base)
-        first, start = make_import(unit, base), base * 1_000_000
-        people = [person(start + number, unit.today) for number in range(1, PEOPLE + 1)]
-        for one in people:
-            make_contact(unit, base, one["contact_id"], first)
-        purchases(unit, base, first, start)
-    write_staging(tmp_path / "staging" / f"{first}.parquet", people)
-    build_snapshot(database, worker_keys, settings, first, study_of=study_of)
-    return House(database, web, worker_keys, settings, Actor("owner", owner, None), base, code, start)
+    return furnish_house(database, Database(web_engine), worker_keys, settings, Actor("owner", owner, None))
 
 
 def test_a_build_asks_for_its_findings_and_the_page_sees_how_far_they_are(house: House) -> None:

@@ -51,6 +51,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 }  # fmt: skip
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
+    "insight": "bases", "insight_forms": "bases",
     "imports": "bases", "segments": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases",
     "plans": "bases", "contacts": "bases",

@@ -208,10 +208,12 @@ WORDS = {
     "step_affinity": _("affinities"),
     "step_shops": _("shops"),
     "step_done": _("nearly done"),
-    "potential_too_few": _("Fewer than 100 customers have come back: a model of their purchases would be guesswork, so no figure is shown."),
-    "potential_one_day": _("All purchases fall on one day: nothing can be said of when customers come back. Import a longer log."),
-    "potential_too_short": _("The log covers less than eight weeks: too short to say when customers come back. Import a longer one."),
-    "potential_no_fit": _("The purchases of this base follow no pattern that the model knows, so no figure is shown."),
+    "potential_too_few": _(
+        "Fewer than 100 customers have come back: a model would be guesswork, so no figure is shown."
+    ),
+    "potential_one_day": _("All purchases fall on one day: nothing can be said of when customers come back."),
+    "potential_too_short": _("The log covers less than eight weeks: too short to say when customers come back."),
+    "potential_no_fit": _("These purchases follow no pattern that the model knows, so no figure is shown."),
     "event_purchase": _("Anniversary of a purchase"),
     "event_birthday": _("Birthday"),
     "event_consent": _("Anniversary of the consent"),
