@@ -39,6 +39,7 @@ class InstanceSettings:
     state_dir: str = ""  # empty: /var/lib/courtier/<name> as root, else ~/.local/state/courtier/<name>
     demo: bool = False  # allows the shared clock to be moved and the payment fake to be used
     journal_dir: str = ""  # empty: journal/ in the state folder; better on another disk (docs/operations.md)
+    private_hosts: tuple[str, ...] = ()  # inside hosts that images, calendars and lists may be fetched from
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,6 @@ class MailSettings:
     depth: int = _at_least(1, 1)  # mails in flight per connection: more than 1 only with CHUNKING
     timeout_seconds: int = _at_least(1, 60)
     max_attempts: int = _at_least(1, 6)
-    image_hosts: tuple[str, ...] = ()  # hosts of creatives' images that may have an address that is not public
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,7 @@ class _Reader:
         if typing.get_origin(hint) is tuple:
             inner = typing.get_args(hint)[0]
             if not isinstance(value, list):
-                written = "texts, written [\"…\", \"…\"]" if inner is str else f"tables, written [[{'.'.join(here)}]]"
+                written = 'texts, written ["…", "…"]' if inner is str else f"tables, written [[{'.'.join(here)}]]"
                 raise self.fault(here, f"must be a list of {written}")
             return tuple(self.value(inner, item, here, {}) for item in value)
         if (

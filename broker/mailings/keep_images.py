@@ -5,11 +5,12 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.fetch_public import FetchRefused
 from broker.kernel.settings import Settings
 from broker.mailings import image_store, store
 from broker.mailings.create_creative import links_in
 from broker.mailings.creative_check import Extras, check_creative
-from broker.mailings.fetch_image import Refused, fetch_image
+from broker.mailings.fetch_image import fetch_image
 from broker.mailings.model import Creative, content_hash
 
 
@@ -22,8 +23,8 @@ def fetch_images(database: Database, settings: Settings, creative_id: int) -> No
         return
     for url in waiting:
         try:
-            image = fetch_image(url, settings.mail.image_hosts)
-        except Refused as refusal:
+            image = fetch_image(url, settings.instance.private_hosts)
+        except FetchRefused as refusal:
             with database.begin() as unit:
                 image_store.refuse_image(unit, creative_id, url, refusal.why)
         else:

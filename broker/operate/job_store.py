@@ -21,6 +21,7 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'look_up_customer', id, false FROM customer_lookup WHERE state = 'waiting'
   UNION ALL SELECT 'schedule_participation_send', id, false FROM participation_send WHERE state = 'picked'
   UNION ALL SELECT 'plan_notice', id, false FROM partner_notice WHERE mailing_id IS NULL
+  UNION ALL SELECT 'fetch_images', creative_id, false FROM creative_image WHERE state = 'waiting'
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
   UNION ALL SELECT 'send_mailing', id, false FROM mailing
     WHERE state = 'sending' OR (state = 'frozen' AND coalesce(starts_at, app_now()) <= app_now())

@@ -21,7 +21,7 @@ from broker.feedback.journal import Journal
 from broker.kernel.actor import SYSTEM, Actor
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
-from broker.kernel.settings import MailSettings, Settings
+from broker.kernel.settings import InstanceSettings, Settings
 from broker.mailings import image_store
 from broker.mailings.allow_tags import allow_tags
 from broker.mailings.create_creative import Message, create_creative, find_creative, revise_creative
@@ -32,7 +32,7 @@ from broker.mailings.sign_creative import sign_creative
 from tests.unit.rings import front_ring
 from web.public import public_blueprint
 
-SETTINGS = Settings(mail=MailSettings(image_hosts=("127.0.0.1",)))
+SETTINGS = Settings(instance=InstanceSettings(private_hosts=("127.0.0.1",)))
 
 
 class Shop(BaseHTTPRequestHandler):

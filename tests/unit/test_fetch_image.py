@@ -11,7 +11,8 @@ from typing import ClassVar
 import pytest
 from PIL import Image
 
-from broker.mailings.fetch_image import MOST_BYTES, Refused, fetch_image, look_at
+from broker.kernel.fetch_public import FetchRefused
+from broker.mailings.fetch_image import MOST_BYTES, fetch_image, look_at
 
 
 def picture(width: int = 40, height: int = 30, kind: str = "PNG") -> bytes:
@@ -67,7 +68,7 @@ def shop() -> Iterator[str]:
 
 
 def why(url: str, *hosts: str, addresses: tuple[str, ...] = ()) -> str:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FetchRefused) as refusal:
         fetch_image(url, hosts, (lambda host, port: addresses) if addresses else None)
     return refusal.value.why
 
@@ -98,7 +99,7 @@ def test_a_redirect_is_looked_at_like_the_first_address(shop: str) -> None:
     def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1"] if host == "127.0.0.1" else ["169.254.169.254"]
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FetchRefused) as refusal:
         fetch_image(f"{shop}/away", ["127.0.0.1"], resolve)
     assert refusal.value.why == "not_public"
     assert len(Shop.asked) == 1
@@ -133,13 +134,13 @@ def test_a_picture_that_would_unfold_to_too_much_is_refused() -> None:
     bomb = io.BytesIO()
     Image.new("1", (10_000, 10_000)).save(bomb, "PNG")
     assert len(bomb.getvalue()) < 50_000
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FetchRefused) as refusal:
         look_at(bomb.getvalue())
     assert refusal.value.why == "too_large"
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg onload=alert(1)>", b"RIFF0000WEBP"])
 def test_a_broken_picture_is_none(content: bytes) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FetchRefused) as refusal:
         look_at(content)
     assert refusal.value.why == "no_picture"
