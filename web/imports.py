@@ -24,6 +24,7 @@ from web.http.work import actor, front, unit
 
 pages = Blueprint("imports", __name__)
 KINDS: tuple[FileKind, ...] = get_args(FileKind)
+REJECTS_SHOWN, REJECTS_WRITTEN = 25, 2_000  # on a page; at a time into a file
 
 
 @pages.get("/bases/<code>/imports")
@@ -56,7 +57,7 @@ def show(code: str) -> str:
         run = find_import(work, code)
         return render_template(
             "imports/show.html",
-            rejects=list_rejects(work, code, number),
+            rejects=list_rejects(work, code, number, REJECTS_SHOWN),
             running=run.state not in ENDED,
             reviews=reviews_of(work, run),
             retention_hours=front().settings.trade.upload_retention_hours,
@@ -116,7 +117,7 @@ def rejects_lines(database: Database, who: Actor, code: str, columns: Sequence[s
     number = 1
     while True:
         with database.begin(who) as work:
-            rejects = list_rejects(work, code, number)
+            rejects = list_rejects(work, code, number, REJECTS_WRITTEN)
         buffer = io.StringIO()
         writer = SafeWriter(buffer, delimiter=";")
         if number == 1:

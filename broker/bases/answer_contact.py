@@ -25,6 +25,7 @@ from broker.vault.data_keys import data_key
 from broker.vault.keyring import WorkerKeys
 from broker.vault.open import open_message, open_row
 
+_SAID = frozenset({"relation"})  # beside the traits already
 _PLACES = frozenset({"postcode", "commune"})  # where few live, a place names a person: shown by its beginning
 
 
@@ -115,7 +116,11 @@ def _traits(snapshots: Path, file_name: str | None, contact_id: int) -> dict[str
     lines = pq.read_table(snapshots / file_name, filters=[("contact_id", "=", contact_id)]).to_pylist()
     traits: dict[str, Any] = {}
     for name, value in (lines[0] if lines else {}).items():
-        if value is None or (name in RESERVED and name not in _PLACES and name not in ("department", "region")):
+        if (
+            value is None
+            or name in _SAID
+            or (name in RESERVED and name not in _PLACES and name not in ("department", "region"))
+        ):
             continue
         if name == "birth_date":
             traits["birth_year"] = value.year

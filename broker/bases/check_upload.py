@@ -27,7 +27,7 @@ from broker.vault.blind_index import contact_keys
 from broker.vault.keyring import WorkerKeys
 
 MOST_ROWS = 500_000  # of a longer file the first so many are tried: the owner waits for it
-REJECTS_SHOWN = 40
+REJECTS_SHOWN = 15
 
 
 class _DecidedAnew(Exception):

@@ -37,11 +37,11 @@ def reviews_of(unit: UnitOfWork, run: ImportRun) -> list[OwnReview]:
     return [OwnReview(**row._mapping) for row in rows if row.header in run.summary.get("columns", {})]
 
 
-def list_rejects(unit: UnitOfWork, import_code: str, page: int = 1) -> Page[Reject]:
+def list_rejects(unit: UnitOfWork, import_code: str, page: int = 1, size: int = REJECTS_A_PAGE) -> Page[Reject]:
     """A page of rejected rows, masked, in the order of lines."""
     run = find_import(unit, import_code)
-    items, total = store.rejects(unit, run.id, offset(page, REJECTS_A_PAGE), REJECTS_A_PAGE)
-    return Page(items, total, page, REJECTS_A_PAGE)
+    items, total = store.rejects(unit, run.id, offset(page, size), size)
+    return Page(items, total, page, size)
 
 
 def reject_columns(unit: UnitOfWork, run: ImportRun) -> list[str]:
