@@ -112,6 +112,10 @@ class NewImport(Schema):
         allow_none=True,
     )
     reading = fields.Nested(ReadingSchema, load_default=None, allow_none=True)
+    enriches = fields.Boolean(
+        load_default=False,
+        metadata={"description": "only contacts that the base has are taken; others are rejected and reported"},
+    )
 
 
 @calls.route("/bases", methods=["GET"])
@@ -176,5 +180,6 @@ def start(body: dict[str, Any], base: str) -> Any:
         run = start_import(
             work, body["upload"], body["mapping"], body["policies"],
             reading=body["reading"], contract_required=front().settings.trade.contract_required,
+            enriches=body["enriches"],
         )  # fmt: skip
         return with_pace(run, work.now)

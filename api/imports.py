@@ -26,6 +26,7 @@ class ImportSchema(Schema):
 
     code = fields.String(required=True)
     kind = fields.String(required=True)
+    enriches = fields.Boolean(required=True)
     state = fields.String(
         required=True, metadata={"description": "waiting, reading, building, done, failed, cancelled"}
     )

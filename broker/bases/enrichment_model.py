@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-SEALED_KINDS = ("filled", "changed", "confirmed", "cleared", "kept")
+import numpy as np
+import numpy.typing as npt
+
+UNKNOWN = "unknown_contact"  # why a row of an enrichment is rejected: its address is not in the base
+CODES = ("filled", "changed", "confirmed", "cleared", "kept", "kept_given")
+# Sealed fields that an enrichment reports by what it does in the vault; the others are columns of the snapshot, too.
+REPORTED_SEALED = frozenset(
+    {"first_name", "last_name", "full_name", "phone", "mobile", "street", "street_more", "city", "reference", "social"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +30,6 @@ class FieldChange:
     confirmed: int = 0
     cleared: int = 0
     kept: int = 0
-
-    def plus(self, other: FieldChange) -> FieldChange:
-        """The same field in another block of the file."""
-        return FieldChange(
-            self.field,
-            self.given + other.given,
-            self.filled + other.filled,
-            self.changed + other.changed,
-            self.confirmed + other.confirmed,
-            self.cleared + other.cleared,
-            self.kept + other.kept,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +71,20 @@ class Reminder:
     since: date
 
 
-def sealed_changes(
-    old: bytes, new: bytes, fields: Collection[str], blanks: Collection[str], kept: Collection[str]
-) -> list[FieldChange]:
-    """What `merged_text(old, new, blanks, kept)` does to the sealed fields of one contact, one row a field."""
-    before, after = json.loads(old), json.loads(new)
-    return [_sealed(name, before.get(name, ""), after.get(name, ""), name in blanks, name in kept) for name in fields]
-
-
-def _sealed(name: str, old: str, new: str, blank: bool, keep: bool) -> FieldChange:
-    given = 1 if new else 0
+def sealed_change(old: str, new: str, *, blank: bool, keep: bool) -> int:
+    """What `merged_text` does to one sealed field of one contact, as a place in `CODES`."""
     if new and not old:
-        return FieldChange(name, given, filled=1)
+        return CODES.index("filled")
     if new and old == new:
-        return FieldChange(name, given, confirmed=1)
-    if new and not keep:
-        return FieldChange(name, given, changed=1)
-    if not new and old and blank:
-        return FieldChange(name, given, cleared=1)
-    return FieldChange(name, given, kept=1)
+        return CODES.index("confirmed")
+    if new:
+        return CODES.index("kept_given" if keep else "changed")
+    return CODES.index("cleared" if old and blank else "kept")
+
+
+def counted(field: str, codes: npt.NDArray[np.int8]) -> FieldChange:
+    """Codes of some contacts as one change of the field."""
+    times = dict(zip(CODES, np.bincount(codes, minlength=len(CODES)).tolist(), strict=True))
+    given = times["filled"] + times["changed"] + times["confirmed"] + times["kept_given"]
+    kept = times["kept"] + times["kept_given"]
+    return FieldChange(field, given, times["filled"], times["changed"], times["confirmed"], times["cleared"], kept)

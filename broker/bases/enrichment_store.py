@@ -27,6 +27,16 @@ def is_enrichment(unit: UnitOfWork, import_id: int) -> bool:
     return bool(unit.scalar("SELECT enriches FROM import_run WHERE id = :import", **{"import": import_id}))
 
 
+def upload_enriches(unit: UnitOfWork, upload_id: int) -> bool:
+    """Whether a file was uploaded as an enrichment."""
+    return bool(unit.scalar("SELECT enriches FROM upload WHERE id = :id", id=upload_id))
+
+
+def mark_upload(unit: UnitOfWork, code: str) -> None:
+    """A file was uploaded as an enrichment."""
+    unit.run("UPDATE upload SET enriches = true WHERE code = :code", code=code)
+
+
 def forget_changes(unit: UnitOfWork, import_id: int) -> None:
     """An import that begins anew counts anew."""
     unit.run("DELETE FROM import_field WHERE import_id = :import", **{"import": import_id})

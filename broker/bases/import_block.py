@@ -6,6 +6,7 @@ It needs nothing of the blocks beside it, so it is made by whatever process is f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,7 @@ from broker.bases import import_store
 from broker.bases.check_rows import CheckedRows, RowChecker
 from broker.bases.copy_rows import ContactColumns, contact_tuples
 from broker.bases.dates import NOT_READ
+from broker.bases.enrichment_model import REPORTED_SEALED, UNKNOWN, sealed_change
 from broker.bases.findings import Findings
 from broker.bases.read_table import Block, Piece, TableParser
 from broker.bases.reading import Reading
@@ -59,6 +61,7 @@ class Plan:
     peppers: Peppers = field(repr=False)
     key_version: int
     data_keys: Mapping[int, bytes] = field(repr=False)
+    enriches: bool = False  # only contacts that the base has are taken
 
 
 class LaneFault(Exception):
@@ -80,6 +83,7 @@ class DoneBlock:
     rentable: Mask
     lines: Integers
     withdrawn: list[tuple[bytes, int, int]]  # key, seconds, which usable row (-1: a rejected one)
+    changes: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)  # of an enrichment: sealed field → codes
 
 
 class BlockMaker:
@@ -103,10 +107,16 @@ class BlockMaker:
         keys = contact_keys(self.plan.peppers, addresses)
         known = self._known(keys)
         gone = self._erased(keys, known)
+        rejects = {"erased_person": gone}
+        if self.plan.enriches:
+            rejects[UNKNOWN] = np.fromiter((key not in known for key in keys), np.bool_, len(keys)) & ~gone
+            gone = gone | rejects[UNKNOWN]
         if gone.any():
-            rows.reasons["erased_person"] = _spread(gone, usable)
-            rows.found.reasons["erased_person"] += int(gone.sum())
-            np.logical_or(rows.rejected, rows.reasons["erased_person"], out=rows.rejected)
+            for reason, mask in rejects.items():
+                if mask.any():
+                    rows.reasons[reason] = _spread(mask, usable)
+                    rows.found.reasons[reason] += int(mask.sum())
+                    np.logical_or(rows.rejected, rows.reasons[reason], out=rows.rejected)
             usable = ~rows.rejected
             emails = rows.email.filter(pa.array(usable))
             addresses = emails.to_pylist()
@@ -122,6 +132,9 @@ class BlockMaker:
         is_known = np.zeros(len(keys), np.bool_)
         unchanged = np.zeros(len(keys), np.bool_)
         texts = sealed_texts(emails, {name: values.filter(mask_) for name, values in rows.sealed.items()})
+        changes = {
+            name: np.zeros(len(keys), np.int8) for name in rows.sealed if plan.enriches and name in REPORTED_SEALED
+        }
         if known:
             blanks = [name for name in rows.sealed if plan.policies.get(name) == "newest"]
             for place, key in enumerate(keys):
@@ -130,6 +143,8 @@ class BlockMaker:
                     held = open_row(
                         plan.data_keys[row.key_version], plan.base_id, row.key_version, row.id, bytes(row.sealed)
                     )
+                    for name, codes in changes.items():
+                        codes[place] = self._change(name, held, texts[place], blanks)
                     texts[place] = merged_text(held, texts[place], blanks, self._kept_back)
                     unchanged[place] = texts[place] == held
         sealed = seal_rows(plan.data_keys[plan.key_version], plan.base_id, plan.key_version, ids.tolist(), texts)
@@ -169,7 +184,12 @@ class BlockMaker:
             rows.rentable[usable],
             rows.lines[usable],
             self._withdrawn(rows, usable),
+            changes,
         )
+
+    def _change(self, name: str, held: bytes, brought: bytes, blanks: Sequence[str]) -> int:
+        before, after = json.loads(held).get(name, ""), json.loads(brought).get(name, "")
+        return sealed_change(before, after, blank=name in blanks, keep=name in self._kept_back)
 
     def _known(self, keys: Sequence[bytes]) -> dict[bytes, Row[Any]]:
         if self.plan.fresh or not keys:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from broker.bases import import_store, review_store
+from broker.bases import enrichment_store, import_store, review_store
 from broker.bases.check import FileCheck
+from broker.bases.enrichment_model import counted
 from broker.bases.fields import IGNORE
 from broker.bases.findings import Findings
 from broker.bases.finish_import import finish
@@ -76,6 +77,7 @@ class ContactImport:
         else:
             with self._database.begin() as unit:
                 import_store.begin_anew(unit, run.id)
+                enrichment_store.forget_changes(unit, run.id)
                 fresh = not import_store.base_has_contacts(unit, run.base_id)
             self._staging.begin({**head, "fresh": fresh})
         plan = self._plan(check, today, fresh=fresh)
@@ -123,6 +125,7 @@ class ContactImport:
             peppers=Peppers(dict(self._keys.peppers), self._keys.pepper_version),
             key_version=version,
             data_keys=keys,
+            enriches=run.enriches,
         )
 
     def _remember(self, check: FileCheck, blocks: Iterator[Any]) -> None:
@@ -181,6 +184,9 @@ class ContactImport:
                 import_store.update_contacts(
                     unit, block.tuples.filter(pa.array(known)), relation_given="relation" in check.checker.fields
                 )
+            if block.changes:
+                changes = [counted(name, codes[known]) for name, codes in block.changes.items()]
+                enrichment_store.add_changes(unit, run_id, self._run.base_id, changes)
             import_store.count_known(unit, run_id, int(known.sum()), int((block.unchanged & known).sum()))
             import_store.withdraw_consents(unit, self._run.base_id, _latest(block, kept))
             import_store.copy_rejects(unit, run_id, ((row.line, row.reasons, row.masked) for row in block.rejects))

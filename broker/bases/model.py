@@ -103,6 +103,7 @@ class ImportRun:
     outcome: dict[str, Any]
     file_name: str
     started_by: str | None
+    enriches: bool  # only contacts that the base has are taken
     total_bytes: int
     done_bytes: int
     rows_read: int

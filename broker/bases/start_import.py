@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.audit.record import record
-from broker.bases import mapping_store, store
+from broker.bases import enrichment_store, mapping_store, store
 from broker.bases.contract import require_contract
 from broker.bases.fields import IGNORE, TRAIT, known_fields
 from broker.bases.merge_policy import checked_policies
@@ -29,12 +29,14 @@ def start_import(
     reading: Mapping[str, Any] | None = None,
     by_job: bool = True,
     contract_required: bool = True,
+    enriches: bool = False,
 ) -> ImportRun:
     """An import of this upload, waiting for a worker (`by_job`) or for the caller.
 
     `mapping` (header → field) corrects what the headers propose, and is remembered for the base's next files; headers
     are checked when the file is opened. `policies` (field → newest, keep, non_empty) say how a known contact is
     renewed; without them those of the last import hold. `reading` corrects how the file is read (`Reading`).
+    `enriches` (or an upload made for it) takes known contacts alone: unknown addresses are rejected and reported.
     Refused without the base's contract in force (art. 26 or 28 GDPR) unless the settings ask for none.
     """
     unit.actor.require("owner")
@@ -53,6 +55,9 @@ def start_import(
             near = difflib.get_close_matches(field, fields, n=1, cutoff=0.5)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise InvalidInput(f"There is no field '{field}'.{hint}", code="unknown_field", field=header)
+    enriches = enriches or enrichment_store.upload_enriches(unit, upload.id)
+    if enriches and upload.kind != "contacts":
+        raise InvalidInput("Only a file of contacts enriches.", code="no_enrichment", field="enriches")
     code = new_code("imp")
     how = checked_reading(reading or {})
     if policies is None:
@@ -60,11 +65,11 @@ def start_import(
     else:
         kept = checked_policies(policies)
         mapping_store.remember_policies(unit, upload.base_id, kept, policies)
-    run_id = store.add_run(unit, code, upload, dict(mapping or {}), kept, how.as_dict())
+    run_id = store.add_run(unit, code, upload, dict(mapping or {}), kept, how.as_dict(), enriches)
     mapping_store.remember(unit, upload.base_id, upload.kind, mapping or {}, how.types)
     if by_job:
         unit.enqueue(JOBS[upload.kind], run_id)
-    record(unit, "import.started", "import", code, base=upload.base_code, kind=upload.kind)
+    record(unit, "import.started", "import", code, base=upload.base_code, kind=upload.kind, enriches=enriches)
     run = store.run_by_code(unit, code)
     assert run is not None
     return run

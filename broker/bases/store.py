@@ -19,7 +19,7 @@ _UPLOAD = (
 )
 _RUN = (
     "SELECT r.id, r.code, r.base_id, b.code AS base_code, r.upload_id, r.kind, r.state, r.mapping, r.policies,"
-    " r.reading, r.outcome, u.file_name, a.name AS started_by,"
+    " r.reading, r.outcome, u.file_name, a.name AS started_by, r.enriches,"
     " r.total_bytes, r.done_bytes, r.rows_read, r.accepted, r.rejected, r.duplicates, r.rentable, r.summary, r.problem,"
     " r.snapshot_id, r.started_at, r.ended_at, r.created_at FROM import_run r JOIN base b ON b.id = r.base_id"
     " JOIN upload u ON u.id = r.upload_id LEFT JOIN app_user a ON a.id = r.started_by"
@@ -184,12 +184,15 @@ def add_run(
     mapping: dict[str, str],
     policies: dict[str, str],
     reading: dict[str, Any],
+    enriches: bool,
 ) -> int:
     """A new import, waiting."""
     run_id: int = unit.scalar(
-        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, policies, reading, total_bytes, started_by)"
+        "INSERT INTO import_run (code, base_id, upload_id, kind, mapping, policies, reading, total_bytes, started_by,"
+        " enriches)"
         " VALUES (:code, :base, :upload, :kind, CAST(:mapping AS jsonb), CAST(:policies AS jsonb),"
-        " CAST(:reading AS jsonb), :size, :actor) RETURNING id",
+        " CAST(:reading AS jsonb), :size, :actor, :enriches) RETURNING id",
+        enriches=enriches,
         reading=json.dumps(reading),
         actor=unit.actor.user_id,
         policies=json.dumps(policies),

@@ -33,6 +33,7 @@ from broker.bases.question_store import forget_questions
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
+from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
@@ -238,8 +239,9 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_letters(unit, LINK_DAYS)
 
     def keep_promises(timestamp: int) -> None:
-        """Announce and erase who has been silent for too long; rewrite snapshots without whoever was erased."""
+        """Announce and erase who has been silent for too long; look for stale fields; rewrite snapshots without whoever was erased."""
         keep_retention(database, settings)
+        remind_of_stale_fields(database)
         with database.begin() as unit:
             for base_id in bases_to_compact(unit):
                 unit.enqueue("compact_base", base_id)

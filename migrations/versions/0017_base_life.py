@@ -14,6 +14,7 @@ depends_on = None
 TABLES = """
 -- A contacts file that adds to known contacts alone: unknown addresses are reported, never added.
 ALTER TABLE import_run ADD COLUMN enriches boolean NOT NULL DEFAULT false;
+ALTER TABLE upload ADD COLUMN enriches boolean NOT NULL DEFAULT false;   -- what it was uploaded for
 
 -- What an enrichment did to a field of the contacts it named: filled + changed + confirmed + cleared + kept is their
 -- number. `given` counts those for whom the file had a value.
@@ -266,6 +267,7 @@ def upgrade() -> None:
         " UPDATE (label, rhythm, amount_cents, starts_on, ends_on, removed_at)",
     )
     protect("read_meter", using="false")
+    op.execute("GRANT SELECT (enriches), UPDATE (enriches) ON upload TO courtier_web")
     op.execute("GRANT INSERT (seed, source_id) ON consent_audit TO courtier_web")
     op.execute(f"GRANT UPDATE ({BREACH_TEXTS}) ON breach TO courtier_web")
     op.execute("RESET ROLE")
@@ -280,6 +282,7 @@ def downgrade() -> None:
         " import_field"
     )
     op.execute("ALTER TABLE import_run DROP COLUMN enriches")
+    op.execute("ALTER TABLE upload DROP COLUMN enriches")
     op.execute("ALTER TABLE retention_warning DROP COLUMN last_kind")
     op.execute("ALTER TABLE contact DROP COLUMN first_seen")
     op.execute("ALTER TABLE consent_audit_item DROP CONSTRAINT consent_audit_item_verdict_check")
