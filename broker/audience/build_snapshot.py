@@ -17,6 +17,7 @@ from broker.audience.enrichment import keep_changes
 from broker.audience.measure import measure_snapshot
 from broker.audience.merge import merged_sql
 from broker.audience.snapshot_file import ROW_GROUP, WrittenSnapshot, write_snapshot
+from broker.audience.supplied import with_supplied
 from broker.audience.table import open_duckdb
 from broker.audit.record import record
 from broker.bases.merge_policy import snapshot_policies
@@ -131,6 +132,7 @@ def write_rows(
     )
     if study is not None:
         sql = study.finished(connection, sql)
+    sql = with_supplied(unit, connection, base_id, sql)
     reader = connection.sql(sql).to_arrow_reader(ROW_GROUP)
     return write_snapshot(target, iter(reader), reader.schema, lambda raw: noise_of(keys, raw))
 

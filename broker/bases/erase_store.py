@@ -36,6 +36,7 @@ def destroy(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[int]:
     """Destroy what is sealed of contacts, their other fingerprints, consents and purchases; their bases, once each."""
     rows = unit.all(_DESTROY, ids=list(contact_ids))
     unit.run("DELETE FROM purchase WHERE contact_id = ANY(:ids)", ids=list(contact_ids))
+    unit.run("DELETE FROM supplied_field WHERE contact_id = ANY(:ids)", ids=list(contact_ids))
     return sorted({row.base_id for row in rows})
 
 

@@ -73,6 +73,9 @@ class PartnerListVersion:
     version: int
     published_at: datetime
     partners: tuple[Partner, ...]
+    added: tuple[str, ...] = ()  # to the version before
+    removed: tuple[str, ...] = ()
+    announced: bool = False  # by a notice mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class PublicPartnerLists:
 
     owner_name: str
     versions: tuple[PartnerListVersion, ...]
+    policy: str = "named_at_consent"
 
 
 @dataclass(frozen=True, slots=True)

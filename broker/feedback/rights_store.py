@@ -168,7 +168,7 @@ def lock_confirmed(unit: UnitOfWork, request_id: int) -> tuple[RightsKind, str, 
     """(kind, base code or nothing, sealed address) of a confirmed request, locked; None once it is answered."""
     row = unit.one(
         "SELECT kind, base_code, sealed FROM typed_request"
-        " WHERE id = :id AND confirmed_at IS NOT NULL AND sealed IS NOT NULL FOR UPDATE",
+        " WHERE id = :id AND kind <> 'correction' AND confirmed_at IS NOT NULL AND sealed IS NOT NULL FOR UPDATE",
         id=request_id,
     )
     return None if row is None else (row.kind, row.base_code, bytes(row.sealed))
@@ -178,7 +178,7 @@ def forget_unconfirmed(unit: UnitOfWork, before: datetime) -> int:
     """Destroy the addresses of requests that were mailed before this time and never confirmed; how many."""
     return unit.run(
         "UPDATE typed_request SET sealed = NULL"
-        " WHERE sealed IS NOT NULL AND confirmed_at IS NULL AND mailed_at < :before",
+        " WHERE sealed IS NOT NULL AND (confirmed_at IS NULL OR kind = 'correction') AND mailed_at < :before",
         before=before,
     ).rowcount
 
@@ -244,3 +244,12 @@ def suppressions_of(unit: UnitOfWork, keys: Sequence[bytes]) -> list[Row[Any]]:
 def supplied_by(unit: UnitOfWork, contact_id: int) -> list[Row[Any]]:
     """field, at of what the person completed or corrected itself."""
     return unit.all("SELECT field, at FROM supplied_field WHERE contact_id = :id ORDER BY field", id=contact_id)
+
+
+def confirm(unit: UnitOfWork, request_id: int) -> None:
+    """The person came by the mailed link: its address is kept until that link is over, for further corrections."""
+    unit.run(
+        "UPDATE typed_request SET confirmed_at = coalesce(confirmed_at, app_now())"
+        " WHERE id = :id AND kind = 'correction'",
+        id=request_id,
+    )

@@ -101,6 +101,12 @@ def public_partner_lists(unit: UnitOfWork, base_code: str) -> PublicPartnerLists
     return PublicPartnerLists(rows[0].owner_name, tuple(versions))
 
 
+def public_partner_policy(unit: UnitOfWork, base_code: str) -> tuple[str, frozenset[int]]:
+    """(policy, versions that a notice announced) of a base."""
+    row = unit.one("SELECT * FROM public_partner_policy(:base)", base=base_code)
+    return ("named_at_consent", frozenset()) if row is None else (row.policy, frozenset(row.announced))
+
+
 def store_inbound(unit: UnitOfWork, sealed: bytes) -> int:
     """Keep a sealed message and ask for its reading, in one transaction."""
     number: int = unit.scalar("SELECT store_inbound(:sealed)", sealed=sealed)

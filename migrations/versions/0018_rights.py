@@ -275,7 +275,7 @@ def upgrade() -> None:
     for part in (SIGNERS, NOTICES, HOLD_NOTICES, REQUESTS, PROFILES, LETTERS, CLOSINGS):
         op.execute(part)
     op.execute("INSERT INTO jobs.kind VALUES ('plan_notice', 'mailing'), ('apply_profile', 'feedback')")
-    op.execute("INSERT INTO jobs.kind VALUES ('post_account_letter', 'feedback')")
+    op.execute("INSERT INTO jobs.kind VALUES ('post_account_letter', 'feedback'), ('renew_base', 'import')")
     op.execute("GRANT SELECT (may_sign) ON app_user TO courtier_web")
     op.execute("GRANT UPDATE (profile_fields) ON base TO courtier_web")
     own = OWN.format(table="partner_policy_change")
@@ -344,4 +344,4 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION change_partner_policy(bigint, text, text), let_sign(bigint, boolean)")
     op.execute("REVOKE SELECT (may_sign) ON app_user FROM courtier_web")
     op.execute("ALTER TABLE app_user DROP COLUMN may_sign")
-    op.execute("DELETE FROM jobs.kind WHERE kind IN ('plan_notice', 'apply_profile', 'post_account_letter')")
+    op.execute("DELETE FROM jobs.kind WHERE kind IN ('plan_notice', 'apply_profile', 'post_account_letter', 'renew_base')")

@@ -56,12 +56,27 @@ def scene(admin_engine: Engine, worker: Database) -> Scene:
         version, key = current_data_key(unit, WORKER, scene.base_id)
     with admin_engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
+        brought = connection.execute(
+            text(
+                "WITH u AS (INSERT INTO upload (code, base_id, kind, file_name)"
+                " VALUES (:code, :base, 'contacts', 'f.csv') RETURNING id)"
+                " INSERT INTO import_run (code, base_id, upload_id, kind, state)"
+                " SELECT :code, :base, id, 'contacts', 'done' FROM u RETURNING id"
+            ),
+            {"code": f"scene-{scene.base_id}", "base": scene.base_id},
+        ).scalar_one()
         number = connection.execute(
             text(
                 "INSERT INTO contact (id, base_id, contact_key, md5_key, sha256_key, pepper_version, key_version,"
-                " import_id) VALUES (:id, :base, :key, :key, :key, 1, :version, 1) RETURNING id"
+                " import_id) VALUES (:id, :base, :key, :key, :key, 1, :version, :import) RETURNING id"
             ),
-            {"id": 10_000_000 + scene.base_id, "base": scene.base_id, "key": scene.key(1), "version": version},
+            {
+                "id": 10_000_000 + scene.base_id,
+                "base": scene.base_id,
+                "key": scene.key(1),
+                "version": version,
+                "import": brought,
+            },
         ).scalar_one()
         plain = json.dumps({"email": ADDRESS}).encode()
         (sealed,) = seal_rows(key, scene.base_id, version, [number], [plain])

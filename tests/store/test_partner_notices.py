@@ -8,7 +8,7 @@ from broker.audience.notice import to_be_told
 from broker.audience.parse import parse_rule
 from broker.audience.policy_counts import policy_counts
 from broker.kernel.database import UnitOfWork
-from tests.store.audience_people import key_of, make_partner_list
+from tests.store.audience_people import key_of, make_contact, make_import, make_partner_list, person
 from tests.store.test_count_desk import PEOPLE, Scene, mail, scene
 
 __all__ = ["scene"]
@@ -113,3 +113,28 @@ def test_a_notice_goes_to_whoever_lacks_a_name_and_was_not_told(listed: Scene) -
         )
         left = to_be_told(unit, listed.settings, snapshot, 2)
     assert int(left.sum()) == PEOPLE - len(TOLD) - 1
+
+
+def test_what_people_supplied_wins_in_the_next_snapshot(scene: Scene) -> None:
+    with scene.database.begin() as unit:
+        import_id = make_import(unit, scene.base)
+        for contact in (1, 2):
+            make_contact(unit, scene.base, contact, import_id)
+        unit.run_many(
+            "INSERT INTO supplied_field (contact_id, base_id, field, value) VALUES (:contact, :base, :field, :value)",
+            [
+                {"contact": 1, "base": scene.base, "field": "gender", "value": "F"},
+                {"contact": 1, "base": scene.base, "field": "income", "value": "4321"},
+                {"contact": 2, "base": scene.base, "field": "income", "value": "much"},
+                {"contact": 2, "base": scene.base, "field": "shoe_size", "value": "38"},
+                {"contact": 2, "base": scene.base, "field": "first_name", "value": None},
+            ],
+        )
+    before = scene.owner_count("income = 4321")["count"]
+    with scene.database.begin() as unit:
+        today = unit.today
+    scene.load([person(1, today, gender="M", income=1_000), person(2, today, income=3_000)])
+    assert before == 0
+    assert scene.owner_count("income = 4321 and gender = F")["count"] == 1
+    assert scene.owner_count("shoe_size = 38")["count"] == 1
+    assert scene.owner_count("all")["count"] == PEOPLE

@@ -25,6 +25,10 @@ def install(blueprint: Blueprint) -> None:
     @blueprint.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
+        if status == 429:
+            reply = show("problem.html", 429, kind="often")
+            reply.headers["Retry-After"] = "60"
+            return reply
         if status >= 500:
             return show("problem.html", status, kind="busy")
         return show("problem.html", status, kind="bad_link" if status == 404 else "bad_form")
