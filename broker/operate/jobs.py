@@ -239,7 +239,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_letters(unit, LINK_DAYS)
 
     def keep_promises(timestamp: int) -> None:
-        """Announce and erase who has been silent for too long; look for stale fields; rewrite snapshots without whoever was erased."""
+        """Announce and erase the silent; look for stale fields; rewrite snapshots without whoever was erased."""
         keep_retention(database, settings)
         remind_of_stale_fields(database)
         with database.begin() as unit:
