@@ -12,18 +12,22 @@ from api import (
     bases,
     cards,
     compliance,
+    contacts,
     creatives,
     document,
     imports,
+    insight,
     invoices,
     ledger,
     mailings,
     orders,
     participations,
+    plans,
     problems,
     programmes,
     quality,
     reports,
+    reviews,
     seeds,
     segments,
     uploads,
@@ -34,7 +38,8 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
-    ledger, seeds, uploads, quality, compliance,
+    insight, ledger, seeds, uploads, quality, compliance, contacts, plans,
+    reviews,
 )  # fmt: skip
 LARGEST_BODY = 2 * 1024 * 1024
 

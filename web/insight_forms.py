@@ -15,7 +15,7 @@ from broker.catalogue.sensitive_text import refuse_sensitive_rule
 from broker.insight.lookup import ask_about_customer, customer_answer
 from broker.insight.set_rules import set_horizon, set_rfm, set_scorecard, set_shop_places, set_tiers
 from broker.insight.settings_model import MEASURES, RfmClass
-from broker.insight.triggers import create_trigger, end_trigger, list_triggers, possible_triggers, trigger_rule
+from broker.insight.triggers import create_trigger, end_trigger, list_triggers
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput, NotFound
 from web.http.display import number
@@ -127,12 +127,10 @@ def event(code: str) -> Response:
     form = request.form
 
     def verb(work: UnitOfWork) -> None:
-        field, name, days = form.get("field", ""), form.get("name", "").strip(), _whole(form.get("days_before", ""))
-        kind = next((one.kind for one in possible_triggers(work, code) if one.field == field), None)
-        segment = None
-        if kind is not None:
-            segment = create_segment(work, code, name, trigger_rule(kind, field, days)).code
-        create_trigger(work, code, name, field, days, segment)
+        days = _whole(form.get("days_before", ""))
+        create_trigger(
+            work, code, form.get("name", ""), form.get("field", ""), days, lambda *asked: create_segment(*asked).code
+        )
 
     return _set(code, verb, "insight.events", "insight/events.html", event_contents, "trigger_created")
 

@@ -7,6 +7,7 @@ about people: tomorrow's segment is the same rule tomorrow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.audience.check import check_rule
@@ -25,6 +26,8 @@ from broker.kernel.ids import new_code
 KINDS = ("purchase", "birthday", "consent", "off_cycle", "date")
 FIELDS = {"birthday": "birth_date", "consent": "consent_at", "off_cycle": "off_cycle"}
 LONGEST_AHEAD = 60
+# (unit, base code, name, rule text) → the segment's code: segments belong to a later room.
+SaveSegment = Callable[[UnitOfWork, str, str, str], str]
 FRESH_DAYS = 30  # an anniversary of something that has just happened is none
 
 
@@ -61,9 +64,14 @@ def possible_triggers(unit: UnitOfWork, base_code: str, days_before: int = 14) -
 
 
 def create_trigger(
-    unit: UnitOfWork, base_code: str, name: str, field: str, days_before: int, segment_code: str | None = None
+    unit: UnitOfWork,
+    base_code: str,
+    name: str,
+    field: str,
+    days_before: int,
+    save_segment: SaveSegment | None = None,
 ) -> Trigger:
-    """Define a trigger on a field of the base; `segment_code` names the segment that was saved with its rule.
+    """Define a trigger on a field of the base; `save_segment` keeps its rule as a segment of that name.
 
     Raises `no_snapshot`, `unknown_field`, `bad_number`, `missing_name`.
     """
@@ -88,6 +96,7 @@ def create_trigger(
     text = trigger_rule(kind, field, days_before)
     rule, places = parse_with_places(text)
     check_rule(rule, with_derived(columns), places)
+    segment_code = None if save_segment is None else save_segment(unit, base_code, name, text)
     code = new_code("tri")
     category = store.category_of_column(unit, base.current_snapshot_id, field) if kind == "purchase" else None
     store.insert_trigger(
