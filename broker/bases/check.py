@@ -187,8 +187,9 @@ class FileCheck:
                 self.near[header] = near
                 self.result.near_misses[header] = list(near.words)
         found = self.found
-        if self.reader.source.mixed_encoding:
-            found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding
+        found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding
+        found.normalised["nul_bytes"] = self.reader.source.nul_bytes
+        found.normalised["title_lines_skipped"] = self.reader.title_lines
         self.result.warnings = {code: times for code, times in sorted(found.warnings.items()) if times}
         self.result.normalised = {code: times for code, times in sorted(found.normalised.items()) if times}
         self.result.typos = [

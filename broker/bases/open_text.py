@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -33,8 +35,39 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "a zstd archive: unpack it first"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3", "an SQLite database: export the table as CSV"),
+    (b"\xff\xfe\x00\x00", "a text in UTF-32: save it as UTF-8"),
+    (b"\x00\x00\xfe\xff", "a text in UTF-32: save it as UTF-8"),
+    (b"PK\x05\x06", "an archive without a file"),
+    (b"{\\rtf", "a text document (RTF): export the table as CSV"),
 )
+# What the beginning of a text says that is no table, whatever its encoding.
+_OTHER_TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[\[{]\s*(?:[\[{\"]|$)"), "JSON: export the table as CSV, XLSX or Parquet"),
+    (re.compile(r"(?i)<!doctype html|<html|<table|<head"), "an HTML page, whatever its name: save the sheet as CSV"),
+    (re.compile(r"<\?xml|<[a-zA-Z][\w:-]*[\s>]"), "XML: export the table as CSV, XLSX or Parquet"),
+    (re.compile(r"BEGIN:V(?:CARD|CALENDAR)"), "an address book or calendar: export the contacts as CSV"),
+    (re.compile(r"(?i)(?:--[^\n]*\s|/\*.*?\*/\s*)*(?:insert into|create table|drop table|set names) "),
+     "an SQL dump: export the table as CSV"),
+    (re.compile(r"(?:From|Received|Return-Path|Date|Message-ID|MIME-Version): ?[^;,\t]*\n(?:[\w-]+: |\s)"),
+     "an e-mail message"),
+)  # fmt: skip
+_FEW_CONTROLS = 8  # control characters that are borne in a text of any length
+_UTF8_PAIR = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|\xc2[\xa0-\xbf]")
 _CP1252_HOLES = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+
+
+_REPAIRED = threading.local()  # bytes, in the decoding that is under way
+
+
+def _repair(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that do not fit are read as cp1252, and its five holes as latin-1; they are counted."""
+    assert isinstance(error, UnicodeDecodeError)
+    bad = error.object[error.start : error.end]
+    _REPAIRED.count += len(bad)
+    return "".join(chr(b) if b in _CP1252_HOLES else bytes((b,)).decode("cp1252") for b in bad), error.end
+
+
+codecs.register_error("courtier-cp1252", _repair)
 
 
 class TextSource:
@@ -67,8 +100,8 @@ class TextSource:
         self._decoder = (
             codecs.getincrementaldecoder(self.encoding)("replace") if self.encoding.startswith("utf-16") else None
         )
+        self.nul_bytes = 0  # that became spaces
         self.mixed_encoding = 0  # bytes that were cp1252 inside UTF-8 text
-        codecs.register_error("courtier-cp1252", self._repair)
         # Old Macs end lines with a carriage return alone.
         self.sample = self._clean(self._decode(first[skip:], final=len(first) < SAMPLE_BYTES))
         self._mac = b"\r" in self.sample and b"\n" not in self.sample
@@ -112,7 +145,7 @@ class TextSource:
         if self.encoding in ("cp1252", "latin-1"):
             if raw.isascii():
                 return raw
-            return raw.decode(self.encoding, "courtier-cp1252").encode("utf-8")
+            return self._mended(raw, self.encoding)
         raw = self._pending + raw
         cut = len(raw) if final else _character_end(raw)
         self._pending, raw = raw[cut:], raw[:cut]
@@ -124,22 +157,23 @@ class TextSource:
             if not self._seen_utf8:
                 self.encoding = _single_byte(raw)
                 raw, self._pending = raw + self._pending, b""
-                return raw.decode(self.encoding, "courtier-cp1252").encode("utf-8")
-            return raw.decode("utf-8", "courtier-cp1252").encode("utf-8")
+                return self._mended(raw, self.encoding)
+            return self._mended(raw, "utf-8")
         self._seen_utf8 = True
         return raw
 
-    def _repair(self, error: UnicodeError) -> tuple[str, int]:
-        """Bytes that do not fit are read as cp1252, and its five holes as latin-1; they are counted."""
-        assert isinstance(error, UnicodeDecodeError)
-        bad = error.object[error.start : error.end]
-        self.mixed_encoding += len(bad)
-        return "".join(chr(b) if b in _CP1252_HOLES else bytes((b,)).decode("cp1252") for b in bad), error.end
+    def _mended(self, raw: bytes, encoding: str) -> bytes:
+        _REPAIRED.count = 0
+        text = raw.decode(encoding, "courtier-cp1252").encode("utf-8")
+        self.mixed_encoding += _REPAIRED.count
+        return text
 
-    @staticmethod
-    def _clean(block: bytes) -> bytes:
-        """NUL is no character of a table: it becomes a space."""
-        return block.replace(b"\0", b" ") if b"\0" in block else block
+    def _clean(self, block: bytes) -> bytes:
+        """NUL is no character of a table: it becomes a space, and is counted."""
+        if b"\0" not in block:
+            return block
+        self.nul_bytes += block.count(b"\0")
+        return block.replace(b"\0", b" ")
 
 
 class _Counting(io.RawIOBase):
@@ -188,10 +222,22 @@ def _detect(first: bytes) -> tuple[str, int]:
         encoding, skip = ("utf-16-le" if first[0] == 0xFF else "utf-16-be"), 2
     else:
         encoding, skip = _guess(first), 0
+    if not first[skip:].strip(b"\0 \t\r\n"):
+        zeros = b"\0" in first[skip:]
+        raise InvalidInput(
+            "The file holds nothing but zeros: its transfer went wrong. Send it again."
+            if zeros
+            else "The file is empty: it holds blank lines only.",
+            code="not_a_table" if zeros else "empty_file",
+        )
     text = first[skip:].decode("utf-8" if encoding == "utf-8-sig" else encoding, "replace")
+    begin = text[:4096].lstrip()
+    for form, what in _OTHER_TEXTS:
+        if form.match(begin):
+            raise InvalidInput(f"This is not a CSV file but {what}.", code="not_a_table")
     controls = sum(text.count(chr(code)) for code in range(32) if code not in (9, 10, 13, 12, 26))
     broken = text.count("�") if encoding.startswith("utf-16") else 0
-    if not text.strip("\0 \t\r\n") or (controls + broken) * 100 > len(text):
+    if controls + broken > _FEW_CONTROLS and (controls + broken) * 100 > len(text):
         raise InvalidInput(
             "This is not a text file: it holds bytes that no table of text has. Export the base as CSV.",
             code="not_a_table",
@@ -206,10 +252,14 @@ def _guess(first: bytes) -> str:
         return "utf-16-le"
     if even * 10 > half * 4 and odd * 10 < half:
         return "utf-16-be"
+    whole = first[: _character_end(first)]
     try:
-        first[: _character_end(first)].decode("utf-8")
+        whole.decode("utf-8")
     except UnicodeDecodeError:
-        return _single_byte(first)
+        # A few lines of another encoding in a file of UTF-8: two bytes that fit by chance are rare.
+        lost = whole.decode("utf-8", "replace").count("\ufffd")
+        fitting = len(_UTF8_PAIR.findall(whole))
+        return "utf-8" if fitting > lost else _single_byte(first)
     return "utf-8"
 
 

@@ -82,9 +82,13 @@ class TableReader:
             )
         hint = sample[first : end if end >= 0 else None].strip().lower()
         self.delimiter = ""
+        self.title_lines = 0  # above the column names
         if hint.startswith(b"sep=") and len(hint) == 5:  # Excel's own hint
             self.delimiter = chr(sample[first + 4])
             self._first_offset, self._first_line = end + 1, line + 1
+        else:
+            self.title_lines, skipped = _titles(sample[self._first_offset :])
+            self._first_offset, self._first_line = self._first_offset + skipped, line + self.title_lines
         self.delimiter = reading.delimiter or self.delimiter or _find_delimiter(sample[self._first_offset :])
         self._read_header(sample)
 
@@ -120,7 +124,8 @@ class TableReader:
             )
         # Trailing separators on the rows alone make one more, nameless column.
         usual = Counter(len(row) for row in rows[1:]).most_common(1)
-        width = min(usual[0][0], MOST_COLUMNS) if usual and usual[0][0] > len(cells) else len(cells)
+        wider = usual and usual[0][0] > len(cells) and usual[0][1] * 2 > len(rows) - 1
+        width = min(usual[0][0], MOST_COLUMNS) if wider else len(cells)
         self.headers = _unique(cells + [""] * (width - len(cells)))
         self._header_end = int(cut.ends[0])
         self.sample_rows = [(row + [""] * width)[:width] for row in rows[1:]]
@@ -160,7 +165,7 @@ class TableReader:
                 line += 1
             pending += piece
             if b"\r" in pending:
-                pending = _mend_returns(pending, final=ended)
+                pending = _mend_returns(pending, ord(self.delimiter), len(self.headers), final=ended)
             cut = cut_records(pending, ord(self.delimiter), final=ended)
             if len(cut.starts) or cut.broken:
                 yield Piece(pending[: cut.consumed], cut, line, header, self.source.bytes_read)
@@ -303,14 +308,46 @@ def _skip_blank_lines(sample: bytes) -> tuple[int, int]:
     return at, line
 
 
-def _mend_returns(data: bytes, *, final: bool) -> bytes:
-    """A carriage return that ends no line would end one for some readers only: it becomes a space."""
+_MOST_TITLES, _TITLE_SAMPLE = 10, 30
+
+
+def _titles(sample: bytes) -> tuple[int, int]:
+    """Lines, and their bytes, above the column names: `Export du 12/03/2024`, often with a blank line after it.
+
+    The names stand in the first line that has at least three cells, like the lines after it, where the lines above
+    have less than half of them.
+    """
+    lines = sample[: 64 << 10].split(b"\n")[:_TITLE_SAMPLE]
+    for delimiter in b";\t,|":
+        counts = [line.count(delimiter) for line in lines]
+        at = next((number for number, count in enumerate(counts) if count >= 2), 0)
+        after = [count for count, line in zip(counts[at + 1 :], lines[at + 1 :], strict=True) if line.strip()]
+        if not 0 < at <= _MOST_TITLES or not after or b"@" in b"".join(lines[: at + 1]):
+            continue
+        alike = sum(abs(count - counts[at]) <= 1 for count in after) >= 0.8 * len(after)
+        if alike and all(count * 2 < counts[at] for count in counts[:at]):
+            return at, sum(len(line) + 1 for line in lines[:at])
+    return 0, 0
+
+
+def _mend_returns(data: bytes, delimiter: int, width: int, *, final: bool) -> bytes:
+    """A carriage return that stands alone ends a line where whole rows stand before and after it, as in a file that
+    was joined of several; anywhere else it would end one for some readers only, and becomes a space.
+    """
     if data.count(b"\r") == data.count(b"\r\n"):
         return data
     bytes_ = np.frombuffer(data, np.uint8).copy()
     returns = np.flatnonzero(bytes_ == 13)
     following = np.append(bytes_, 10 if not final else 0)[returns + 1]
-    bytes_[returns[following != 10]] = 32
+    alone = returns[following != 10]
+    bytes_[alone] = 32
+    ends = np.union1d(np.flatnonzero(bytes_ == 10), alone)
+    before = np.concatenate(([-1], ends))
+    cells = np.searchsorted(np.flatnonzero(bytes_ == delimiter), np.append(ends, len(bytes_)))
+    count = np.diff(np.concatenate(([0], cells)))  # separators in each piece between two ends
+    at = np.searchsorted(ends, alone)
+    whole = (count[at] >= width - 1) & (count[at + 1] >= width - 1) & (before[at] < alone - 1) & (width > 1)
+    bytes_[alone[whole]] = 10
     return bytes_.tobytes()
 
 

@@ -60,14 +60,14 @@ def md5_keys(worker: HoldsPeppers, addresses: Sequence[str], version: int | None
     """Keyed over the hexadecimal MD5 of each normalised address."""
     # Not for security: MD5 is what advertisers' suppression files carry.
     md5 = hashlib.md5
-    digests = (md5(text, usedforsecurity=False).digest().hex().encode() for text in _normalised(addresses))
+    digests = [md5(text, usedforsecurity=False).hexdigest().encode() for text in _normalised(addresses)]
     return _keyed(_pepper(worker, version), b"md5", digests)
 
 
 def sha256_keys(worker: HoldsPeppers, addresses: Sequence[str], version: int | None = None) -> list[bytes]:
     """Keyed over the hexadecimal SHA-256 of each normalised address."""
     sha256 = hashlib.sha256
-    digests = (sha256(text).digest().hex().encode() for text in _normalised(addresses))
+    digests = [sha256(text).hexdigest().encode() for text in _normalised(addresses)]
     return _keyed(_pepper(worker, version), b"sha256", digests)
 
 
