@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,50 @@ class AudienceClient:
         day = None if send_on is None else send_on.isoformat()
         return self.ask("count_for_owner", base_id=base_id, rule=rule, advertiser_id=advertiser_id, send_on=day)
 
-    def size_card(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> dict[str, Any]:
-        """For publishing: `{reaches_floor, floor, count, rentable, size_shown, exclusions, profile, snapshot_id}`.
+    def size_card(
+        self, base_id: int, rule: Rule, advertiser_id: int | None = None, card_id: int | None = None
+    ) -> dict[str, Any]:
+        """For publishing: `{reaches_floor, floor, count, rentable, size_shown, exclusions, profile, tables, near_card,
+        snapshot_id}`.
 
-        `size_shown` and `profile` are guarded and may be published; the rest is for the owner.
+        `size_shown`, `profile` and `tables` are guarded and may be published; the rest is for the owner. `near_card`
+        is the code of an earlier card whose figures are repeated, since the two differ by too few people.
         """
-        return self.ask("size_card", base_id=base_id, rule=rule, advertiser_id=advertiser_id)
+        return self.ask("size_card", base_id=base_id, rule=rule, advertiser_id=advertiser_id, card_id=card_id)
+
+    def count_cards(
+        self, viewer_org_id: int, parts: Sequence[Mapping[str, Any]], send_on: date | None = None
+    ) -> dict[str, Any]:
+        """Guarded figures of several cards: `{shown, below_floor, parts: [{card_id, shown, below_floor}]}`.
+
+        `parts` are `{card_id, select_rule}`; somebody who stands in several counts once in the whole.
+        """
+        day = None if send_on is None else send_on.isoformat()
+        return self.ask("count_cards", viewer_org_id=viewer_org_id, parts=list(parts), send_on=day)
 
     def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> dict[str, Any]:
         """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor."""
         return self.ask("count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule)
+
+    def compare_segments(
+        self,
+        parts: Sequence[tuple[int, Rule]],
+        viewer_org_id: int | None = None,
+        advertiser_id: int | None = None,
+        send_on: date | None = None,
+    ) -> dict[str, Any]:
+        """How far 2 to 8 (base, rule) overlap, after exclusions: `{sizes: [n], pairs: [{one, other, both}], union}`.
+
+        Exact without a viewer: the caller has checked that all bases are the actor's. To a viewer (the broker) every
+        figure is guarded, 0 being under the floor.
+        """
+        return self.ask(
+            "compare_segments",
+            parts=[{"base_id": base_id, "rule": rule} for base_id, rule in parts],
+            viewer_org_id=viewer_org_id,
+            advertiser_id=advertiser_id,
+            send_on=None if send_on is None else send_on.isoformat(),
+        )
 
     def suggest_segments(
         self, base_id: int, target: str = "bought", months: int = 12, most: int = 10
@@ -56,6 +91,10 @@ class AudienceClient:
         contacts, traits, seen, tried}` (insight/suggest.py says what each means). Raises `no_purchases`.
         """
         return self.ask("suggest_segments", base_id=base_id, target=target, months=months, most=most)
+
+    def overlap(self, base_id: int, rules: Sequence[Rule]) -> dict[str, Any]:
+        """What rules of one base share, exactly, for its owner alone: `{sizes, pairs, union, parts}` (rule_desk.py)."""
+        return self.ask("overlap", base_id=base_id, rules=list(rules))
 
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
         """Send one question and read its answer."""

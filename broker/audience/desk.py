@@ -10,6 +10,7 @@ from typing import Any
 from broker.audience import card_desk
 from broker.audience.desk_means import DeskMeans, day_or_none, number, number_or_none
 from broker.audience.exclusions import tally_of
+from broker.audience.overlap_desk import compare_segments
 from broker.audience.rule import clean_rule
 from broker.kernel.errors import InvalidInput
 
@@ -17,6 +18,7 @@ ABOUT_CARDS: Mapping[str, Callable[[DeskMeans, Mapping[str, Any]], dict[str, Any
     "size_card": card_desk.size_card,
     "count_for_advertiser": card_desk.count_for_advertiser,
     "count_cards": card_desk.count_cards,
+    "compare_segments": compare_segments,
 }
 
 
