@@ -23,11 +23,17 @@ def refresh_cards(database: Database, audience: CountDesk, snapshot_id: int, tel
         cards = store.cards_to_refresh(unit, snapshot_id)
     withdrawn = 0
     for card in cards:
-        sized = audience.size_card(card.base_id, card.rule)
+        sized = audience.size_card(card.base_id, card.rule, card_id=card.id)
         with database.begin() as unit:
             if sized["reaches_floor"]:
                 store.refresh_card(
-                    unit, card.id, sized["snapshot_id"], sized["size_shown"], json.dumps(sized["profile"])
+                    unit,
+                    card.id,
+                    sized["snapshot_id"],
+                    sized["size_shown"],
+                    json.dumps(sized["profile"]),
+                    json.dumps(sized["tables"]),
+                    store.past_clicks_bp(unit, card.id),
                 )
                 record(unit, "card.refreshed", "data_card", card.code, size_shown=sized["size_shown"])
             elif store.withdraw_card(unit, card.id):

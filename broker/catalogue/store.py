@@ -18,18 +18,16 @@ _SEGMENT = (
 )
 _PUBLISHED = (
     "SELECT card_id, code, title, description, sector, size_shown, base_price_micros, minimum_order, selects,"
-    " profile, published_at FROM published_card"
+    " profile, published_at, contact_kind, languages, approval, approval_days, approval_note, refused_sectors, tables,"
+    " refreshed_on, clicks_bp FROM published_card"
 )
 _CARD = (
     "SELECT c.id AS card_id, c.code, c.title, c.description, c.sector, c.size_shown, c.base_price_micros,"
     " c.minimum_order, c.selects, c.profile, c.published_at, c.org_id, c.base_id, b.code AS base_code,"
+    " b.contact_kind, c.languages, c.approval, c.approval_days, c.approval_note, c.refused_sectors, c.tables,"
+    " c.refreshed_on, c.clicks_bp, c.refused_advertisers,"
     " c.segment_id, s.code AS segment_code, s.name AS segment_name, c.state, c.withdrawn_at"
     " FROM data_card c JOIN base b ON b.id = c.base_id JOIN segment s ON s.id = c.segment_id"
-)
-# Both languages at once: the words of a search may be French or English, as those of a card may.
-_MATCHES = (
-    " (words @@ websearch_to_tsquery('french', :words) OR words @@ websearch_to_tsquery('english', :words)"
-    "  OR :words = '')"
 )
 
 
@@ -81,9 +79,12 @@ def insert_card(unit: UnitOfWork, **values: Any) -> None:
     """A published card; keys are its columns, `selects` and `profile` as JSON text. A trigger publishes the copy."""
     unit.run(
         "INSERT INTO data_card (code, org_id, base_id, segment_id, snapshot_id, title, description, sector,"
-        " size_shown, base_price_micros, minimum_order, selects, profile) VALUES (:code, :org_id, :base_id,"
-        " :segment_id, :snapshot_id, :title, :description, :sector, :size_shown, :base_price_micros,"
-        " :minimum_order, CAST(:selects AS jsonb), CAST(:profile AS jsonb))",
+        " size_shown, base_price_micros, minimum_order, selects, profile, tables, languages, approval, approval_days,"
+        " approval_note, refused_sectors, refused_advertisers, refreshed_on) SELECT :code, :org_id, :base_id,"
+        " :segment_id, :snapshot_id, :title, :description, :sector, :size_shown, :base_price_micros, :minimum_order,"
+        " CAST(:selects AS jsonb), CAST(:profile AS jsonb), CAST(:tables AS jsonb), CAST(:languages AS text[]),"
+        " :approval, :approval_days, :approval_note, CAST(:refused_sectors AS text[]),"
+        " CAST(:refused_advertisers AS text[]), CAST(created_at AS date) FROM snapshot WHERE id = :snapshot_id",
         **values,
     )
 
@@ -115,24 +116,6 @@ def published_by_code(unit: UnitOfWork, code: str) -> PublishedCard | None:
     return None if row is None else PublishedCard(**row._mapping)
 
 
-def published_page(unit: UnitOfWork, words: str, limit: int, offset: int) -> list[PublishedCard]:
-    """Cards that answer a search, the best first; without words the newest first."""
-    rows = unit.all(
-        f"{_PUBLISHED} WHERE {_MATCHES}"
-        " ORDER BY ts_rank(words, websearch_to_tsquery('french', :words))"
-        "  + ts_rank(words, websearch_to_tsquery('english', :words)) DESC, card_id DESC LIMIT :limit OFFSET :offset",
-        words=words,
-        limit=limit,
-        offset=offset,
-    )
-    return [PublishedCard(**row._mapping) for row in rows]
-
-
-def count_published(unit: UnitOfWork, words: str) -> int:
-    """How many cards answer a search."""
-    return int(unit.scalar(f"SELECT count(*) FROM published_card WHERE {_MATCHES}", words=words))  # noqa: S608
-
-
 def cards_to_refresh(unit: UnitOfWork, snapshot_id: int) -> list[Row[Any]]:
     """id, code, base_id and rule of published cards sized on another snapshot than this one, if it is current."""
     return unit.all(
@@ -143,16 +126,47 @@ def cards_to_refresh(unit: UnitOfWork, snapshot_id: int) -> list[Row[Any]]:
     )
 
 
-def refresh_card(unit: UnitOfWork, card_id: int, snapshot_id: int, size_shown: int, profile: str) -> None:
+def refresh_card(
+    unit: UnitOfWork, card_id: int, snapshot_id: int, size_shown: int, profile: str, tables: str, clicks_bp: int | None
+) -> None:
     """New figures of a card that is still published; a trigger renews the public copy."""
     unit.run(
-        "UPDATE data_card SET snapshot_id = :snapshot_id, size_shown = :size_shown, profile = CAST(:profile AS jsonb)"
-        " WHERE id = :card_id AND state = 'published'",
+        "UPDATE data_card c SET snapshot_id = :snapshot_id, size_shown = :size_shown, clicks_bp = :clicks_bp,"
+        " profile = CAST(:profile AS jsonb), tables = CAST(:tables AS jsonb), refreshed_on = CAST(s.created_at AS date)"
+        " FROM snapshot s WHERE c.id = :card_id AND c.state = 'published' AND s.id = :snapshot_id",
         card_id=card_id,
         snapshot_id=snapshot_id,
         size_shown=size_shown,
         profile=profile,
+        tables=tables,
+        clicks_bp=clicks_bp,
     )
+
+
+def past_clicks_bp(unit: UnitOfWork, card_id: int) -> int | None:
+    """People who clicked in ten thousand mails of the card's orders, rounded to five: over three mailings of two
+    advertisers at least, so that no figure is one advertiser's own result."""
+    found: int | None = unit.scalar(
+        "SELECT (round(10000.0 * sum(r.clicks) / nullif(sum(r.accepted), 0) / 5) * 5)::int FROM ("
+        " SELECT m.id, m.advertiser_id,"
+        "  (SELECT count(*) FROM send x WHERE x.dispatch_id = m.dispatch_id AND x.mailing_id = m.id"
+        "   AND x.state = 'accepted' AND NOT x.seed) AS accepted,"
+        "  (SELECT count(DISTINCT h.position) FROM hit h WHERE h.mailing_id = m.id AND h.verdict = 'human') AS clicks"
+        " FROM rental_order o JOIN dispatch d ON d.order_id = o.id JOIN mailing m ON m.dispatch_id = d.id"
+        " WHERE o.card_id = :card_id AND m.ended_at IS NOT NULL) r"
+        " HAVING count(*) >= 3 AND count(DISTINCT r.advertiser_id) >= 2",
+        card_id=card_id,
+    )
+    return found
+
+
+def quality_score(unit: UnitOfWork, base_id: int) -> int | None:
+    """The quality of the base's current snapshot, 0 to 100; None where it was not measured."""
+    found: int | None = unit.scalar(
+        "SELECT q.score FROM base b JOIN base_quality q ON q.snapshot_id = b.current_snapshot_id WHERE b.id = :id",
+        id=base_id,
+    )
+    return found
 
 
 def withdraw_card(unit: UnitOfWork, card_id: int) -> bool:

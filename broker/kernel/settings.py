@@ -162,6 +162,8 @@ class TradeSettings:
     pressure_per_week: int = _at_least(1, 3)
     pressure_per_month: int = _at_least(1, 8)
     notice_days: int = _at_least(0, 30)  # after a notice of new partners, before they may reach whoever got it
+    card_quality: int = _at_least(0, 30)  # the base's quality score that a data card needs
+    card_consent_bp: int = _at_least(0, 5_000)  # how much of a card's segment must have a whole proof of consent
     contract_required: bool = True  # nothing is imported into a base before its processing contract is recorded
     bulk_read_alert: int = _at_least(1, 1_000)  # rows taken at once that raise an alert in the audit
     upload_retention_hours: int = _at_least(0, 24)  # how long the file of a failed import waits for another try

@@ -11,6 +11,7 @@ from broker.accounts.store import organisation
 from broker.audience.parse import parse_rule
 from broker.audience.rule import Rule, fields_of
 from broker.audit.record import record
+from broker.catalogue.card_terms import refuse_unwanted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
@@ -45,6 +46,7 @@ def quote(
     """
     unit.actor.require("advertiser")
     card = _offered(unit, card_code)
+    refuse_unwanted(unit, card_code)
     if send_on is not None and send_on < unit.today:
         raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
     rule = parse_rule(select_text) if select_text.strip() else None

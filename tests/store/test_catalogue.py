@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,25 @@ class Desk:
     shown: int = 61_200
     asked: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def size_card(self, base_id: int, rule: Rule, advertiser_id: int | None = None) -> Mapping[str, Any]:
+    def size_card(
+        self, base_id: int, rule: Rule, advertiser_id: int | None = None, card_id: int | None = None
+    ) -> Mapping[str, Any]:
         self.asked.append((base_id, rule))
         return self.sized
 
     def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> Mapping[str, Any]:
         self.asked.append((viewer_org_id, card_id, select_rule))
         return {"shown": self.shown, "below_floor": False}
+
+    def count_cards(
+        self, viewer_org_id: int, parts: Sequence[Mapping[str, Any]], send_on: date | None = None
+    ) -> Mapping[str, Any]:
+        self.asked.append((viewer_org_id, parts))
+        return {
+            "shown": self.shown * len(parts) - 5_000,
+            "below_floor": False,
+            "parts": [{"card_id": part["card_id"], "shown": self.shown, "below_floor": False} for part in parts],
+        }
 
 
 @dataclass
@@ -95,7 +108,8 @@ def scene(worker_engine: Engine, web_engine: Engine, worker_keys: WorkerKeys, tm
         "rentable": 120_456,
         "exclusions": {"consent": 9_000, "minor": 544, "partner": 0},
         "size_shown": 120_300,
-        "profile": {"gender": [{"value": "F", "share": 100}]},
+        "profile": {"gender": [{"value": "F", "share": 100}], "region": [{"value": "Bretagne", "share": 40}]},
+        "tables": {},
         "snapshot_id": snapshot,
     }
     return Scene(
@@ -151,7 +165,7 @@ def test_a_card_shows_guarded_figures_and_selects_by_their_own_names(scene: Scen
         seen = find_published_card(unit, card.code)
         with pytest.raises(NotFound):
             find_card(unit, card.code)
-    assert (seen.size_shown, seen.profile) == (120_300, {"gender": [{"value": "F", "share": 100}]})
+    assert (seen.size_shown, seen.profile["gender"]) == (120_300, [{"value": "F", "share": 100}])
     assert "120456" not in repr(seen)
 
 
