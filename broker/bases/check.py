@@ -46,6 +46,7 @@ class CheckResult:
     rentable: int = 0
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""  # of a workbook of several: which one was read
     columns: dict[str, str] = field(default_factory=dict)
     refused_columns: list[dict[str, str]] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -71,6 +72,7 @@ class CheckResult:
         return {
             "encoding": self.encoding,
             "delimiter": self.delimiter,
+            **({"sheet": self.sheet} if self.sheet else {}),
             "columns": self.columns,
             "headers": list(self.columns),  # in the file's order, which a JSON object does not keep
             "refused_columns": self.refused_columns,
@@ -139,6 +141,7 @@ class FileCheck:
         self.found = self.checker.nothing_found()
         self.result = CheckResult(delimiter=self.reader.delimiter)
         self.result.encoding = self.reader.encoding
+        self.result.sheet = self.reader.source.sheet
         self._describe()
 
     def outcomes(self, marks: Callable[[CheckedRows], npt.NDArray[np.uint64]]) -> Iterator[Outcome]:

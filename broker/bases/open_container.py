@@ -11,6 +11,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import BinaryIO, cast
 
@@ -28,26 +29,38 @@ MOST_ROWS = 50_000_000
 LARGEST_EXPANSION = 300  # text packs 5 to 50 times
 _EXPANSION_FREE = 64 << 20
 _ROWS_A_BLOCK = 20_000
+_ROWS_LOOKED_AT = 50  # of each sheet, for an address
 _NOT_OURS = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _PK, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 Consumed = Callable[[], int]
 
 
-def open_container(stream: BinaryIO) -> tuple[BinaryIO, Consumed | None]:
-    """The stream of text inside `stream`, and how many raw bytes it took so far (None: as many as were read of it)."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The text inside a container: how many raw bytes it took so far (None: as many as were read of it), and which
+    sheet of a workbook of several it is.
+    """
+
+    text: BinaryIO
+    consumed: Consumed | None = None
+    sheet: str = ""
+
+
+def open_container(stream: BinaryIO) -> Opened:
+    """The stream of text inside `stream`."""
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", stream))
     magic = buffered.peek(8)[:8]
     if not magic.startswith((_PK, _OLE, _PARQUET)) or not buffered.seekable():
-        return cast("BinaryIO", buffered), None
+        return Opened(cast("BinaryIO", buffered))
     consumed = buffered.tell
     if magic.startswith(_PARQUET):
-        return _text(_parquet_rows(cast("BinaryIO", buffered))), consumed
+        return Opened(_text(_parquet_rows(cast("BinaryIO", buffered))), consumed)
     if magic.startswith(_OLE):
-        return _text(_sheet_rows(cast("BinaryIO", buffered))), consumed
-    return _open_zip(cast("BinaryIO", buffered)), consumed
+        return replace(_open_sheet(cast("BinaryIO", buffered)), consumed=consumed)
+    return replace(_open_zip(cast("BinaryIO", buffered)), consumed=consumed)
 
 
-def _open_zip(stream: BinaryIO) -> BinaryIO:
+def _open_zip(stream: BinaryIO) -> Opened:
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, OSError, ValueError):
@@ -56,7 +69,7 @@ def _open_zip(stream: BinaryIO) -> BinaryIO:
     if "[Content_Types].xml" in names or "mimetype" in names:
         _prove_sizes(archive)
         stream.seek(0)
-        return _text(_sheet_rows(stream))
+        return _open_sheet(stream)
     members = [info for info in archive.infolist() if not info.is_dir() and not _is_litter(info.filename)]
     if len(members) != 1:
         raise InvalidInput(
@@ -69,12 +82,12 @@ def _open_zip(stream: BinaryIO) -> BinaryIO:
         inner = io.BufferedReader(cast("io.RawIOBase", _Measured(archive.open(member), member.compress_size)), 1 << 18)
         magic = inner.peek(8)[:8]
         if not magic.startswith((_PK, _OLE, _PARQUET)):
-            return cast("BinaryIO", inner)
+            return Opened(cast("BinaryIO", inner))
         if magic.startswith(_PK) and not member.filename.lower().endswith((".xlsx", ".xlsm", ".ods")):
             raise InvalidInput("The archive holds another archive. Unpack it and send the file.", code="several_files")
         if member.file_size > LARGEST_WORKBOOK:
             raise _bomb()
-        return open_container(cast("BinaryIO", io.BytesIO(inner.read())))[0]
+        return open_container(cast("BinaryIO", io.BytesIO(inner.read())))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
         raise _damaged() from None
 
@@ -124,8 +137,8 @@ def _prove_sizes(archive: zipfile.ZipFile) -> None:
         raise _damaged() from None
 
 
-def _sheet_rows(stream: BinaryIO) -> Iterator[bytes]:
-    """The first sheet that has rows, as CSV; a row keeps its number."""
+def _open_sheet(stream: BinaryIO) -> Opened:
+    """The first visible sheet that has an address in its first rows, or else that has rows at all."""
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(stream)
         sheets = [
@@ -144,9 +157,21 @@ def _sheet_rows(stream: BinaryIO) -> Iterator[bytes]:
         ) from None
     if not filled:
         raise InvalidInput("The workbook has no sheet with rows.", code="empty_file")
+    chosen = next((sheet for sheet in filled if _has_address(sheet)), filled[0])
+    named = f"{chosen.name} ({sheets.index(chosen) + 1}/{len(sheets)})" if len(sheets) > 1 else ""
+    return Opened(_text(_sheet_rows(chosen)), sheet=named)
+
+
+def _has_address(sheet: python_calamine.CalamineSheet) -> bool:
+    rows = sheet.to_python(nrows=_ROWS_LOOKED_AT)
+    return any(isinstance(cell, str) and "@" in cell for row in rows for cell in row)
+
+
+def _sheet_rows(sheet: python_calamine.CalamineSheet) -> Iterator[bytes]:
+    """A sheet as CSV; a row keeps its number."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";", lineterminator="\n")
-    for number, row in enumerate(filled[0].to_python(skip_empty_area=False), start=1):
+    for number, row in enumerate(sheet.to_python(skip_empty_area=False), start=1):
         writer.writerow([_cell(value) for value in row])
         if number % _ROWS_A_BLOCK == 0:
             yield buffer.getvalue().encode()

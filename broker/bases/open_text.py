@@ -79,8 +79,9 @@ class TextSource:
     """
 
     def __init__(self, raw: BinaryIO, encoding: str = "") -> None:
-        text, self._consumed = open_container(raw)
-        self._raw = _Counting(text)
+        opened = open_container(raw)
+        self._consumed, self.sheet = opened.consumed, opened.sheet
+        self._raw = _Counting(opened.text)
         self._unpacked = 0
         first = _read_up_to(self._raw, SAMPLE_BYTES)
         if first.startswith(b"\x1f\x8b"):

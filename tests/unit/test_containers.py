@@ -88,7 +88,8 @@ def test_cells_are_written_as_a_csv_export_would(tmp_path: Path) -> None:
         (workbook(tmp_path / "w.xlsx"), ["b@b.example", "Le Gall", "1000", "1990-03-04"]),
         (parquet(), ["b@b.example", "Le Gall", "01000", "1990-03-04", "", "", "", ""]),
     ):
-        stream, consumed = open_container(io.BytesIO(data))
+        opened = open_container(io.BytesIO(data))
+        stream, consumed = opened.text, opened.consumed
         rows = list(csv.reader(io.TextIOWrapper(stream, "utf-8"), delimiter=";"))
         assert rows[2] == second
         assert consumed is not None
@@ -157,3 +158,15 @@ def test_a_shortened_or_changed_stream_does_not_open(cut: int) -> None:
     stream = SeekableOpening(KEYS, io.BytesIO(raw[:500] + bytes([raw[500] ^ 1]) + raw[501:]), "a")
     with pytest.raises(IntegrityFault):
         stream.read(10)
+
+
+def test_of_several_sheets_the_one_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    sheets = [
+        ("Notice", [{"lisez": "le fichier"}]),
+        ("Clients", [{"Email": "a@boite.fr", "Naissance": date(1980, 12, 31)}]),
+        ("Autres", [{"Email": "b@boite.fr"}]),
+    ]
+    rustpy_xlsxwriter.write_worksheets(sheets, str(path))
+    result = check_file(path, today=TODAY)
+    assert (result.accepted, result.sheet, result.summary()["sheet"]) == (1, "Clients (2/3)", "Clients (2/3)")

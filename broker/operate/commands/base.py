@@ -60,7 +60,7 @@ def check(invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: P
 @command.command("import")
 @file_argument
 @click.option("--base", "base_code", required=True, metavar="CODE", help="The base that the file belongs to.")
-@click.option("--kind", type=click.Choice(("contacts", "purchases")), default="contacts", show_default=True)
+@click.option("--kind", type=click.Choice(("contacts", "purchases", "visits")), default="contacts", show_default=True)
 @map_option
 @rejects_option
 @json_option
@@ -133,7 +133,8 @@ def print_result(result: dict[str, object]) -> None:
     """The outcome as tables for people."""
     labels = ("rows", "accepted", "rejected", "duplicates", "rentable")
     print_table(("", "rows"), [(name, f"{result[name]:,}") for name in labels if name in result])
-    print(f"\nencoding {result['encoding']}, separator {result['delimiter']!r}\n")
+    sheet = f", sheet {result['sheet']}" if result.get("sheet") else ""
+    print(f"\nencoding {result['encoding']}, separator {result['delimiter']!r}{sheet}\n")
     columns = result["columns"]
     assert isinstance(columns, dict)
     print_table(("column", "is read as"), columns.items())
