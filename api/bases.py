@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from flask import request
 from flask_smorest import Blueprint
@@ -10,9 +10,12 @@ from marshmallow import Schema, fields
 
 from api.fields import LARGEST_INT, code_field, list_of, one_of, storable, text
 from api.imports import ImportSchema, with_pace
+from api.readings import ReadingSchema
 from api.work import front, unit
 from broker.bases.create_base import create_base
 from broker.bases.find_base import find_base, list_bases
+from broker.bases.imports import list_imports
+from broker.bases.model import FileKind
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
 from broker.bases.receive import receive_upload
 from broker.bases.start_import import start_import
@@ -63,7 +66,7 @@ class PartnerListSchema(Schema):
 class UploadQuery(Schema):
     """What the body is."""
 
-    kind = one_of("contacts", "purchases")
+    kind = one_of(*get_args(FileKind))
     file_name = text(200)
 
 
@@ -75,22 +78,6 @@ class UploadSchema(Schema):
     file_name = fields.String(required=True)
     size_bytes = fields.Integer(required=True)
     state = fields.String(required=True)
-
-
-class ReadingSchema(Schema):
-    """How the file is read where what was found in it is wrong; what is left out stays as found."""
-
-    encoding = one_of("utf-8", "cp1252", "latin-1", "utf-16-le", "utf-16-be", required=False)
-    delimiter = one_of(";", ",", "\t", "|", "^", "~", ":", required=False)
-    month_first = fields.Boolean(metadata={"description": "whether 02/01/2024 is read as 1 February (American order)"})
-    types = fields.Dict(
-        keys=fields.String(validate=storable), values=one_of("category", "number", "date", "bool", "tags"),
-        metadata={"description": "trait name → type"},
-    )  # fmt: skip
-    domains = fields.Dict(
-        keys=fields.String(validate=storable), values=fields.String(validate=storable),
-        metadata={"description": "misspelt mail domain → the one meant: accepted corrections, each counted"},
-    )  # fmt: skip
 
 
 class NewImport(Schema):
@@ -183,3 +170,11 @@ def start(body: dict[str, Any], base: str) -> Any:
             enriches=body["enriches"],
         )  # fmt: skip
         return with_pace(run, work.now)
+
+
+@calls.route("/bases/<code:base>/imports", methods=["GET"])
+@calls.response(200, list_of(ImportSchema))
+def history(base: str) -> dict[str, Any]:
+    """The base's imports, the newest first."""
+    with unit() as work:
+        return {"items": [with_pace(run, work.now) for run in list_imports(work, base)]}

@@ -38,8 +38,17 @@ class ImportSchema(Schema):
     rejected = fields.Integer(required=True)
     duplicates = fields.Integer(required=True)
     rentable = fields.Integer(required=True)
-    summary = fields.Dict(metadata={"description": "encoding, delimiter, columns, refused_columns, reasons"})
+    summary = fields.Dict(
+        metadata={
+            "description": "encoding, delimiter, columns, headers, refused_columns, reasons, warnings, normalised,"
+            " typos, near_misses"
+        }
+    )
     policies = fields.Dict(keys=fields.String(), values=fields.String())
+    file_name = fields.String()
+    started_by = fields.String(allow_none=True)
+    reading = fields.Dict()
+    outcome = fields.Dict(metadata={"description": "of the accepted: known to the base, unchanged in its vault"})
     rows_per_second = fields.Float(allow_none=True)
     seconds_left = fields.Integer(allow_none=True, metadata={"description": "a guess, while it reads"})
     problem = fields.String(allow_none=True)

@@ -24,7 +24,7 @@ from web.http.work import actor, front, unit
 
 pages = Blueprint("imports", __name__)
 KINDS: tuple[FileKind, ...] = get_args(FileKind)
-REJECTS_SHOWN, REJECTS_WRITTEN = 25, 2_000  # on a page; at a time into a file
+REJECTS_SHOWN, REJECTS_WRITTEN = 25, 200  # on a page; at a time into a file
 
 
 @pages.get("/bases/<code>/imports")

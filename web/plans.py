@@ -20,10 +20,11 @@ from broker.bases.plan import (
     ask_check,
     find_plan,
     plan_import,
+    preview_as_read,
     read_anew,
     start_planned,
 )
-from broker.bases.preview import asked, find_preview, find_upload, forget_mapping
+from broker.bases.preview import asked, find_upload, forget_mapping
 from broker.bases.reading import AS_FOUND, ENCODINGS, SEPARATORS, TYPES
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
@@ -95,7 +96,7 @@ def decide(code: str) -> Reply:
     form = request.form
     try:
         with unit() as work:
-            seen = find_preview(work, code)
+            seen = preview_as_read(work, code)
             mapping, policies, types = decisions(form, seen)
             old = find_plan(work, code)
             kept = asked(old.reading if old else AS_FOUND)
@@ -174,9 +175,7 @@ def checked(work: UnitOfWork, code: str) -> dict[str, Any]:
 def contents(work: UnitOfWork, code: str, form: MultiDict[str, str] | None = None) -> dict[str, Any]:
     """What the mapping page shows; `seen` is None while a worker looks, or looks again with other settings."""
     upload = find_upload(work, code)
-    seen, plan = find_preview(work, code), find_plan(work, code)
-    if seen is not None and plan is not None and seen.get("asked") != asked(plan.reading):
-        seen = None
+    seen, plan = preview_as_read(work, code), find_plan(work, code)
     kind: Any = upload.kind
     return {
         **checked(work, code),

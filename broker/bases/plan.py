@@ -13,7 +13,7 @@ from broker.bases import mapping_store, plan_store, store
 from broker.bases.fields import IGNORE, TRAIT
 from broker.bases.merge_policy import checked_policies
 from broker.bases.model import ImportRun, Upload
-from broker.bases.preview import find_preview, find_upload
+from broker.bases.preview import asked, find_preview, find_upload
 from broker.bases.propose_mapping import propose_mapping
 from broker.bases.reading import Reading, checked_reading
 from broker.bases.start_import import start_import
@@ -53,7 +53,7 @@ def plan_import(
     """
     unit.actor.require("owner")
     upload = planned_upload(unit, upload_code)
-    seen = find_preview(unit, upload_code)
+    seen = preview_as_read(unit, upload_code)
     if seen is None or "columns" not in seen:
         raise Conflict("The columns are not looked at yet: wait a moment.", code="no_preview")
     allowed = [column["header"] for column in seen["columns"] if not column["refused"]]
@@ -67,6 +67,12 @@ def plan_import(
         if policies is None:
             given = mapping_store.remembered_policies(unit, upload.base_id)
     how = checked_reading(reading or {})
+    if (want := asked(how)) != seen["asked"]:
+        raise Conflict(
+            "The columns were seen with another encoding, separator or order of dates: have the file read again first.",
+            code="read_otherwise",
+            details={"asked": want, "seen": seen["asked"]},
+        )
     old = find_plan(unit, upload_code)
     if old is not None and not how.domains and old.checked:
         how = replace(how, domains=old.reading.domains)
@@ -82,6 +88,14 @@ def read_anew(unit: UnitOfWork, upload_code: str, reading: Mapping[str, Any]) ->
     upload = planned_upload(unit, upload_code)
     plan_store.write_plan(unit, upload.id, upload.base_id, {}, {}, checked_reading(reading).as_dict())
     unit.enqueue("preview_upload", upload.id)
+
+
+def preview_as_read(unit: UnitOfWork, upload_code: str) -> dict[str, Any] | None:
+    """What a worker saw, or None while it looks: for the first time, or again after `read_anew`."""
+    seen, plan = find_preview(unit, upload_code), find_plan(unit, upload_code)
+    if seen is not None and plan is not None and seen.get("asked") != asked(plan.reading):
+        return None
+    return seen
 
 
 def find_plan(unit: UnitOfWork, upload_code: str) -> Plan | None:
