@@ -7,11 +7,14 @@ from flask import Flask
 from broker.operate.front import Front
 from web import (
     account,
+    alerts,
     audit,
     balance,
     bases,
+    breaches,
     cards,
     catalogue,
+    compliance,
     consents,
     contacts,
     contracts,
@@ -51,7 +54,7 @@ NOUNS = (
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
     insight, insight_forms,
     balance, consents, enrichment, quality, retention, account, people, partners,
-    contacts, plans, reviews,
+    contacts, plans, reviews, compliance, breaches, alerts,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -36,6 +36,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         HOME, ("bases.index", _("Bases"), "database"), ("cards.index", _("Data cards"), "id-badge-2"), ORDERS,
         PROGRAMMES, ("participations.index", _("Participations"), "users-group"), MAILINGS,
         ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
+        ("compliance.register", _("Compliance"), "shield-check"),
     ),
     "advertiser": (
         HOME, ("catalogue.index", _("Find an audience"), "search"), ORDERS,
@@ -43,7 +44,9 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     ),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
-        ("reviews.index", _("Columns to review"), "clipboard-check"), ("audit.index", _("Audit"), "history"),
+        ("reviews.index", _("Columns to review"), "clipboard-check"),
+        ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
+        ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
         HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,
@@ -51,7 +54,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 }  # fmt: skip
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
-    "insight": "bases", "insight_forms": "bases",
+    "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases",
     "plans": "bases", "contacts": "bases",

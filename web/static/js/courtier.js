@@ -85,6 +85,11 @@ application.register("chart", class extends Stimulus.Controller {
   disconnect() { this.watch?.disconnect(); this.plot?.destroy(); }
 });
 
+// The page as paper, or as PDF by the browser's own dialogue.
+application.register("print", class extends Stimulus.Controller {
+  now() { window.print(); }
+});
+
 // htmx shows refusals (4xx) in place too: they are sentences for the reader.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const status = event.detail.xhr.status;
