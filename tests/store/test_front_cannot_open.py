@@ -9,21 +9,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from broker.kernel.actor import SYSTEM
-from broker.kernel.database import UnitOfWork
+from broker.kernel.database import UnitOfWork, make_engine
 from broker.kernel.settings import KeySettings, Settings
 from broker.operate.database_server import DatabaseServer
+from broker.operate.migrate import migrate
 from broker.operate.process_settings import process_environment
+from broker.operate.roles import LOGIN_ROLES, drop_database, make_database
 from broker.vault.blind_index import contact_keys, md5_keys, sha256_keys
 from broker.vault.data_keys import current_data_key
 from broker.vault.keyring import create_keys, load_front, load_worker
@@ -55,7 +60,29 @@ class Loot:
 
 
 @pytest.fixture(scope="module")
-def loot(admin_engine: Engine, scratch: Path) -> Loot:
+def own_database(database: DatabaseServer) -> Iterator[DatabaseServer]:
+    """A database of this module's own on the tests' server: what other tests commit must not stand in the dump."""
+    parts = {role: urlsplit(database.url(role)) for role in ("admin", *LOGIN_ROLES)}
+    name = f"courtier_front_{os.getpid()}_{secrets.token_hex(3)}"
+    maintenance = urlunsplit(parts["admin"]._replace(path="/postgres"))
+    make_database(maintenance, name)
+    try:
+        server = DatabaseServer({role: urlunsplit(one._replace(path=f"/{name}")) for role, one in parts.items()})
+        migrate(server.url("admin"), demo=True)
+        yield server
+    finally:
+        drop_database(maintenance, name)
+
+
+@pytest.fixture(scope="module")
+def own_engine(own_database: DatabaseServer) -> Iterator[Engine]:
+    engine = make_engine(own_database.url("admin"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def loot(own_engine: Engine, scratch: Path) -> Loot:
     """A database with one person sealed in every place that holds one, dumped; the rows are undone, the dump stays."""
     folder = scratch / "front"
     folder.mkdir(mode=0o755)
@@ -63,7 +90,7 @@ def loot(admin_engine: Engine, scratch: Path) -> Loot:
     create_keys(keys, "mail.courtier.test", "c2026")
     keys.chmod(0o755)  # the files' own modes must do
     (keys / "front.json").chmod(0o644)
-    with admin_engine.connect() as connection, connection.begin() as transaction:
+    with own_engine.connect() as connection, connection.begin() as transaction:
         base, contact = seal_everywhere(connection, keys)
         found = Loot(folder, keys, base, contact)
         found.dump.write_text("".join(f"{line}\n" for line in dump(connection)))
@@ -114,12 +141,12 @@ def dump(connection: Connection) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(loot: Loot, database: DatabaseServer) -> dict[str, Any]:
+def told(loot: Loot, own_database: DatabaseServer) -> dict[str, Any]:
     """What the intruder reports, started as the supervisor starts the web process."""
     settings = dataclasses.replace(Settings(), keys=KeySettings(dir=str(loot.keys)))
     os.environ["COURTIER_WORKER_KEYS"] = worker_file = (loot.keys / "worker.json").read_text()
     try:
-        environment = process_environment("web", settings, database)
+        environment = process_environment("web", settings, own_database)
     finally:
         del os.environ["COURTIER_WORKER_KEYS"]
     assert worker_file not in environment.values()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from broker.accounts.api_keys import create_api_key
 from broker.accounts.create_organisation import create_organisation
 from broker.accounts.create_user import create_user
+from broker.accounts.let_sign import let_sign
 from broker.accounts.model import Organisation, OrganisationKind, UserRole
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
@@ -86,6 +87,8 @@ def _create_player(database: Database, key: str, company: Organisation, name: st
     email, password = f"{key}@courtier.test", secrets.token_urlsafe(9)
     with database.begin() as unit:
         user = create_user(unit, company.code, email, name, role, password, language="fr")
+        if role == "owner":
+            let_sign(unit, email)
     with database.begin(Actor(role, company.id, user.id, user.name)) as unit:
         api_key = create_api_key(unit, "demo")[1]
     return Player(role, email, password, api_key, company.code, company.id, company.name)
