@@ -32,6 +32,7 @@ from web import (
     metrics,
     orders,
     organisations,
+    overlaps,
     participations,
     partners,
     payments,
@@ -42,7 +43,9 @@ from web import (
     retention,
     revenue,
     reviews,
+    rules,
     segments,
+    suggestions,
     uploads,
 )
 from web.http import clean_input, display, form_token, headers, language, limits, navigation, refusals, session
@@ -55,6 +58,7 @@ NOUNS = (
     insight, insight_forms,
     balance, consents, enrichment, quality, retention, account, people, partners,
     contacts, plans, reviews, compliance, breaches, alerts,
+    rules, suggestions, overlaps,
 )  # fmt: skip
 LARGEST_FORM = 2 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -26,6 +26,7 @@ from broker.kernel.errors import CourtierError, InvalidInput
 BRANCH_SECONDS = 2.0
 MOST_BRANCHES = 400
 MOST_VALUES = 50
+MOST_OVERLAPPED = 8
 PROFILED = ("gender", "age", "region", "value_tier", "recency_days")
 _BANDS = {"age": AGE_BANDS, "recency_days": RECENCY_BANDS}
 EPOCH = date(1970, 1, 1)
@@ -102,6 +103,39 @@ def own_profile(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]
             base = np.bincount(codes, minlength=len(given) + 1)[1:] * given
             profile[name] = _cells(_labels(name, kind, values), inside, base)
     return {"people": int(np.count_nonzero(members)), "profile": profile}
+
+
+def overlap(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`{base_id, rules}` → `{sizes, pairs, union, parts: [{members, count}]}` of two to eight rules: people of each, of
+    each two, of any, and of exactly these (`members` are places in `rules`), the largest first."""
+    rules = arguments.get("rules")
+    if not isinstance(rules, list) or not 2 <= len(rules) <= MOST_OVERLAPPED:
+        raise InvalidInput('A question about overlap needs two to eight "rules".', code="bad_question")
+    with desk.database.begin() as unit:
+        snapshot = desk.snapshot(unit, base_asked_about(arguments))
+        today = unit.today
+        columns = snapshot.table(today).columns
+        bound = [checked_rule(unit, snapshot.row.base_id, clean_rule(rule), columns) for rule in rules]
+    marks = np.zeros(snapshot.row.rows, dtype=np.uint8)  # one bit a rule
+    for place, rule in enumerate(bound):
+        marks |= snapshot.mask(rule, today).astype(np.uint8) << np.uint8(place)
+    people = np.bincount(marks, minlength=1 << len(rules)).tolist()
+
+    def of(wanted: int) -> int:
+        return sum(number for mark, number in enumerate(people) if mark & wanted == wanted)
+
+    places = range(len(rules))
+    parts = [
+        {"members": [place for place in places if mark >> place & 1], "count": number}
+        for mark, number in enumerate(people)
+        if mark and number
+    ]
+    return {
+        "sizes": [of(1 << place) for place in places],
+        "pairs": [[of(1 << one | 1 << other) for other in places] for one in places],
+        "union": sum(people[1:]),
+        "parts": sorted(parts, key=lambda part: -part["count"]),
+    }
 
 
 def _labels(name: str, kind: str, values: Any) -> list[str]:
@@ -185,4 +219,5 @@ CALLS = {
     "field_values": field_values,
     "fields_filled": fields_filled,
     "own_profile": own_profile,
+    "overlap": overlap,
 }

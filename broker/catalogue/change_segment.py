@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from broker.audience.rule import segments_named
 from broker.audit.record import record
 from broker.catalogue import segment_store
 from broker.catalogue.model import Segment
@@ -33,7 +32,6 @@ def change_segment(unit: UnitOfWork, code: str, name: str | None = None, text: s
                 segment_store.set_rule(unit, segment.id, text.strip() or text_of(unit, segment.base_id, rule), rule)
             except CourtierError as error:
                 raise segment_store.in_use(error, _rests().sentence) from None
-            segment_store.set_references(unit, code, segments_named(rule))
             record(unit, "segment.rule_changed", "segment", code)
     return find_segment(unit, code)
 

@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from broker.audience.rule import Rule
 from broker.catalogue.segment_model import SegmentChange, SegmentLine, SegmentUse
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, CourtierError
-
-
-def set_references(unit: UnitOfWork, code: str, used: Iterable[str]) -> None:
-    """Which segments of the same base a segment's rule names itself."""
-    unit.run(
-        "DELETE FROM segment_reference r USING segment s WHERE s.id = r.segment_id AND s.code = :code"
-        " AND s.org_id = :org",
-        code=code,
-        org=unit.actor.org,
-    )
-    names = sorted(used)
-    if names:
-        unit.run(
-            "INSERT INTO segment_reference (segment_id, used_id, base_id, org_id)"
-            " SELECT s.id, u.id, s.base_id, s.org_id FROM segment s JOIN segment u ON u.base_id = s.base_id"
-            " WHERE s.code = :code AND s.org_id = :org AND u.code = ANY(:used)",
-            code=code,
-            org=unit.actor.org,
-            used=names,
-        )
 
 
 def rename(unit: UnitOfWork, segment_id: int, name: str) -> None:
@@ -59,9 +38,8 @@ def rests_on(unit: UnitOfWork, segment_id: int) -> bool:
     """Whether a card or a picked send rests on this segment's rule, directly or through other segments."""
     return bool(
         unit.scalar(
-            "WITH RECURSIVE above AS (SELECT CAST(:id AS bigint) AS id"
-            " UNION SELECT r.segment_id FROM segment_reference r JOIN above a ON r.used_id = a.id)"
-            " SELECT EXISTS (SELECT 1 FROM above a WHERE EXISTS (SELECT 1 FROM data_card c WHERE c.segment_id = a.id)"
+            "SELECT EXISTS (SELECT 1 FROM own_segments_naming(:id) a"
+            " WHERE EXISTS (SELECT 1 FROM data_card c WHERE c.segment_id = a.id)"
             " OR EXISTS (SELECT 1 FROM participation_send p WHERE p.segment_id = a.id))",
             id=segment_id,
         )
@@ -79,8 +57,8 @@ def uses(unit: UnitOfWork, segment_id: int) -> list[SegmentUse]:
         " UNION ALL SELECT 'send', p.code, g.title, t.state FROM participation_send t"
         " JOIN participation p ON p.id = t.participation_id JOIN programme g ON g.id = p.programme_id"
         " WHERE t.segment_id = :id AND t.owner_id = :org AND t.state IN ('picked', 'scheduled', 'sending')"
-        " UNION ALL SELECT 'segment', s.code, s.name, '' FROM segment_reference r JOIN segment s ON s.id = r.segment_id"
-        " WHERE r.used_id = :id AND s.org_id = :org AND s.archived_at IS NULL ORDER BY 1, 3",
+        " UNION ALL SELECT 'segment', s.code, s.name, '' FROM own_segments_naming(:id) a JOIN segment s ON s.id = a.id"
+        " WHERE s.id <> :id AND s.org_id = :org ORDER BY 1, 3",
         id=segment_id,
         org=unit.actor.org,
     )
@@ -106,8 +84,7 @@ def lines(unit: UnitOfWork, base_id: int, archived: bool) -> list[SegmentLine]:
         " n.counted_at, (SELECT count(*) FROM data_card c WHERE c.segment_id = s.id AND c.state <> 'retired') AS cards,"
         " (SELECT count(*) FROM participation_send t WHERE t.segment_id = s.id"
         "  AND t.state IN ('picked', 'scheduled', 'sending')) AS sends,"
-        " (SELECT count(*) FROM segment_reference r JOIN segment u ON u.id = r.segment_id"
-        "  WHERE r.used_id = s.id AND u.archived_at IS NULL) AS segments"
+        " (SELECT count(*) FROM own_segments_naming(s.id) a WHERE a.id <> s.id) AS segments"
         " FROM segment s LEFT JOIN segment_count n ON n.segment_id = s.id"
         " WHERE s.base_id = :base_id AND s.org_id = :org AND (s.archived_at IS NOT NULL) = :archived"
         " ORDER BY s.id DESC",

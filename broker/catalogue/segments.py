@@ -11,7 +11,7 @@ from broker.audience.rule import Rule, clean_rule, segments_named
 from broker.audience.store import segment_names
 from broker.audience.write_rule import rule_text
 from broker.audit.record import record
-from broker.catalogue import segment_store, store
+from broker.catalogue import store
 from broker.catalogue.model import Segment
 from broker.catalogue.sensitive_text import refuse_sensitive_rule
 from broker.kernel.database import UnitOfWork
@@ -35,7 +35,6 @@ def create_segment(unit: UnitOfWork, base_code: str, name: str, text: str) -> Se
     rule = read_rule(unit, base.id, text)
     code = new_code("seg")
     store.insert_segment(unit, code, base.id, name.strip(), text.strip() or rule_text(rule), rule)
-    segment_store.set_references(unit, code, segments_named(rule))
     record(unit, "segment.created", "segment", code, base=base_code)
     return find_segment(unit, code)
 

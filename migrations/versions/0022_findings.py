@@ -42,18 +42,43 @@ CREATE TABLE segment_count (
   FOREIGN KEY (segment_id, base_id, org_id) REFERENCES segment (id, base_id, org_id) ON DELETE CASCADE
 );
 
--- Nothing that others still stand on goes to the archive.
+-- The segments whose rules name this one, however far; itself first. Archived ones name nobody any more.
+CREATE FUNCTION segments_naming(p_segment bigint) RETURNS TABLE (id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH RECURSIVE above (id, code, base_id) AS (
+    SELECT s.id, s.code, s.base_id FROM segment s WHERE s.id = p_segment
+    UNION
+    SELECT o.id, o.code, o.base_id FROM above a JOIN segment o ON o.base_id = a.base_id AND o.archived_at IS NULL
+      AND jsonb_path_exists(o.rule, 'strict $.** ? (@.op == "segment" && @.segment == $code)',
+                            jsonb_build_object('code', a.code)))
+  SELECT a.id FROM above a
+$$;
+
+-- The same for the actor's own segments alone.
+CREATE FUNCTION own_segments_naming(p_segment bigint) RETURNS TABLE (id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT a.id FROM segments_naming(p_segment) a JOIN segment s ON s.id = a.id
+  WHERE s.org_id = app_org() OR app_role() = 'system'
+$$;
+
+-- A rule that was counted for a card or picked for a send stands as it was, and so do all rules that it names: orders
+-- and figures shown rest on it. Nothing that others still stand on goes to the archive.
 CREATE FUNCTION keep_needed_segment() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
+  IF NEW.rule IS DISTINCT FROM OLD.rule AND EXISTS (
+       SELECT 1 FROM segments_naming(OLD.id) a WHERE EXISTS (SELECT 1 FROM data_card c WHERE c.segment_id = a.id)
+         OR EXISTS (SELECT 1 FROM participation_send p WHERE p.segment_id = a.id)) THEN
+    RAISE EXCEPTION 'a rule that a card or a send rests on does not change'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'segment_in_use';
+  END IF;
   IF NEW.archived_at IS NOT NULL AND OLD.archived_at IS NULL AND (
        EXISTS (SELECT 1 FROM data_card c WHERE c.segment_id = OLD.id AND c.state <> 'retired')
     OR EXISTS (SELECT 1 FROM rental_order o WHERE o.segment_id = OLD.id
                AND o.state IN ('ordered', 'approved', 'paid', 'on_credit', 'scheduled', 'sending'))
     OR EXISTS (SELECT 1 FROM participation_send t WHERE t.segment_id = OLD.id
                AND t.state IN ('picked', 'scheduled', 'sending'))
-    OR EXISTS (SELECT 1 FROM segment_reference r JOIN segment u ON u.id = r.segment_id
-               WHERE r.used_id = OLD.id AND u.archived_at IS NULL)) THEN
+    OR EXISTS (SELECT 1 FROM segments_naming(OLD.id) a WHERE a.id <> OLD.id)) THEN
     RAISE EXCEPTION 'a segment that others stand on is not archived'
       USING ERRCODE = 'check_violation', CONSTRAINT = 'segment_needed';
   END IF;
@@ -97,26 +122,30 @@ CREATE TRIGGER not_archived BEFORE INSERT ON data_card FOR EACH ROW EXECUTE FUNC
 CREATE TRIGGER not_archived BEFORE INSERT ON participation_send
   FOR EACH ROW EXECUTE FUNCTION refuse_archived_segment();
 """
-FUNCTIONS = ("keep_needed_segment()", "write_segment_change()", "refuse_archived_segment()")
+FUNCTIONS = ("keep_needed_segment()", "segments_naming(bigint)", "write_segment_change()", "refuse_archived_segment()")
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
-    op.execute("GRANT UPDATE (archived_at) ON segment TO courtier_web")
+    op.execute("CREATE INDEX data_card_segment ON data_card (segment_id)")
+    op.execute("CREATE INDEX participation_send_segment ON participation_send (segment_id)")
+    op.execute("GRANT UPDATE (rule_text, rule, archived_at) ON segment TO courtier_web")
     protect("segment_change", using="org_id = app_org()", web="SELECT")
     protect("segment_count", using="org_id = app_org()", web="SELECT, INSERT, UPDATE")
     for signature in FUNCTIONS:
         definer(signature, to="courtier_worker")
+    definer("own_segments_naming(bigint)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
-    op.execute("REVOKE UPDATE (archived_at) ON segment FROM courtier_web")
+    op.execute("DROP INDEX data_card_segment, participation_send_segment")
+    op.execute("REVOKE UPDATE (rule_text, rule, archived_at) ON segment FROM courtier_web")
     op.execute("DROP TRIGGER not_archived ON participation_send")
     op.execute("DROP TRIGGER not_archived ON data_card")
     op.execute("DROP TRIGGER write_change ON segment")
     op.execute("DROP TRIGGER keep_needed ON segment")
-    op.execute(f"DROP FUNCTION {', '.join(FUNCTIONS)}")
+    op.execute(f"DROP FUNCTION own_segments_naming(bigint), {', '.join(FUNCTIONS)}")
     op.execute("DROP TABLE segment_count, segment_change")
     op.execute("ALTER TABLE segment DROP COLUMN archived_at, DROP COLUMN updated_at")

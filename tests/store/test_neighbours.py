@@ -348,7 +348,7 @@ def test_partitions_are_out_of_reach(admin: Connection, trade: Trade) -> None:
         "UPDATE app_user SET role = 'broker'",
         "UPDATE base SET current_snapshot_id = NULL",
         "UPDATE base SET org_id = 1",
-        "UPDATE segment SET rule_text = 'all'",
+        "UPDATE segment SET base_id = 1",
         "UPDATE data_card SET size_shown = 1",
         "UPDATE rental_order SET price_micros = 1",
         "UPDATE rental_order SET advertiser_id = 1",
