@@ -86,6 +86,7 @@ def _typed(term: Rule, known: dict[str, Column], folded: dict[str, list[str]]) -
             f'"{column.name}" is {_A[column.type]}: "{op}" does not fit it; what fits: {fitting}.',
             code="wrong_type",
             field="rule",
+            details={"category": column.name} if column.type == "category" else {},
         )
     fresh: Rule = {"op": op, "field": column.name}
     for key in ("value", "low", "high"):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
+
 from broker.audience.check import check_rule
 from broker.audience.parse import parse_with_places
 from broker.audience.rule import Rule, read_json_rule, segments_named
@@ -49,5 +51,25 @@ def count_file(path: Path, rule: Rule, places: list[int], today: date, memory_mb
             code="unknown_segment",
             field="rule",
         )
-    count = table.count(check_rule(rule, table.columns, places))
+    try:
+        checked = check_rule(rule, table.columns, places)
+    except InvalidInput as error:
+        raise _with_odd_values(error, connection) from None
+    count = table.count(checked)
     return FileCount(count, time.perf_counter() - start)
+
+
+def _with_odd_values(error: InvalidInput, connection: duckdb.DuckDBPyConnection) -> InvalidInput:
+    """The refusal of a comparison on a text, with how many of its values kept the column from being numbers."""
+    name = error.details.get("category")
+    if error.code != "wrong_type" or not isinstance(name, str):
+        return error
+    column = '"' + name.replace('"', '""') + '"'
+    found = connection.execute(
+        f"SELECT count({column}), count(TRY_CAST({column} AS DOUBLE)) FROM sheet"  # noqa: S608 - quoted
+    ).fetchone()
+    if found is None or found[1] * 2 < found[0] or found[1] == found[0]:
+        return error
+    odd = found[0] - found[1]
+    sentence = f"{error.sentence} It is read as text because {odd:,} of its {found[0]:,} values are no numbers."
+    return InvalidInput(sentence, code=error.code, field=error.field, details=error.details)
