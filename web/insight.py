@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -113,8 +114,10 @@ def score_contents(work: UnitOfWork, code: str) -> dict[str, Any]:
     """And the card as a form, its versions, and the fields that a criterion may name."""
     shown = contents(work, code)
     rows = [{"name": one.name, "rule": one.rule, "points": one.points} for one in shown["rules"].scorecard]
+    check = ((shown["found"] or {}).get("score") or {}).get("check")
     return {
         **shown,
+        "cut": None if check is None else date.fromisoformat(check["cut"]),
         "rows": rows + [{"name": "", "rule": "", "points": ""}] * EMPTY_ROWS,
         "versions": rule_history(work, code, "scorecard"),
         "columns": list_columns(work, code),

@@ -1,6 +1,7 @@
 """What a value tier buys more, or less, than chance says (groups.py), from an order log.
 
-Surprises stand first: small customers who buy the high end (items in the upper quarter of mean prices).
+Surprises stand first: small customers who buy the high end (items in the upper quarter of mean prices), more often than
+others do, or more of it among what they buy.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from broker.insight.groups import FEWEST_BUYERS, LEVEL, Floats, benjamini_hochberg, unlike_chance
+from broker.insight.groups import FEWEST_BUYERS, LEVEL, Floats, Pair, benjamini_hochberg, unlike_chance
 from broker.insight.order_log import OrderLog
 from broker.insight.tiers import TIERS, revenue_by_customer, value_tiers
 from broker.kernel.errors import InvalidInput
 
-__all__ = ["Finding", "affinity", "benjamini_hochberg", "high_end"]
+__all__ = ["Finding", "affinity", "benjamini_hochberg", "high_end", "is_surprise"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Finding:
     corrected_p: float
     mean_price_cents: int
     surprise: bool
+    mix_lift: float  # of what the tier buys at all, this item's part over everybody's
 
 
 def affinity(log: OrderLog, label: str, *, level: float = LEVEL, fewest: int = FEWEST_BUYERS) -> list[Finding]:
@@ -57,11 +59,19 @@ def affinity(log: OrderLog, label: str, *, level: float = LEVEL, fewest: int = F
             pair.p_value,
             pair.corrected_p,
             round(float(price[pair.item])),
-            bool(pair.lift > 1 and TIERS[pair.group] == "small" and price[pair.item] >= high),
+            TIERS[pair.group] == "small" and is_surprise(pair, float(price[pair.item]), high, level),
+            pair.mix_lift,
         )
         for pair in pairs
+        if pair.corrected_p < level
     ]
     return sorted(found, key=lambda one: (not one.surprise, one.corrected_p, one.item, one.tier))
+
+
+def is_surprise(pair: Pair, price: float, high: float, level: float = LEVEL) -> bool:
+    """Whether a small group buys an item of the high end more than others do, or more of it among what it buys."""
+    more = pair.lift > 1 and pair.corrected_p < level
+    return price >= high and (more or (pair.mix_lift > 1 and pair.mix_corrected_p < level))
 
 
 def high_end(price: Floats) -> float:

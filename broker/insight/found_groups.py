@@ -1,4 +1,7 @@
-"""Affinity on a base: tiers, classes and saved segments against categories and products, on its current snapshot."""
+"""Affinity on a base: tiers, classes and saved segments against categories and products, on its current snapshot.
+
+Told is what differs in the mix (groups.py): that large customers buy more of everything is no finding.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from broker.audience.columns import HIDDEN
 from broker.audience.table import RuleTable, open_duckdb
 from broker.audience.words import written
 from broker.insight import study_store
-from broker.insight.affinity import high_end
+from broker.insight.affinity import high_end, is_surprise
 from broker.insight.groups import LEVEL, Ints, unlike_chance
 from broker.insight.tiers import TIERS
 from broker.kernel.database import UnitOfWork
@@ -60,7 +63,7 @@ def group_findings(
         found, count = _against(unit, base_id, label, most, ids[order], [(*one[:3], one[3][order]) for one in groups])
         rows += found
         tested += count
-    rows.sort(key=lambda one: (not one["surprise"], one["corrected_p"], -one["customers"]))
+    rows.sort(key=lambda one: (not one["surprise"], one["mix_corrected_p"], -one["customers"]))
     return {"tested": tested, "level": LEVEL, "rows": rows[:MOST_TOLD]}
 
 
@@ -83,6 +86,8 @@ def _against(
     pairs = unlike_chance([mask for *_, mask in groups], who[known], item[known], len(items))
     found = []
     for pair in pairs:
+        if pair.mix_corrected_p >= LEVEL:  # it only buys more, or less, of everything
+            continue
         kind, group, rule, _ = groups[pair.group]
         name = items[pair.item]
         own = f"{TAGS[label]} has {written(name)}"
@@ -98,7 +103,9 @@ def _against(
                 "lift": round(pair.lift, 3),
                 "corrected_p": pair.corrected_p,
                 "mean_price_cents": round(float(price[pair.item])),
-                "surprise": bool(pair.lift > 1 and group == "small" and kind == "tier" and price[pair.item] >= high),
+                "mix_lift": round(pair.mix_lift, 3),
+                "mix_corrected_p": pair.mix_corrected_p,
+                "surprise": (kind, group) == ("tier", "small") and is_surprise(pair, float(price[pair.item]), high),
                 "rule": f"({rule}) and {own}" if " or " in rule else f"{rule} and {own}",
             }
         )

@@ -3,7 +3,12 @@
 For each group and item: support (share of all customers who are in the group and bought it), confidence (share of the
 group that bought it), lift (confidence over the share of all customers who bought it), and the two-sided p-value of
 Fisher's exact test. Testing many pairs finds something by chance, so p-values are corrected over all pairs of one call
-(Benjamini & Hochberg, "Controlling the False Discovery Rate", 1995) and only findings under `level` are told.
+(Benjamini & Hochberg, "Controlling the False Discovery Rate", 1995).
+
+Whoever buys much buys more of everything, so a second question is asked: of what the group buys at all, is this item's
+part larger than it is for everybody? `mix_lift` is that part over everybody's (a customer counts once for each item);
+its p-value is Fisher's on purchases instead of customers, corrected in the same way. A large customer who buys rings as
+often as everything else has a mix lift of 1.
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ class Pair:
     lift: float
     p_value: float
     corrected_p: float
+    mix_lift: float
+    mix_corrected_p: float
 
 
 def unlike_chance(
@@ -45,12 +52,12 @@ def unlike_chance(
     level: float = LEVEL,
     fewest: int = FEWEST_BUYERS,
 ) -> list[Pair]:
-    """Pairs under `level`, the surest first. `groups` are masks over all customers; (who, item) the distinct purchases.
+    """Pairs of which either corrected p-value is under `level`, the surest first.
 
-    Items with fewer than `fewest` buyers are left out: a share of a handful of people says nothing. A group of nobody
-    or of everybody has nothing to differ from.
+    `groups` are masks over all customers; (who, item) the distinct purchases. Items with fewer than `fewest` buyers are
+    left out: a share of a handful of people says nothing. A group of nobody or of everybody has nothing to differ from.
     """
-    everybody = len(groups[0]) if groups else 0
+    everybody, bought = (len(groups[0]) if groups else 0), len(who)
     buyers = np.bincount(item, minlength=items)
     rows = []
     for place, members in enumerate(groups):
@@ -58,8 +65,10 @@ def unlike_chance(
         if not 0 < size < everybody:
             continue
         both = np.bincount(item[members[who]], minlength=items)
-        rows += [(place, one, int(both[one]), size) for one in np.flatnonzero(buyers >= fewest).tolist()]
-    p_values = np.array([_fisher(both, size, int(buyers[one]), everybody) for _, one, both, size in rows])
+        whole = int(both.sum())
+        rows += [(place, one, int(both[one]), size, whole) for one in np.flatnonzero(buyers >= fewest).tolist()]
+    p_values = np.array([_fisher(both, size, int(buyers[one]), everybody) for _, one, both, size, _ in rows])
+    mix = np.array([_fisher(both, whole, int(buyers[one]), bought) for _, one, both, _, whole in rows])
     found = [
         Pair(
             place,
@@ -70,13 +79,17 @@ def unlike_chance(
             both / size / (int(buyers[one]) / everybody),
             float(p_value),
             float(corrected),
+            both / whole / (int(buyers[one]) / bought) if whole else 0.0,
+            float(of_mix),
         )
-        for (place, one, both, size), p_value, corrected in zip(
-            rows, p_values, benjamini_hochberg(p_values), strict=True
+        for (place, one, both, size, whole), p_value, corrected, of_mix in zip(
+            rows, p_values, benjamini_hochberg(p_values), benjamini_hochberg(mix), strict=True
         )
-        if corrected < level
+        if min(corrected, of_mix) < level
     ]
-    return sorted(found, key=lambda pair: (pair.corrected_p, -abs(np.log(max(pair.lift, 1e-9))), pair.item, pair.group))
+    return sorted(
+        found, key=lambda pair: (min(pair.corrected_p, pair.mix_corrected_p), -pair.customers, pair.item, pair.group)
+    )
 
 
 def _fisher(both: int, in_group: int, buyers: int, everybody: int) -> float:
