@@ -19,15 +19,15 @@ _TIME = r"(?:[ T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?(?: ?(?:Z|UT
 _ISO = rf"^(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_TIME}$"
 _DAY_FIRST = rf"^(?P<d>\d{{1,2}})[-/.](?P<m>\d{{1,2}})[-/.](?P<y>\d{{4}}){_TIME}$"
 _MONTH_FIRST = rf"^(?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})[-/.](?P<y>\d{{4}}){_TIME}$"
-_NUMBER = r"^[-+]?(\d{1,15}([.,]\d*)?|[.,]\d+)([eE][-+]?\d{1,2})?$"
+_NUMBER = r"^-?(\d{1,15}([.,]\d*)?|[.,]\d+)([eE][-+]?\d{1,2})?$"
 # Groups of three: English (1,234.5), French (1 234,5 with any of the blanks in use) and German or Italian (1.234,5).
 _GROUPED = (
-    (r"^[-+]?(\d{1,3}(,\d{3}){1,4}|\d{1,15})([.]\d+)?$", r",", "."),
-    ("^[-+]?(\\d{1,3}([ '\u2019\u00a0\u202f]\\d{3}){1,4}|\\d{1,15})([.,]\\d+)?$", "[ '\u2019\u00a0\u202f]", ","),
-    (r"^[-+]?(\d{1,3}([.]\d{3}){1,4}|\d{1,15})(,\d+)?$", r"[.]", ","),
+    (r"^-?(\d{1,3}(,\d{3}){1,4}|\d{1,15})([.]\d+)?$", r",", "."),
+    ("^-?(\\d{1,3}([ '\u2019\u00a0\u202f]\\d{3}){1,4}|\\d{1,15})([.,]\\d+)?$", "[ '\u2019\u00a0\u202f]", ","),
+    (r"^-?(\d{1,3}([.]\d{3}){1,4}|\d{1,15})(,\d+)?$", r"[.]", ","),
 )
 _NOTHING = ("NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "?")  # missing, in a column of numbers or days
-_CODE = r"^[-+]?0\d"  # a leading zero makes a code (01000), not a number
+_CODE = r"^-?0\d"  # a leading zero makes a code (01000), not a number
 
 
 def attach_sheet(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
@@ -164,7 +164,6 @@ def _as_days(plain: pa.Array) -> pa.Array | None:
 
 
 def _numbers(texts: pa.Array) -> pa.Array:
-    texts = pc.utf8_ltrim(texts, "+")
     whole = not pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py()
     return pc.cast(texts, pa.int64() if whole else pa.float64())
 

@@ -114,7 +114,6 @@ def test_a_file_with_headers_only_counts_nobody(tmp_path: Path) -> None:
         (b"\x00\x01binary", "neither a CSV nor a Parquet"),
         (b"PAR1 damaged", "damaged Parquet"),
         (b"a;b\n1;2;3\n", "as a table"),
-        (b"a;a\n1;2\n", "two columns"),
     ],
 )
 def test_unreadable_files_get_a_sentence(tmp_path: Path, content: bytes, says: str) -> None:

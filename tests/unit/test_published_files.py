@@ -43,7 +43,7 @@ def counted(folder: Path, content: str, text: str, encoding: str = "utf-8") -> i
         ("n;m\n1,234;1\n2,5;1\n", "n < 2", 1),
         ("n;m\n1 234,5;1\n1\u202f000;1\n", "n > 1000", 1),
         ("n;m\n1.234,5;1\n12;1\n", "n > 1000", 1),
-        ("n\n.5\n+3\n-1e2\n", "n >= 0.5", 2),
+        ("n\n.5\n3\n-1e2\n", "n >= 0.5", 2),
         ("n\n12345678901234567890\n", "n = 12345678901234567890", 1),
         (",mpg\nMazda,21.0\nDatsun,22.8\n", '"column 1" = Datsun and mpg > 22', 1),
         ("a,a,A\n1,2,3\n", "a = 1 and a_2 = 2 and a_3 = 3", 1),
