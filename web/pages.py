@@ -38,6 +38,7 @@ from web import (
     payments,
     people,
     plans,
+    profile_fields,
     programmes,
     quality,
     retention,
@@ -56,7 +57,7 @@ NOUNS = (
     audit, bases, cards, catalogue, creatives, health, home, imports, invoices, ledger, login, mailings, metrics,
     orders, organisations, participations, payments, programmes, revenue, segments, uploads, contracts,
     insight, insight_forms,
-    balance, consents, enrichment, quality, retention, account, people, partners,
+    balance, consents, enrichment, quality, retention, account, people, partners, profile_fields,
     contacts, plans, reviews, compliance, breaches, alerts,
     rules, suggestions, overlaps,
 )  # fmt: skip

@@ -56,7 +56,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 BELONGS = {
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
-    "balance": "bases", "retention": "bases", "partners": "bases",
+    "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
     "plans": "bases", "contacts": "bases",
 }  # fmt: skip
 

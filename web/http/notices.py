@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 NOTICES = {
     "base_created": _("The base is created. Publish its partner list, then upload a file."),
     "contract_recorded": _("The contract is recorded. Files can be imported now."),
+    "profile_fields_chosen": _("The page of the person shows these fields from now on."),
     "policy_signed": _("The policy is signed. Counts follow it from now on."),
     "notice_asked": _("The notice is signed; its recipients are being drawn."),
     "partners_published": _("The new version of the partner list is public."),

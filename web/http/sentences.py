@@ -51,6 +51,7 @@ SENTENCES = {
     "missing_title": _("A title is missing."),
     "missing_sector": _("A sector is missing."),
     "no_partners": _("A partner list names at least one partner."),
+    "too_many_fields": _("Open 40 fields at most."),
     "not_on_list": _("One of these names does not stand on the list."),
     "policy_in_force": _("This policy is in force already."),
     "bad_policy": _("Choose one of the policies."),
