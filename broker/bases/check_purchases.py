@@ -1,7 +1,8 @@
-"""Order lines, checked by columns: who, when, how much."""
+"""Order lines and visits, checked by columns: who, when, where, how much."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from broker.bases.check import CheckResult
+from broker.bases.check import REFUSED, CheckResult
 from broker.bases.dates import NOT_READ, is_month_first, read_dates
-from broker.bases.fields import IGNORE, plain
+from broker.bases.fields import IGNORE, TRAIT, Kind, plain
 from broker.bases.propose_mapping import propose_mapping, still_fitting
 from broker.bases.read_table import Block, TableReader
 from broker.bases.reading import AS_FOUND, Reading
+from broker.bases.refused_columns import refused_columns
 from broker.kernel.errors import InvalidInput
 
 _EUROS = pa.array(["", "eur", "euro", "euros", "€", "978"])
@@ -27,6 +29,8 @@ _FOREIGN_WORDS = {"usd", "gbp", "chf", "dollar", "dollars", "pounds", "cad", "jp
 _RETURNS = r"retour|remboursement|avoir|return|refund|annulation|credit"
 _LARGEST_CENTS = 10**12
 TEXTS = ("product", "category", "payment_means", "shop")
+TEXTS_OF = {"purchases": TEXTS, "visits": ("shop", "visit_kind")}
+LONGEST_TEXT = 200
 Mask = npt.NDArray[np.bool_]
 
 
@@ -41,6 +45,9 @@ class CheckedLines:
     amount_cents: npt.NDArray[np.int64]
     margin_cents: pa.Array  # int64 with nulls
     texts: dict[str, pa.Array]
+    order_number: pa.Array
+    quantity: pa.Array  # decimal with nulls
+    attributes: pa.Array  # JSON object of the product's attributes, null where there is none
     reasons: dict[str, Mask]
 
     @property
@@ -50,7 +57,9 @@ class CheckedLines:
 
 
 class PurchaseCheck:
-    """Reads one file of order lines. Raises `InvalidInput` without customer, date or amount, or not in EUR."""
+    """Reads one file of order lines, or of visits, which have no amount. Raises `InvalidInput` without customer, date
+    or amount, or not in EUR.
+    """
 
     def __init__(
         self,
@@ -59,12 +68,14 @@ class PurchaseCheck:
         today: date,
         remembered: Mapping[str, str] | None = None,
         reading: Reading = AS_FOUND,
+        kind: Kind = "purchases",
     ) -> None:
+        self.kind = kind
         self.reader = TableReader(stream, reading)
         headers = self.reader.headers
         samples = {header: [row[at] for row in self.reader.sample_rows] for at, header in enumerate(headers)}
         known = still_fitting(remembered or {}, headers, mapping or {})
-        self.mapping = propose_mapping(headers, samples, "purchases", {**known, **(mapping or {})})
+        self.mapping = propose_mapping(headers, samples, kind, {**known, **(mapping or {})})
         names = dict(zip(headers, self.reader.names, strict=True))
         self.fields = {field: names[header] for header, field in self.mapping.items() if field != IGNORE}
         headers_of = {field: header for header, field in self.mapping.items()}
@@ -74,22 +85,36 @@ class PurchaseCheck:
                 ("customer reference or e-mail address", ("reference", "email")),
                 ("date", ("day",)),
                 ("amount", ("amount",)),
-            )
+            )[: 3 if kind == "purchases" else 2]
             if not any(field in self.fields for field in fields)
         ]
         if missing:
             raise InvalidInput(
-                f"The file of purchases has no column for the {missing[0]}. "
+                f"The file of {kind} has no column for the {missing[0]}. "
                 f"Its columns are: {', '.join(headers[:12])}. "
                 "Name it with a mapping.",
                 code="no_purchase_column",
             )
-        self._require_euros(headers_of, samples)
+        if kind == "purchases":
+            self._require_euros(headers_of, samples)
+        # What a product says of its buyer is as forbidden as what a column of contacts says.
+        own = [header for header, field in self.mapping.items() if field.startswith(TRAIT)]
+        refused = refused_columns(own, samples)
+        self._attributes = {
+            self.mapping[header].removeprefix(TRAIT): names[header] for header in own if header not in refused
+        }
         guessed = is_month_first(samples[headers_of["day"]])
         self._month_first = guessed if reading.month_first is None else reading.month_first
         self._last_day = (today - date(1970, 1, 1)).days + 1
         self.result = CheckResult(
-            encoding=self.reader.encoding, delimiter=self.reader.delimiter, columns=dict(self.mapping)
+            encoding=self.reader.encoding,
+            delimiter=self.reader.delimiter,
+            sheet=self.reader.source.sheet,
+            columns={header: REFUSED if header in refused else field for header, field in self.mapping.items()},
+            refused_columns=[
+                {"header": header, "why": finding.why, "category": finding.category}
+                for header, finding in refused.items()
+            ],
         )
 
     def _require_euros(self, headers_of: Mapping[str, str], samples: Mapping[str, list[str]]) -> None:
@@ -135,13 +160,42 @@ class PurchaseCheck:
             "currency_not_eur": ~np.asarray(pc.is_in(pc.utf8_lower(column("currency")), _EUROS)),
             "too_many_columns": block.too_many,
         }
-        texts = {
-            name: pc.if_else(
-                pc.equal(column(name), ""), pa.scalar(None, pa.string()), pc.utf8_slice_codeunits(column(name), 0, 200)
-            )
-            for name in TEXTS
-        }
-        return CheckedLines(block.lines, reference, email, days, amounts * sign, margin, texts, reasons)
+        if self.kind == "visits":
+            for name in ("bad_amount", "currency_not_eur"):
+                del reasons[name]
+        texts = {name: _short(column(name)) for name in TEXTS_OF[self.kind]}
+        number, quantity = _short(column("order_number")), read_quantities(column("quantity"))
+        attributes = {name: _array(table.column(at)) for name, at in self._attributes.items()}
+        return CheckedLines(
+            block.lines, reference, email, days, amounts * sign, margin, texts, number, quantity,
+            _objects(attributes, size), reasons,
+        )  # fmt: skip
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _short(text: pa.Array) -> pa.Array:
+    """Null where empty."""
+    cut = pc.utf8_slice_codeunits(text, 0, LONGEST_TEXT)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), cut)
+
+
+def _objects(columns: Mapping[str, pa.Array], size: int) -> pa.Array:
+    """One JSON object a row, of what is not empty; null where nothing is."""
+    if not columns:
+        return pa.nulls(size, pa.string())
+    rows = zip(*(pc.utf8_trim_whitespace(column).to_pylist() for column in columns.values()), strict=True)
+    objects = [{name: cell[:LONGEST_TEXT] for name, cell in zip(columns, cells, strict=True) if cell} for cells in rows]
+    return pa.array([json.dumps(item, ensure_ascii=False) if item else None for item in objects], pa.string())
+
+
+def read_quantities(column: pa.Array) -> pa.Array:
+    """Decimals of up to three places (`2`, `1,5`); null where it is no number."""
+    bare = pc.replace_substring(pc.replace_substring_regex(column, r"[\s\x{a0}\x{202f}]", ""), ",", ".")
+    good = pc.match_substring_regex(bare, r"^-?\d{1,9}(?:\.\d{1,3})?$")
+    return pc.if_else(good, bare, pa.scalar(None, pa.string())).cast(pa.decimal128(12, 3))
 
 
 def read_cents(column: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:

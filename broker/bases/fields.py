@@ -11,9 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-Kind = Literal["contacts", "purchases"]
+Kind = Literal["contacts", "purchases", "visits"]
 
 IGNORE = "ignored"
+ATTRIBUTE = "attribute"  # headers of a product's own attributes, each kept by its name as a trait is
 TRAIT = "trait:"  # `trait:ring_size`: an attribute of the owner's trade, by its own name
 
 # Sealed in the vault, never in a snapshot.
@@ -51,7 +52,7 @@ def data_rows(name: str) -> Iterator[dict[str, str]]:
 @cache
 def known_fields(kind: Kind) -> tuple[str, ...]:
     """The fields of this kind of file, in the order of the list."""
-    return tuple(row["field"] for row in data_rows("headers.csv") if row["kind"] == kind)
+    return tuple(row["field"] for row in data_rows("headers.csv") if row["kind"] == kind and row["field"] != ATTRIBUTE)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The import of a purchase log: order lines matched to contacts by customer reference or address."""
+"""The import of order lines and of visits, matched to contacts by customer reference or address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from broker.bases import import_store
 from broker.bases.check import CheckResult
-from broker.bases.check_purchases import TEXTS, CheckedLines, PurchaseCheck
+from broker.bases.check_purchases import TEXTS, TEXTS_OF, CheckedLines, PurchaseCheck
 from broker.bases.finish_import import finish
 from broker.bases.imports_meet import Cancelled, Follow, staging_of
 from broker.bases.masks import mask
@@ -55,7 +55,7 @@ def read_purchases(
     stopped = staging.resume(before.staged_bytes) if before is not None else None
     if stopped is not None:
         today = date.fromisoformat(stopped[0]["today"])
-    check = PurchaseCheck(stream, run.mapping, today, remembered, Reading.of(run.reading))
+    check = PurchaseCheck(stream, run.mapping, today, remembered, Reading.of(run.reading), run.kind)
     head = {"today": today.isoformat(), "mapping": check.mapping}
     result, repeated, done = check.result, RepeatedLines(), 0
     if before is not None and stopped is not None and stopped[0] == head:
@@ -80,7 +80,10 @@ def read_purchases(
             lines.reasons["unknown_customer"] = (ids == 0) & ~lines.reasons["no_customer"]
             kept = ~lines.rejected
             row_keys = repeated.keys(lines, ids, kept)
-            added = import_store.copy_purchases(unit, _rows(lines, ids, kept, run, row_keys))
+            if run.kind == "visits":
+                added = import_store.copy_visits(unit, _visits(lines, ids, kept, run, row_keys))
+            else:
+                added = import_store.copy_purchases(unit, _rows(lines, ids, kept, run, row_keys))
             import_store.copy_rejects(unit, run.id, _rejects(check, block, lines))
             # An export that overlaps the last one, or the same file again: what is held already is no new line.
             counts = _counts(block, lines, held=int(kept.sum()) - added)
@@ -96,7 +99,8 @@ def read_purchases(
     if not result.rows:
         raise InvalidInput("The file holds column names and no rows.", code="no_rows")
     with database.begin() as unit:
-        import_store.make_buyers_customers(unit, run.base_id, run.id)
+        if run.kind == "purchases":
+            import_store.make_buyers_customers(unit, run.base_id, run.id)
         if not finish(unit, run, result):
             raise Cancelled
     staging.forget()
@@ -150,21 +154,46 @@ def _rows(
     row_keys: list[int],
 ) -> Any:
     mask_ = pa.array(kept)
-    days: dict[int, date] = {}
-    for day in np.unique(lines.days[kept]).tolist():
-        days[day] = _EPOCH + timedelta(days=day)
     size = int(kept.sum())
     return zip(
         [run.base_id] * size,
         ids[kept].tolist(),
-        [days[day] for day in lines.days[kept].tolist()],
+        _days(lines, kept),
         lines.amount_cents[kept].tolist(),
         lines.margin_cents.filter(mask_).to_pylist(),
         *(lines.texts[name].filter(mask_).to_pylist() for name in TEXTS),
         row_keys,
         [run.id] * size,
+        lines.order_number.filter(mask_).to_pylist(),
+        lines.quantity.filter(mask_).to_pylist(),
+        lines.attributes.filter(mask_).to_pylist(),
         strict=True,
     )
+
+
+def _visits(
+    lines: CheckedLines,
+    ids: np.ndarray[Any, np.dtype[np.int64]],
+    kept: np.ndarray[Any, np.dtype[np.bool_]],
+    run: ImportRun,
+    row_keys: list[int],
+) -> Any:
+    mask_ = pa.array(kept)
+    size = int(kept.sum())
+    return zip(
+        [run.base_id] * size,
+        ids[kept].tolist(),
+        _days(lines, kept),
+        *(lines.texts[name].filter(mask_).to_pylist() for name in TEXTS_OF["visits"]),
+        row_keys,
+        [run.id] * size,
+        strict=True,
+    )
+
+
+def _days(lines: CheckedLines, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> list[date]:
+    days = {day: _EPOCH + timedelta(days=day) for day in np.unique(lines.days[kept]).tolist()}
+    return [days[day] for day in lines.days[kept].tolist()]
 
 
 def _rejects(check: PurchaseCheck, block: Block, lines: CheckedLines) -> Any:

@@ -325,23 +325,61 @@ def contact_ids(unit: UnitOfWork, base_id: int, column: str, keys: Sequence[byte
     return {bytes(row.key): row.id for row in rows}
 
 
-PurchaseRow = tuple[int, int, Any, int, int | None, str | None, str | None, str | None, str | None, int, int]
+PurchaseRow = tuple[
+    int,
+    int,
+    Any,
+    int,
+    int | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    int,
+    int,
+    str | None,
+    Any,
+    str | None,
+]
 _PURCHASE = (
-    "base_id, contact_id, day, amount_cents, margin_cents, product, category, payment_means, shop, row_key, import_id"
+    "base_id, contact_id, day, amount_cents, margin_cents, product, category, payment_means, shop, row_key, import_id,"
+    " order_number, quantity, attributes"
 )
+VisitRow = tuple[int, int, Any, str | None, str | None, int, int]
+_VISIT = "base_id, contact_id, day, shop, kind, row_key, import_id"
 
 
 def copy_purchases(unit: UnitOfWork, rows: Iterable[PurchaseRow]) -> int:
     """Order lines, returns as negative amounts; a line that the base has already is left out. How many were new."""
     unit.run(f"CREATE TEMP TABLE bought ON COMMIT DROP AS SELECT {_PURCHASE} FROM purchase WITH NO DATA")  # noqa: S608
+    unit.run("ALTER TABLE bought ALTER COLUMN attributes TYPE text")  # as the file's columns were put together
     _copy(
         unit.driver,
         f"COPY bought ({_PURCHASE}) FROM STDIN (FORMAT binary)",
-        ("int8", "int8", "date", "int8", "int8", "text", "text", "text", "text", "int8", "int8"),
+        (
+            "int8", "int8", "date", "int8", "int8", "text", "text", "text", "text", "int8", "int8", "text", "numeric",
+            "text",
+        ),
+        rows,
+    )  # fmt: skip
+    return unit.run(
+        f"INSERT INTO purchase ({_PURCHASE})"  # noqa: S608 - our own names
+        f" SELECT {_PURCHASE.removesuffix('attributes')}CAST(attributes AS jsonb) FROM bought"
+        " ON CONFLICT (base_id, row_key) DO NOTHING"
+    ).rowcount
+
+
+def copy_visits(unit: UnitOfWork, rows: Iterable[VisitRow]) -> int:
+    """Visits; one that the base has already is left out. How many were new."""
+    unit.run(f"CREATE TEMP TABLE came ON COMMIT DROP AS SELECT {_VISIT} FROM visit WITH NO DATA")  # noqa: S608
+    _copy(
+        unit.driver,
+        f"COPY came ({_VISIT}) FROM STDIN (FORMAT binary)",
+        ("int8", "int8", "date", "text", "text", "int8", "int8"),
         rows,
     )
     return unit.run(
-        f"INSERT INTO purchase ({_PURCHASE}) SELECT {_PURCHASE} FROM bought"  # noqa: S608 - our own names
+        f"INSERT INTO visit ({_VISIT}) SELECT {_VISIT} FROM came"  # noqa: S608 - our own names
         " ON CONFLICT (base_id, row_key) DO NOTHING"
     ).rowcount
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-FileKind = Literal["contacts", "purchases"]
+FileKind = Literal["contacts", "purchases", "visits"]
 ENDED = frozenset({"done", "failed", "cancelled"})
 CODE_FORM = re.compile(r"[a-z0-9][a-z0-9-]{1,39}")
 

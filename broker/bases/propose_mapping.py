@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
-from broker.bases.fields import IGNORE, TRAIT, Kind, header_words, known_fields, plain, trait_name
+from broker.bases.fields import ATTRIBUTE, IGNORE, TRAIT, Kind, header_words, known_fields, plain, trait_name
 from broker.bases.genders import GENDERS
 from broker.kernel.errors import InvalidInput
 
@@ -64,6 +64,9 @@ def propose_mapping(
             field = "mobile"
         if field is None:
             continue
+        if field == ATTRIBUTE:
+            mapping[header] = TRAIT + trait_name(header)
+            continue
         mapping[header] = IGNORE if field in taken else field
         taken.add(field)
     names = {mapping[header] for header in mapping if mapping[header].startswith(TRAIT)}
@@ -74,8 +77,8 @@ def propose_mapping(
         if field is not None:
             field = IGNORE if field in taken else field
             taken.add(field)
-        elif kind == "purchases" or not any(cell.strip() for cell in columns.get(header, ("x",))):
-            field = IGNORE if kind == "purchases" or re.fullmatch(r"column \d+", header) else None
+        elif kind != "contacts" or not any(cell.strip() for cell in columns.get(header, ("x",))):
+            field = IGNORE if kind != "contacts" or re.fullmatch(r"column \d+", header) else None
         if field is None:
             name = trait_name(header)
             if name in RESERVED or name in known_fields("contacts"):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from broker.bases.check_purchases import TEXTS, CheckedLines
+from broker.bases.check_purchases import CheckedLines
 from broker.bases.seen import Seen
 
 
@@ -35,7 +35,7 @@ class RepeatedLines:
             pa.array(lines.days[kept]).cast(pa.string()),
             pa.array(lines.amount_cents[kept]).cast(pa.string()),
             pc.fill_null(lines.margin_cents.filter(mask).cast(pa.string()), ""),
-            *(pc.fill_null(lines.texts[name].filter(mask), "") for name in TEXTS),
+            *(pc.fill_null(text.filter(mask), "") for text in lines.texts.values()),
         ]
         texts = pc.binary_join_element_wise(*cells, "\x1f").cast(pa.binary()).to_pylist()
         hashes = [_hash(text) for text in texts]

@@ -17,7 +17,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 
-JOBS = {"contacts": "import_base", "purchases": "import_purchases"}
+JOBS = {"contacts": "import_base", "purchases": "import_purchases", "visits": "import_purchases"}
 
 
 def start_import(

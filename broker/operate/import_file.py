@@ -47,9 +47,9 @@ def import_file(
         )
     if not file.is_file():
         raise InvalidInput(f"{file} is no file that can be read.", code="unreadable_file")
-    if rejects is not None and kind == "purchases":
+    if rejects is not None and kind != "contacts":
         raise InvalidInput(
-            "--rejects is for contacts; of purchases the import keeps masked rejects.", code="bad_option"
+            "--rejects is for contacts; of purchases and visits the import keeps masked rejects.", code="bad_option"
         )
     State.of(settings).make()
     keys = load_worker(settings.key_dir)

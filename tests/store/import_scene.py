@@ -52,7 +52,10 @@ class Owner:
 
     def bring(self, content: str | bytes, kind: str = "contacts", mapping: dict[str, str] | None = None) -> ImportRun:
         """Upload and run; the run as it ends."""
-        run = self.upload(content, kind, mapping)
+        return self.run(self.upload(content, kind, mapping))
+
+    def run(self, run: ImportRun) -> ImportRun:
+        """Run an import that waits; the run as it ends."""
         run_import(self.worker, KEYS, self.settings, run.id)
         return self.find(run)
 

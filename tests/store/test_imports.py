@@ -72,7 +72,11 @@ def test_the_uploaded_file_is_sealed_while_it_waits_and_destroyed_when_it_is_rea
 
 
 def test_a_file_that_cannot_be_imported_ends_with_its_sentence_and_leaves_nothing(owner: Owner) -> None:
-    for content, words in ((b"nom;ville\na;b\n", "e-mail"), (b"\0" * 900, "text file"), (b"email\n", "no rows")):
+    for content, words in (
+        (b"nom;ville\na;b\n", "e-mail"),
+        (b"\0" * 900, "nothing but zeros"),
+        (b"email\n", "no rows"),
+    ):
         run = owner.bring(content)
         assert run.state == "failed"
         assert words in (run.problem or "")
