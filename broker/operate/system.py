@@ -66,7 +66,7 @@ def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     """The folders where processes leave files: each belongs to its writer, and to the one who must read it.
 
     `hits/`: clicks and wishes to leave, kept by the front before it answers. `uploads/`: sealed uploads, written by
-    the front, read and destroyed by workers. `snapshots/`: workers only.
+    the front, read and destroyed by workers. `staging/`, `snapshots/`: workers only.
     `run/`: the audience process's socket, which the front may reach but not list. `journal/`: written by workers; one
     that the operator chose (`instance.journal_dir`) keeps the owner that the operator gave it.
     """
@@ -76,6 +76,7 @@ def make_work_folders(settings: Settings, accounts: Accounts) -> None:
     for name, owner, group, mode in (
         ("hits", front, front.gid, 0o700),
         ("uploads", front, worker.gid, 0o2770 if shared else 0o700),
+        ("staging", worker, worker.gid, 0o700),
         ("snapshots", worker, worker.gid, 0o700),
         *([] if settings.instance.journal_dir else [("journal", worker, worker.gid, 0o700)]),
         ("run", worker, front.gid, 0o2710 if shared else 0o700),
