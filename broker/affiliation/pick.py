@@ -8,6 +8,7 @@ from broker.affiliation import store
 from broker.affiliation.join import find_participation
 from broker.affiliation.model import Participation, ParticipationSend
 from broker.audit.record import record
+from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
@@ -19,12 +20,14 @@ def pick_send(
     """Say yes to one send: at most `volume` people of a segment on a day within the programme's dates.
 
     A worker makes the mailing (job `schedule_participation_send`). The volume reserves its price of the programme's
-    budget, at once and for all owners together. Raises `Conflict` (`programme_closed`, `budget_used`),
+    budget, at once and for all owners together. Raises `Conflict` (`programme_closed`, `budget_used`,
+    `day_kept` and its kin),
     `InvalidInput` (`bad_volume`, `send_date_passed`, `outside_programme`).
     """
     unit.actor.require("owner")
     participation = find_participation(unit, participation_code)
     _check(unit, participation, volume, send_on)
+    require_free(unit, participation.base_id, send_on)
     segment_id = store.segment_of(unit, segment_code, participation.base_id)
     if segment_id is None:
         raise NotFound(f"There is no segment {segment_code!r} of this base.", field="segment")

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from broker.affiliation.store import set_send_state
 from broker.audit.record import record
+from broker.bases.keep_days import seconds_to_opening
 from broker.delivery import store
 from broker.delivery.claim import AddressBook, claim_batch
 from broker.delivery.compose import Composer, Envelope
@@ -91,11 +92,21 @@ def _open(unit: UnitOfWork, mailing_id: int) -> MailingFacts | None:
     reconcile(unit, facts.id, facts.code)
     if facts.state == "cancelled":
         store.cancel_waiting(unit, facts)
+    elif facts.kind != "own" and facts.state in ("frozen", "sending") and _must_wait(unit, facts):
+        return None
     elif facts.state == "frozen" and facts.due:
         store.mark_started(unit, facts.id)
         _advance(unit, facts, "sending")
         return store.facts_of(unit, mailing_id)
     return facts
+
+
+def _must_wait(unit: UnitOfWork, facts: MailingFacts) -> bool:
+    """Whether the owner's calendar lets nothing of partners leave now; the next run is planned then."""
+    wait = seconds_to_opening(unit, facts.base_id)
+    if wait and not store.run_is_planned(unit, facts.id):
+        unit.enqueue("send_mailing", facts.id, after_seconds=wait)
+    return wait > 0
 
 
 def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: OnSent) -> None:

@@ -26,7 +26,9 @@ from broker.audience.local_client import LocalClient
 from broker.audience.renew_snapshot import renew_snapshot
 from broker.bases.answer_contact import answer_question
 from broker.bases.ask_contact import KEPT_MINUTES
+from broker.bases.calendar_store import feeds_to_read
 from broker.bases.check_upload import check_upload
+from broker.bases.keep_days import FEED_HOURS, read_calendar
 from broker.bases.preview import preview_upload
 from broker.bases.profile_store import bases_to_renew, supplied_since
 from broker.bases.question_store import forget_questions
@@ -141,6 +143,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "look_up_customer": lambda row_id: look_up_customer(database, means.keys, settings, row_id),
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
+        "read_calendar": lambda row_id: read_calendar(database, settings, row_id),
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
@@ -254,6 +257,15 @@ def _add_house_tasks(app: App, means: Means) -> None:
     app.periodic(cron=EVERY_FIVE_SECONDS)(app.task(name="sweep", queue="house", queueing_lock="sweep")(sweep))
     app.periodic(cron=EVERY_TWO_SECONDS)(
         app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
+    )
+    def read_calendars(timestamp: int) -> None:
+        """Read again the calendars that owners subscribed."""
+        with database.begin() as unit:
+            for base_id in feeds_to_read(unit, FEED_HOURS):
+                unit.enqueue("read_calendar", base_id)
+
+    app.periodic(cron="7 * * * *")(
+        app.task(name="read_calendars", queue="house", queueing_lock="read_calendars")(read_calendars)
     )
     app.periodic(cron="*/10 * * * *")(
         app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.audit.record import record
+from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Forbidden, InvalidInput
 from broker.rentals import store
@@ -14,10 +15,12 @@ def approve_order(unit: UnitOfWork, code: str) -> Order:
     """Accept the advertiser and its creative; the prepayment may then be taken.
 
     The order's row is locked and its state looked at again: of two answers given at once the second is refused
-    (`Conflict`, `order_state`).
+    (`Conflict`, `order_state`). So is a send date that the owner keeps for itself (`day_kept` and its kin).
     """
     order = _asked(unit, code)
     require_transition(order, "approved")
+    if order.send_on is not None:
+        require_free(unit, order.base_id, order.send_on)
     store.set_state(unit, order.id, "approved")
     record(unit, "order.approved", "rental_order", order.code)
     return find_order(unit, code)

@@ -11,6 +11,7 @@ from broker.accounts.store import organisation
 from broker.audience.parse import parse_rule
 from broker.audience.rule import Rule, fields_of
 from broker.audit.record import record
+from broker.bases.keep_days import require_free
 from broker.catalogue.card_terms import refuse_unwanted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
@@ -41,14 +42,16 @@ def quote(
     """Price `volume` names of a card, narrowed by the card's own selects, for the advertiser that asks.
 
     The price of a send is the card's base price plus the surcharge of each select used. Raises `Conflict`
-    (`card_retired`), `InvalidInput` (`under_minimum`, `over_size`, `volume_not_round`, `select_not_offered`,
-    `under_smallest_count`, `send_date_passed`).
+    (`card_retired`, `day_kept` and its kin), `InvalidInput` (`under_minimum`, `over_size`, `volume_not_round`,
+    `select_not_offered`, `under_smallest_count`, `send_date_passed`).
     """
     unit.actor.require("advertiser")
     card = _offered(unit, card_code)
     refuse_unwanted(unit, card_code)
     if send_on is not None and send_on < unit.today:
         raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
+    if send_on is not None:
+        require_free(unit, card.base_id, send_on)
     rule = parse_rule(select_text) if select_text.strip() else None
     price = card.base_price_micros + (_surcharge(rule, card.selects) if rule else 0)
     size = card.size_shown

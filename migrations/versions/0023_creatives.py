@@ -14,7 +14,7 @@ depends_on = None
 TABLES = """
 ALTER TABLE creative
   ADD preheader text NOT NULL DEFAULT '',
-  ADD own_plain text NOT NULL DEFAULT '',              -- the text part as the author wrote it; empty: made from the HTML
+  ADD own_plain text NOT NULL DEFAULT '',             -- the text part as its author wrote it; empty: made of the HTML
   ADD utm jsonb NOT NULL DEFAULT '{}';                 -- parameters added to each link: {"utm_source": "…"}
 
 -- An image as it is served to readers: named by its content, so the same one is kept once and may be cached for ever.
