@@ -22,6 +22,7 @@ from broker.kernel.database import UnitOfWork
 from broker.mailings.create_creative import list_creatives
 from broker.mailings.find_mailing import list_mailings
 from broker.rentals.find import list_orders
+from web.duties import alert_duties, base_duties, legal_duties
 from web.http.work import actor, unit
 
 pages = Blueprint("home", __name__)
@@ -58,6 +59,7 @@ def owner(work: UnitOfWork) -> dict[str, Any]:
         text = ngettext("%(num)s order awaits your answer", "%(num)s orders await your answer", asked.total)
         why = _("Read the message, then approve it or say why not.")
         steps.append(Step(url_for("orders.index"), "clipboard-check", text, why, waits=True))
+    steps += [Step(*duty, waits=True) for duty in legal_duties(work)]
     if not bases:
         why = _("A base is one file of people who gave you their address.")
         steps.append(Step(url_for("bases.new"), "database", _("Create your first base"), why))
@@ -66,6 +68,7 @@ def owner(work: UnitOfWork) -> dict[str, Any]:
             text = _("Import contacts into %(base)s", base=base.name)
             why = _("Publish its partner list, then upload a CSV file.")
             steps.append(Step(url_for("bases.show", code=base.code), "upload", text, why))
+    steps += [Step(*duty) for duty in base_duties(work)]
     ready = [base for base in bases if base.current_snapshot_id is not None]
     if ready and not any(card.state == "published" for card in cards):
         why = _("Save a segment and publish it: advertisers can then book it.")
@@ -122,6 +125,7 @@ def broker(work: UnitOfWork) -> dict[str, Any]:
     """What runs, what waits, what was earned."""
     mailings = list_mailings(work)
     return {
+        "steps": [Step(*duty, waits=True) for duty in alert_duties(work) + legal_duties(work)],
         "orders": list_orders(work, size=8),
         "waiting": list_orders(work, "ordered").total,
         "running": [mailing for mailing in mailings if mailing.state in RUNNING],

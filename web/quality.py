@@ -91,8 +91,8 @@ def charts(measured: Sequence[Quality], relation: str) -> list[Chart]:
     size = [Line(_("Contacts"), _each(facts, "contacts"))]
     if not relation:
         size += [
-            Line(word(one).capitalize(), _each([quality.of(one) for quality in measured], "contacts"))
-            for one in RELATIONS
+            Line(label, _each([quality.of(one) for quality in measured], "contacts"))
+            for one, label in zip(RELATIONS, (_("Customers"), _("Prospects")), strict=True)
         ]
     made = [
         chart(_("Size"), size),

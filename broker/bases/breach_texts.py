@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from broker.bases.compliance_model import Breach, Dossier
 
 Language = Literal["fr", "en"]
+FRANCE = ZoneInfo("Europe/Paris")
 _NATURES = {
     "fr": {
         "confidentiality": "perte de confidentialité (divulgation ou accès non autorisés)",
@@ -111,7 +113,7 @@ def breach_texts(dossier: Dossier, language: Language) -> BreachTexts:
 
 def _said(dossier: Dossier, language: Language) -> dict[str, str]:
     breach, unsaid = dossier.breach, _UNSAID[language]
-    form = "%d/%m/%Y %H:%M UTC" if language == "fr" else "%Y-%m-%d %H:%M UTC"
+    form = "%d/%m/%Y %H:%M (heure de Paris)" if language == "fr" else "%Y-%m-%d %H:%M (Paris time)"
     moments = {
         "discovered": breach.discovered_at,
         "due": breach.authority_due_at,
@@ -121,7 +123,7 @@ def _said(dossier: Dossier, language: Language) -> dict[str, str]:
     of = "sur" if language == "fr" else "of"
     rows = f"{breach.rows_affected} {of} {dossier.rows_in_base}" if dossier.rows_in_base else str(breach.rows_affected)
     return {
-        **{name: moment.strftime(form) for name, moment in moments.items()},
+        **{name: moment.astimezone(FRANCE).strftime(form) for name, moment in moments.items()},
         "controller": breach.controller or unsaid,
         "base": f"{breach.base_name} ({breach.base_code})" if breach.base_name else breach.base_code,
         "code": breach.code,
