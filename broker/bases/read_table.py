@@ -320,6 +320,8 @@ def _titles(sample: bytes) -> tuple[int, int]:
     lines = sample[: 64 << 10].split(b"\n")[:_TITLE_SAMPLE]
     for delimiter in b";\t,|":
         counts = [line.count(delimiter) for line in lines]
+        if counts[0] >= 2:  # names at the top; a later separator may only be decimal commas below them
+            return 0, 0
         at = next((number for number, count in enumerate(counts) if count >= 2), 0)
         after = [count for count, line in zip(counts[at + 1 :], lines[at + 1 :], strict=True) if line.strip()]
         if not 0 < at <= _MOST_TITLES or not after or b"@" in b"".join(lines[: at + 1]):
