@@ -29,6 +29,8 @@ _PLAIN = (
 )
 _ODD = r"--|\.(?:arpa|invalid|local|localhost|onion)$"
 LONGEST_LOCAL = 64
+# Marks without a width that come along when an address is copied from a page or a mail.
+_UNSEEN = "^[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]+|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]+$"
 
 Mask = npt.NDArray[np.bool_]
 
@@ -51,6 +53,8 @@ class CheckedEmails:
 def check_emails(column: pa.Array, corrections: Mapping[str, str] = MappingProxyType({})) -> CheckedEmails:
     """Check one column of strings; `corrections` are misspelt domains → those that the owner says were meant."""
     tidy = pc.utf8_trim_whitespace(column)
+    if pc.any(pc.match_substring_regex(tidy, _UNSEEN)).as_py():
+        tidy = pc.utf8_trim_whitespace(pc.replace_substring_regex(tidy, _UNSEEN, ""))
     address, mended = _mend_domains(pc.utf8_lower(tidy), corrections)
     missing = np.asarray(pc.equal(address, ""))
     short = pc.less_equal(pc.binary_length(address), 254)

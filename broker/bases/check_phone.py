@@ -9,6 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # Nine digits behind 0, 33, +33 or 0033; a spreadsheet drops the leading 0.
+# Overseas departments dial 0 too, and have country codes of their own (ARCEP's numbering plan).
+_OVERSEAS = (
+    (r"^\+33(590|690|691)(\d{6})$", r"+590\1\2"),
+    (r"^\+33(594|694)(\d{6})$", r"+594\1\2"),
+    (r"^\+33(596|696|697)(\d{6})$", r"+596\1\2"),
+    (r"^\+33(262|263|269|639|692|693)(\d{6})$", r"+262\1\2"),
+)
+_FRANCE, _FRENCH_DIGITS = 33, 9
 _FRENCH = r"^(?:(?:\+|00)?33(?:\(?0\)?)?|0)?([1-9]\d{8})$"
 
 
@@ -22,6 +30,9 @@ def check_phones(column: pa.Array, countries: list[str] | None = None) -> tuple[
     match = pc.match_substring_regex(bare, _FRENCH)
     french = np.asarray(match) & (~foreign | np.asarray(pc.match_substring_regex(bare, r"^(?:\+|00)33")))
     national = pc.replace_substring_regex(bare, _FRENCH, r"+33\1")
+    if pc.any(pc.match_substring_regex(national, r"^\+33(?:59|69|26|639)")).as_py():
+        for pattern, abroad in _OVERSEAS:
+            national = pc.replace_substring_regex(national, pattern, abroad)
     result = pc.if_else(pa.array(french), national, pa.scalar(None, pa.string()))
     rest = np.flatnonzero(~french & np.asarray(pc.not_equal(bare, "")))
     wrong = np.zeros(len(column), np.bool_)
@@ -49,5 +60,11 @@ def parse_phone(text: str, country: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_possible_number(number):
-        return None
+        # A word beside it, or two of them: the first is taken.
+        found = next(iter(phonenumbers.PhoneNumberMatcher(text, country or "FR")), None)
+        if found is None:
+            return None
+        number = found.number
+    if number.country_code == _FRANCE and len(str(number.national_number)) != _FRENCH_DIGITS:
+        return None  # 0 000 000 000
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

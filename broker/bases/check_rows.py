@@ -201,7 +201,14 @@ class RowChecker:
         minor, under = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
         note = self.found.warnings
         if dates is not None:
-            seconds, wrong = read_dates(dates, month_first=self._month_first["birth_date"])
+            # A year alone is no date, and yet says how old somebody is.
+            year_alone = pc.match_substring_regex(dates, r"^\s*(?:19|20)\d{2}\s*$")
+            if years is None and pc.any(year_alone).as_py():
+                years = pc.if_else(year_alone, dates, "")
+                dates = pc.if_else(year_alone, "", dates)
+            seconds, wrong = read_dates(
+                dates, month_first=self._month_first["birth_date"], century_turn=self.today.year % 100
+            )
             known = seconds != NOT_READ
             days[known] = seconds[known] // 86_400
             note["unreadable_birth_date"] += int(wrong.sum())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +30,19 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_TIME = r"(?:[ t](?P<H>\d{1,2})[:h](?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?\s*(?P<Z>z|utc|[+-]\d{2}:?\d{2})?)?"
+_TIME = (
+    r"(?:(?: |t)(?P<H>\d{1,2})[:h](?P<M>\d{2})?(?:[:m](?P<S>\d{2})s?(?:[.,]\d+)?)?\s*(?P<P>am|pm)?"
+    r"\s*(?P<Z>z|utc|gmt|[+-]\d{2}(?::?\d{2})?|[a-z]+/[a-z_]+)?)?"
+)
 _FORMS = tuple(
     re.compile(pattern + _TIME)
     for pattern in (
         r"(?P<d>\d{1,2})[/.\- ](?P<m>\d{1,2})[/.\- ](?P<y>\d{4}|\d{2})",
         r"(?P<y>\d{4})[/.\- ](?P<m>\d{1,2})[/.\- ](?P<d>\d{1,2})",
         r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})",
-        r"(?:[a-zéû]+\.? )?(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[ \-]+(?P<n>[a-zéûà]+)\.?,?[ \-]+(?P<y>\d{4})",
+        r"(?:[a-zéû]+[.,]? )?(?P<d>\d{1,2})(?:er|st|nd|rd|th)?[ \-/]*(?P<n>[a-zéûà]+)\.?,?[ \-/]+(?P<y>\d{4}|\d{2})",
         r"(?P<n>[a-z]+)\.? (?P<d>\d{1,2})(?:st|nd|rd|th)?,? (?P<y>\d{4})",
+        r"(?P<d>\d{2})(?P<m>\d{2})(?P<y>(?:19|20)\d{2})",
     )
 )
 NOT_READ = np.iinfo(np.int64).min  # numpy's NaT
@@ -45,11 +50,19 @@ NOT_READ = np.iinfo(np.int64).min  # numpy's NaT
 
 def read_date(text: str, *, month_first: bool = False, century_turn: int = 30) -> datetime | None:
     """One date or time; None if it cannot be read. Without a zone it is UTC. Two-digit years above `century_turn`
-    are of the last century. A number of five digits is an Excel day.
+    are of the last century. A number of five digits is an Excel day, one of ten or thirteen counts from 1970.
+
+    Excel's days are counted from 30 December 1899, which holds its leap day of 1900 that never was: right from
+    1 March 1900 on, and five digits begin in 1927.
     """
-    value = " ".join(text.strip().lower().split()).replace(" à ", " ")
+    value = " ".join(text.strip().strip("'").rstrip(".").lower().split()).replace(" à ", " ")
     if re.fullmatch(r"\d{5}(?:[.,]\d+)?", value):
-        return datetime.combine(_EXCEL_EPOCH + timedelta(days=int(value[:5])), datetime.min.time(), UTC)
+        day = datetime.combine(_EXCEL_EPOCH, datetime.min.time(), UTC)
+        return day + timedelta(days=int(value[:5]), seconds=round(float("0." + (value[6:] or "0")) * 86_400))
+    if re.fullmatch(r"1\d{9}(?:\d{3})?", value):
+        return datetime.fromtimestamp(int(value[:10]), UTC)
+    if re.fullmatch(r"(?:19|20)\d{6}t\d{6}z?", value):  # ISO 8601, basic form
+        value = f"{value[:8]} {value[9:11]}:{value[11:13]}:{value[13:15]}"
     for form in _FORMS:
         match = form.fullmatch(value)
         if not match:
@@ -62,34 +75,48 @@ def read_date(text: str, *, month_first: bool = False, century_turn: int = 30) -
         if year < 100:
             year += 1900 if year > century_turn else 2000
         try:
-            moment = datetime(year, month, day, int(parts["H"] or 0), int(parts["M"] or 0), int(parts["S"] or 0),
+            moment = datetime(year, month, day, _hour(parts), int(parts["M"] or 0), int(parts["S"] or 0),
                               tzinfo=_zone(parts["Z"]))  # fmt: skip
             return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, ZoneInfoNotFoundError):
             return None
     return None
 
 
-def _zone(text: str | None) -> timezone:
-    if not text or text in ("z", "utc"):
+def _hour(parts: dict[str, str | None]) -> int:
+    """12 AM is midnight and 12 PM is noon."""
+    hour = int(parts["H"] or 0)
+    if not parts["P"]:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError
+    return hour % 12 + (12 if parts["P"] == "pm" else 0)
+
+
+def _zone(text: str | None) -> tzinfo:
+    if not text or text in ("z", "utc", "gmt"):
         return UTC
-    hours, minutes = int(text[1:3]), int(text[-2:])
+    if "/" in text:
+        return ZoneInfo("/".join(part.title() for part in text.split("/")))
+    hours, minutes = int(text[1:3]), int(text[3:].lstrip(":") or 0)
     delta = timedelta(hours=hours, minutes=minutes)
     return timezone(delta if text[0] == "+" else -delta)
 
 
 def is_month_first(values: Sequence[str]) -> bool:
-    """Whether a column writes 12/31/1980: some second number is above 12 and no first one is."""
-    firsts, seconds = [], []
+    """Whether a column writes 12/31/1980: second numbers are above 12, and hardly a first one is."""
+    firsts = seconds = 0  # that can be no month
     for value in values:
         match = re.match(r"\s*(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{2,4}", value)
         if match:
-            firsts.append(int(match[1]))
-            seconds.append(int(match[2]))
-    return bool(firsts) and max(firsts) <= 12 < max(seconds)
+            firsts += int(match[1]) > 12
+            seconds += int(match[2]) > 12
+    return seconds > 10 * firsts
 
 
-def read_dates(column: pa.Array, *, month_first: bool = False) -> tuple[Integers, npt.NDArray[np.bool_]]:
+def read_dates(
+    column: pa.Array, *, month_first: bool = False, century_turn: int = 30
+) -> tuple[Integers, npt.NDArray[np.bool_]]:
     """Seconds since 1970 (UTC; `NOT_READ` where empty or unreadable) and which non-empty values were not read."""
     column = pc.utf8_trim_whitespace(column)
     offsets = _offsets(column)
@@ -110,7 +137,7 @@ def read_dates(column: pa.Array, *, month_first: bool = False) -> tuple[Integers
     known: dict[str, int] = {}
     for row, text in zip(rest.tolist(), column.take(pa.array(rest)).to_pylist(), strict=True):
         if text not in known:
-            moment = read_date(text, month_first=month_first)
+            moment = read_date(text, month_first=month_first, century_turn=century_turn)
             known[text] = NOT_READ if moment is None else int(moment.timestamp())
         seconds[row] = known[text]
         wrong[row] = known[text] == NOT_READ

@@ -26,7 +26,7 @@ from broker.kernel.errors import InvalidInput
 
 MOST_COLUMNS = 512
 DELIMITERS = ";,\t|^~:"
-_SAMPLE_ROWS = 200
+_SAMPLE_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
