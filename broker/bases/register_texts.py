@@ -14,8 +14,8 @@ LINES: Mapping[Language, Mapping[str, str]] = {
         "people_b2c": "Customers and prospects",
         "people_b2b": "Persons at work in organisations",
         "data": "Identity, addresses, traits, purchases and visits, consents, clicks; nothing of art. 9 or 10",
-        "recipients": "The broker as processor; {contract}; partners named on its list: {partners}, by mailings that the"
-        " broker sends; none gets an address",
+        "recipients": "The broker as processor; {contract}; partners named on its list: {partners}, by mailings that"
+        " the broker sends; none gets an address",
         "contract": "contract {references}",
         "no_contract": "no contract recorded",
         "retention": "Customers {customers} months, prospects {prospects} months after the last purchase, visit,"
@@ -30,8 +30,8 @@ LINES: Mapping[Language, Mapping[str, str]] = {
         "people_b2c": "Clients et prospects",
         "people_b2b": "Personnes au travail dans des organismes",
         "data": "Identité, adresses, critères, achats et visites, consentements, clics ; rien des articles 9 et 10",
-        "recipients": "Le courtier, sous-traitant ; {contract} ; partenaires nommés sur sa liste : {partners}, par des envois"
-        " que fait le courtier ; aucun ne reçoit d'adresse",
+        "recipients": "Le courtier, sous-traitant ; {contract} ; partenaires nommés sur sa liste : {partners}, par"
+        " des envois que fait le courtier ; aucun ne reçoit d'adresse",
         "contract": "contrat {references}",
         "no_contract": "aucun contrat enregistré",
         "retention": "Clients {customers} mois, prospects {prospects} mois après le dernier achat, la dernière visite,"
