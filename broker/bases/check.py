@@ -250,6 +250,7 @@ def check_file(
     *,
     today: date,
     adult_age: int = 18,
+    reading: Reading = AS_FOUND,
 ) -> CheckResult:
     """Check the file at `path`. `rejects` gets every rejected row whole, with its line and all its reasons."""
     try:
@@ -257,7 +258,7 @@ def check_file(
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", code="unreadable_file") from None
     with stream:
-        file_check = FileCheck(stream, mapping, today, adult_age)
+        file_check = FileCheck(stream, mapping, today, adult_age, reading=reading)
         writer = RejectsFile(rejects, file_check.reader.headers) if rejects else None
         try:
             for outcome in file_check.outcomes(email_marks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -10,16 +11,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from broker.bases.check import CheckResult, check_file
+from broker.bases.reading import ENCODINGS, SEPARATORS, Reading
 from broker.kernel.clock import PARIS
 from broker.kernel.errors import InvalidInput
 from broker.operate.cli import Invocation
-from broker.operate.import_file import import_file
+from broker.operate.import_file import import_file, resume_import
 from broker.operate.output import json_option, print_json, print_table
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 map_option = click.option(
     "--map", "pairs", multiple=True, metavar="HEADER=FIELD",
     help="Correct the proposed mapping: a field, 'ignore' or 'trait:name'. May be given several times.",
+)  # fmt: skip
+mapping_option = click.option(
+    "--mapping", "mapping_file", type=click.Path(dir_okay=False, path_type=Path),
+    help='A JSON file of header → field, as the API takes it: {"Mél": "email"}. --map wins over it.',
+)  # fmt: skip
+encoding_option = click.option(
+    "--encoding", type=click.Choice(ENCODINGS), help="How the file is written, where it is guessed wrongly."
+)
+separator_option = click.option(
+    "--separator", type=click.Choice([sign for sign in SEPARATORS if sign != "\t"] + ["tab"]),
+    help="What separates its columns, where it is guessed wrongly.",
 )  # fmt: skip
 rejects_option = click.option(
     "--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Write the rejected rows whole to this CSV."
@@ -34,10 +47,22 @@ def command() -> None:
 @command.command("check")
 @file_argument
 @map_option
+@mapping_option
+@encoding_option
+@separator_option
 @rejects_option
 @json_option
 @click.pass_obj
-def check(invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: Path | None, as_json: bool) -> None:
+def check(
+    invocation: Invocation,
+    file: Path,
+    pairs: tuple[str, ...],
+    mapping_file: Path | None,
+    encoding: str | None,
+    separator: str | None,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
     """Say what an import of FILE would do, row by row. Needs no database and changes nothing.
 
     Example: courtier base check clients.csv --rejects rejects.csv
@@ -45,9 +70,10 @@ def check(invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: P
     with _progress(file, show=not as_json) as show:
         result = check_file(
             file,
-            read_pairs(pairs),
+            whole_mapping(mapping_file, pairs),
             rejects,
             show,
+            reading=Reading.of(reading_of(encoding, separator)),
             today=datetime.now(PARIS).date(),
             adult_age=invocation.settings.trade.adult_age,
         )
@@ -58,52 +84,104 @@ def check(invocation: Invocation, file: Path, pairs: tuple[str, ...], rejects: P
 
 
 @command.command("import")
-@file_argument
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--base", "base_code", required=True, metavar="CODE", help="The base that the file belongs to.")
 @click.option("--kind", type=click.Choice(("contacts", "purchases", "visits")), default="contacts", show_default=True)
 @map_option
+@mapping_option
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="FIELD=POLICY",
+    help="How a field is renewed that the base has: newest, non_empty or keep. Without any, as at the last import.",
+)
+@encoding_option
+@separator_option
+@click.option("--resume", is_flag=True, help="Go on with the base's import that was stopped; FILE is left out.")
 @rejects_option
 @json_option
 @click.pass_obj
 def import_(
     invocation: Invocation,
-    file: Path,
+    file: Path | None,
     base_code: str,
     kind: str,
     pairs: tuple[str, ...],
+    mapping_file: Path | None,
+    policies: tuple[str, ...],
+    encoding: str | None,
+    separator: str | None,
+    resume: bool,
     rejects: Path | None,
     as_json: bool,
 ) -> None:
     """Import FILE into a base and wait until its new snapshot stands.
 
-    Runs where the workers' keys and the database are, that is on the machine that runs Courtier.
+    Columns that were named at earlier imports are remembered. Runs where the workers' keys and the database are, that
+    is on the machine that runs Courtier.
 
     Example: courtier base import clients.csv --base maison-lumiere --rejects rejects.csv
     """
-    with _progress(file, show=not as_json) as show:
-        done = import_file(invocation.settings, file, base_code, kind, read_pairs(pairs), rejects, show)
+    if resume:
+        if file is not None or rejects is not None or pairs or mapping_file or policies:
+            raise click.UsageError("--resume goes on with what was begun: give it --base alone.")
+        with _progress(None, show=not as_json) as show:
+            done = resume_import(invocation.settings, base_code, show)
+    elif file is None:
+        raise click.UsageError("Name the FILE to import, or --resume the import that was stopped.")
+    else:
+        with _progress(file, show=not as_json) as show:
+            done = import_file(
+                invocation.settings, file, base_code, kind, whole_mapping(mapping_file, pairs), rejects, show,
+                read_pairs(policies, "FIELD=POLICY", "policy") if policies else None, reading_of(encoding, separator),
+            )  # fmt: skip
     if as_json:
         print_json(done)
     else:
         print_result(done)
 
 
-def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+def whole_mapping(file: Path | None, pairs: tuple[str, ...]) -> dict[str, str]:
+    """What the mapping file says, then what `--map` says otherwise."""
+    if file is None:
+        return read_pairs(pairs)
+    try:
+        mapping = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.", code="unreadable_file") from None
+    except ValueError:
+        mapping = None
+    if not isinstance(mapping, dict) or not all(isinstance(field, str) for field in mapping.values()):
+        raise InvalidInput(
+            f'{file} is no JSON object of headers and fields, such as {{"Mél": "email"}}.',
+            code="bad_mapping", field="mapping",
+        )  # fmt: skip
+    return {**mapping, **read_pairs(pairs)}
+
+
+def reading_of(encoding: str | None, separator: str | None) -> dict[str, str]:
+    """The options of reading as `Reading` takes them."""
+    given = {"encoding": encoding or "", "delimiter": "\t" if separator == "tab" else separator or ""}
+    return {key: value for key, value in given.items() if value}
+
+
+def read_pairs(pairs: tuple[str, ...], form: str = "HEADER=FIELD", field: str = "map") -> dict[str, str]:
     """`("Mail=email",)` → `{"Mail": "email"}`; the last `=` separates, since headers may hold one."""
     mapping = {}
     for pair in pairs:
-        header, equals, field = pair.rpartition("=")
+        header, equals, target = pair.rpartition("=")
         if not equals or not header.strip():
-            raise InvalidInput(f"'{pair}' is not written HEADER=FIELD.", code="bad_mapping", field="map")
-        mapping[header.strip()] = field.strip()
+            raise InvalidInput(f"'{pair}' is not written {form}.", code="bad_mapping", field=field)
+        mapping[header.strip()] = target.strip()
     return mapping
 
 
 class _progress:  # noqa: N801 - used as a function
     """A bar on standard error that follows the bytes read; yields the function that moves it."""
 
-    def __init__(self, file: Path, *, show: bool) -> None:
-        self._total = file.stat().st_size if file.is_file() else None
+    def __init__(self, file: Path | None, *, show: bool) -> None:
+        self._total = file.stat().st_size if file is not None and file.is_file() else None
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -114,7 +192,7 @@ class _progress:  # noqa: N801 - used as a function
             transient=True,
             disable=not show,
         )
-        self._task = self._bar.add_task(file.name, total=self._total, rows=0, speed=0)
+        self._task = self._bar.add_task(file.name if file else "going on", total=self._total, rows=0, speed=0)
 
     def __enter__(self) -> _progress:
         self._bar.start()
