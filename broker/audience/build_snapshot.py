@@ -123,6 +123,7 @@ def write_rows(
     connection.register("purchases", customers)
     connection.register("erased", pa.table({"contact_id": pa.array(build_store.erased(unit, base_id), pa.int64())}))
     connection.register("unconsented", build_store.unconsented(unit, base_id))
+    connection.register("clicks", build_store.last_clicks(unit, base_id))
     sql = merged_sql(
         _view(connection, "staged", staged),
         _view(connection, "before", before),

@@ -18,7 +18,8 @@ COPY (
          mode() WITHIN GROUP (ORDER BY category), mode() WITHIN GROUP (ORDER BY payment_means),
          string_agg(DISTINCT nullif(category, ''), chr(31)), string_agg(DISTINCT nullif(product, ''), chr(31)),
          count(DISTINCT day), count(DISTINCT day) FILTER (WHERE day > %s::date - 365),
-         count(*) FILTER (WHERE amount_cents >= 0), max(day) FILTER (WHERE amount_cents >= 0)
+         count(*) FILTER (WHERE amount_cents >= 0), max(day) FILTER (WHERE amount_cents >= 0),
+         mode() WITHIN GROUP (ORDER BY nullif(product, ''))
   FROM purchase WHERE base_id = %s AND day <= %s GROUP BY contact_id
 ) TO STDOUT (FORMAT csv)
 """
@@ -43,6 +44,23 @@ def erased(unit: UnitOfWork, base_id: int) -> list[int]:
     """Contacts whose address was erased: their traits go with this snapshot."""
     rows = unit.all("SELECT id FROM contact WHERE base_id = :base_id AND sealed IS NULL", base_id=base_id)
     return [row.id for row in rows]
+
+
+def last_clicks(unit: UnitOfWork, base_id: int) -> pa.Table:
+    """(contact_id, day) of the last click of a person in a mail of the base; scanners' clicks do not count."""
+    rows = unit.all(
+        "SELECT s.contact_id, (max(h.at) AT TIME ZONE 'Europe/Paris')::date AS day FROM mailing m"
+        " JOIN hit h ON h.mailing_id = m.id AND h.verdict = 'human'"
+        " JOIN send s ON s.dispatch_id = h.dispatch_id AND s.mailing_id = h.mailing_id AND s.position = h.position"
+        " WHERE m.base_id = :base_id AND s.contact_id IS NOT NULL GROUP BY 1",
+        base_id=base_id,
+    )
+    return pa.table(
+        {
+            "contact_id": pa.array([row.contact_id for row in rows], pa.int64()),
+            "day": pa.array([row.day for row in rows], pa.date32()),
+        }
+    )
 
 
 def unconsented(unit: UnitOfWork, base_id: int) -> pa.Table:

@@ -20,6 +20,7 @@ SOURCES = {
     "age": "birth_date",
     "birthday_month": "birth_date",
     "recency_days": "last_purchase",
+    "click_days": "last_click",
     "spend": "spend_cents",
     "margin": "margin_cents",
     "department": "postcode",
@@ -40,7 +41,7 @@ def derived_values(name: str, column: CodedColumn, today: date) -> tuple[ColumnT
         return "number", values.astype(np.float64) / 100, everywhere
     if column.type != "date":
         raise NotCoded
-    if name in ("recency_days", "tenure_days"):
+    if name in ("recency_days", "tenure_days", "click_days"):
         return "number", today.toordinal() - EPOCH - values.astype(np.int64), everywhere
     if name.endswith(ANNIVERSARY):
         return "number", days_until(values.astype(np.int64), today), everywhere

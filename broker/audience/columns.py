@@ -19,6 +19,7 @@ DERIVED: dict[str, tuple[ColumnType, str, tuple[str, ...]]] = {
     "age": ("number", "age in whole years", ("birth_date",)),
     "birthday_month": ("number", "month of birth", ("birth_date",)),
     "recency_days": ("number", "days since the last purchase", ("last_purchase",)),
+    "click_days": ("number", "days since the last click in a mail", ("last_click",)),
     "tenure_days": ("number", "days since the first purchase, else since consent", ("first_purchase", "consent_at")),
     "spend": ("number", "amount bought, in euros", ("spend_cents",)),
     "margin": ("number", "margin made, in euros", ("margin_cents",)),

@@ -30,6 +30,7 @@ BOUGHT = pa.schema(
         ("visit_frequency", pa.int32()),
         ("bought_count", pa.int32()),
         ("bought_last", pa.date32()),
+        ("favourite_product", pa.string()),
     ]
 )
 HELPERS = ("visits", "bought_count", "bought_last")  # for traits, not for the snapshot
@@ -39,6 +40,7 @@ RESERVED = frozenset(
         *(name for name in BOUGHT.names if name not in ("contact_id", *HELPERS)),
         *("rfm_class", "rfm_recency", "rfm_frequency", "rfm_monetary", "value_tier", "cycle_days", "habit"),
         *("margin_tier", "off_cycle", "expected_purchases", "expected_value", "alive", "score"),
+        "last_click",
     }
 )
 RESERVED_START = "last_bought_"  # a date for each category: insight adds them

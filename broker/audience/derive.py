@@ -23,6 +23,8 @@ def derived_field(name: str, table: ir.Table, today: date) -> Any:
         return _day(table["birth_date"]).month()
     if name == "recency_days":
         return _days_since(_day(table["last_purchase"]), today)
+    if name == "click_days":
+        return _days_since(_day(table["last_click"]), today)
     if name == "tenure_days":
         first = ibis.coalesce(_day(table["first_purchase"]), _day(table["consent_at"]))
         return _days_since(first, today)

@@ -22,7 +22,7 @@ def merged_sql(
     full_refresh: bool,
     policies: Mapping[str, str] | None = None,
 ) -> str:
-    """A query over the tables staged, before, erased, unconsented and purchases; one row a contact, by contact key.
+    """A query over staged, before, erased, unconsented, clicks and purchases; one row a contact, by contact key.
 
     `staged` and `before` map each column to its DuckDB type; an empty `staged` renews the purchases alone. Consent
     taken back (`unconsented`: contact, moment) voids a proof that is not later; who bought is a customer. `policies`
@@ -33,7 +33,7 @@ def merged_sql(
         for name in _in_order(staged, before)
         if not is_reserved(name) and name != "noise"
     ]
-    customer = [f"p.{name} AS {name}" for name in bought]
+    customer = [*(f"p.{name} AS {name}" for name in bought), "k.day AS last_click"]
     if staged and before:
         rows = f"staged n {'LEFT' if full_refresh else 'FULL'} JOIN before o ON o.contact_id = n.contact_id"
     else:
@@ -43,6 +43,7 @@ def merged_sql(
         f"SELECT {', '.join(columns + customer)} FROM {rows}"  # noqa: S608 - names are quoted
         f" LEFT JOIN purchases p ON p.contact_id = {contact_id}"
         f" LEFT JOIN unconsented w ON w.contact_id = {contact_id}"
+        f" LEFT JOIN clicks k ON k.contact_id = {contact_id}"
         f" WHERE {contact_id} NOT IN (SELECT contact_id FROM erased) ORDER BY contact_key"
     )
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from broker.audience.coded import TAG_MARK, NotCoded
 from broker.audience.columns import ANNIVERSARY, DERIVED, Column
-from broker.audience.customer_columns import RESERVED
+from broker.audience.customer_columns import is_reserved
 from broker.audience.fast_count import FastCount
 from broker.audience.rule import Rule, join
 from broker.audience.write_rule import rule_text
@@ -30,7 +30,7 @@ from broker.kernel.errors import Conflict, InvalidInput
 
 TargetKind = Literal["bought", "bought_within", "large"]
 # Known only of who bought, or noted down at a purchase: it would explain the target by itself.
-PURCHASE_MADE = frozenset({*RESERVED, "relation", "score", "has_phone", "has_street", "last_click", "click_days"})
+PURCHASE_MADE = frozenset({"relation", "has_phone", "has_street"})
 NEVER = frozenset({"consent_at", "commune", "postcode"})  # of the proof, or too fine to tell anything
 SAMPLE = 400_000  # contacts in each half at most
 BINS = 10
@@ -176,7 +176,11 @@ def suggest_segments(
 def _leaks(name: str) -> bool:
     """Whether purchases say it themselves, directly or through a field worked out from theirs."""
     sources = DERIVED[name][2] if name in DERIVED else (name.removesuffix(ANNIVERSARY),)
-    return name in NEVER or name.endswith(ANNIVERSARY) or bool(PURCHASE_MADE.intersection({name, *sources}))
+    return (
+        name in NEVER
+        or name.endswith(ANNIVERSARY)
+        or any(one in PURCHASE_MADE or is_reserved(one) for one in (name, *sources))
+    )
 
 
 def _halves(noise: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

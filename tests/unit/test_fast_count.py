@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
         ("birth_date", pa.date32()),
         ("first_purchase", pa.date32()),
         ("last_purchase", pa.date32()),
+        ("last_click", pa.date32()),
         ("consent_at", pa.timestamp("us", tz="UTC")),
         ("seen", pa.timestamp("us")),
         ("spend_cents", pa.int64()),
@@ -60,6 +61,7 @@ ROW = st.fixed_dictionaries(
         "birth_date": st.none() | st.sampled_from(DAYS) | st.dates(date(1920, 1, 1), date(2026, 1, 1)),
         "first_purchase": st.none() | st.sampled_from(DAYS),
         "last_purchase": st.none() | st.sampled_from(DAYS) | st.dates(date(2024, 1, 1), date(2027, 1, 1)),
+        "last_click": st.none() | st.sampled_from(DAYS),
         "consent_at": st.none() | moments.map(lambda moment: moment.replace(tzinfo=UTC)),
         "seen": st.none() | moments,
         "spend_cents": st.none() | st.integers(-300, 300),
@@ -77,7 +79,17 @@ days = (
         st.sampled_from(["days", "weeks", "months", "years"]),
     )
 )
-NUMBER_FIELDS = ("amount", "income", "age", "birthday_month", "recency_days", "tenure_days", "spend", "spend_cents")
+NUMBER_FIELDS = (
+    "amount",
+    "income",
+    "age",
+    "birthday_month",
+    "recency_days",
+    "click_days",
+    "tenure_days",
+    "spend",
+    "spend_cents",
+)
 TEXT_FIELDS = ("colour", "postcode", "department", "region")
 DAY_FIELDS = ("birth_date", "last_purchase", "consent_at", "seen")
 
