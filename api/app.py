@@ -10,10 +10,12 @@ from flask_smorest import Api
 from api import (
     access,
     bases,
+    calendar,
     cards,
     compliance,
     contacts,
     creatives,
+    desk,
     document,
     imports,
     insight,
@@ -30,6 +32,7 @@ from api import (
     reviews,
     seeds,
     segments,
+    suppression_lists,
     uploads,
 )
 from api.fields import CODE, CodeConverter, NumberConverter
@@ -38,10 +41,11 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
+    calendar,
     insight, ledger, seeds, uploads, quality, compliance, contacts, plans,
-    reviews,
+    reviews, desk, suppression_lists,
 )  # fmt: skip
-LARGEST_BODY = 2 * 1024 * 1024
+LARGEST_BODY = 6 * 1024 * 1024
 
 
 class CourtierApi(Api):  # type: ignore[misc]

@@ -12,12 +12,15 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.mailings.create_creative import find_creative, list_creatives
 from broker.mailings.list_sends import mailings_of_order
+from broker.mailings.plan_order import plan_order
+from broker.mailings.retroplan import as_calendar
 from broker.rentals.approve import approve_order, refuse_order
 from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
 from broker.rentals.model import Order
 from broker.rentals.place import place_order
 from web.http.refusals import page
+from web.http.words import word
 from web.http.work import actor, front, unit
 
 pages = Blueprint("orders", __name__)
@@ -38,6 +41,17 @@ def show(code: str) -> str:
     """One order, with what may be done with it now."""
     with unit() as work:
         return render_template("orders/show.html", **contents(work, code))
+
+
+@pages.get("/orders/<code>/plan.ics")
+def plan_calendar(code: str) -> Response:
+    """The retroplanning for the viewer's own calendar."""
+    with unit() as work:
+        order, steps = plan_order(work, code)
+    names = {step.code: word(f"step_{step.code}") for step in steps}
+    raw = as_calendar(order.code, order.card_title, steps, names)
+    file = {"Content-Disposition": f'attachment; filename="{order.code}.ics"'}
+    return Response(raw, mimetype="text/calendar", headers=file)
 
 
 @pages.post("/orders/<code>/order")
@@ -105,6 +119,8 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "creative": find_creative(work, order.creative_code) if order.creative_code else None,
         "creatives": list_creatives(work) if buying and order.state == "quote" else [],
         "mailings": mailings_of_order(work, order.id),
+        "plan": plan_order(work, code)[1],
+        "today": work.today,
     }
 
 

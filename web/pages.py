@@ -12,6 +12,7 @@ from web import (
     balance,
     bases,
     breaches,
+    calendar,
     cards,
     catalogue,
     compliance,
@@ -19,6 +20,7 @@ from web import (
     contacts,
     contracts,
     creatives,
+    desk,
     enrichment,
     health,
     home,
@@ -47,6 +49,7 @@ from web import (
     rules,
     segments,
     suggestions,
+    suppression_lists,
     uploads,
 )
 from web.http import clean_input, display, form_token, headers, language, limits, navigation, refusals, session
@@ -59,9 +62,10 @@ NOUNS = (
     insight, insight_forms,
     balance, consents, enrichment, quality, retention, account, people, partners, profile_fields,
     contacts, plans, reviews, compliance, breaches, alerts,
-    rules, suggestions, overlaps,
+    rules, suggestions, overlaps, calendar,
+    desk, suppression_lists,
 )  # fmt: skip
-LARGEST_FORM = 2 * 1024 * 1024
+LARGEST_FORM = 6 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from broker.bases.model import Base
 from broker.kernel.clock import PARIS
 from broker.kernel.database import UnitOfWork
 from broker.mailings import plan_store
@@ -37,6 +38,12 @@ def events_of(unit: UnitOfWork, order: Order) -> dict[str, date]:
         if signed is not None:
             moments["signed"] = signed
     return {event: at.astimezone(PARIS).date() for event, at in moments.items()}
+
+
+def planned_sends(unit: UnitOfWork, base: Base, start: date, end: date) -> list[plan_store.PlannedSend]:
+    """What partners send to a base of the actor's in a span of days."""
+    unit.actor.require("owner")
+    return plan_store.planned_sends(unit, base.id, start, end)
 
 
 def waiting_for(unit: UnitOfWork, orders: Sequence[Order]) -> list[tuple[Order, PlannedStep]]:

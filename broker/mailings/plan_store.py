@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from broker.kernel.database import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSend:
+    """One send of partners' mail in a base's calendar; `code` is the order's or the participation's."""
+
+    send_on: date
+    kind: str
+    title: str
+    code: str
+    state: str
 
 
 def order_events(unit: UnitOfWork, order_id: int) -> list[tuple[str, datetime]]:
@@ -18,3 +30,20 @@ def creative_moments(unit: UnitOfWork, creative_id: int) -> tuple[datetime, date
     row = unit.one("SELECT created_at, signed_at FROM creative WHERE id = :id", id=creative_id)
     assert row is not None
     return row.created_at, row.signed_at
+
+
+def planned_sends(unit: UnitOfWork, base_id: int, start: date, end: date) -> list[PlannedSend]:
+    """Orders and picked sends of a base by their day, those that ended without a mail left out."""
+    rows = unit.all(
+        "SELECT send_on, 'rental' AS kind, card_title AS title, code, state FROM rental_order"
+        " WHERE base_id = :base AND send_on BETWEEN :start AND :end"
+        " AND state NOT IN ('quote', 'refused', 'cancelled', 'expired')"
+        " UNION ALL SELECT s.send_on, 'affiliate', g.title, p.code, s.state FROM participation_send s"
+        " JOIN participation p ON p.id = s.participation_id JOIN programme g ON g.id = p.programme_id"
+        " WHERE p.base_id = :base AND s.send_on BETWEEN :start AND :end AND s.state <> 'withdrawn'"
+        " ORDER BY 1, 4",
+        base=base_id,
+        start=start,
+        end=end,
+    )
+    return [PlannedSend(**row._asdict()) for row in rows]

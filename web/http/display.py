@@ -63,6 +63,16 @@ def day(value: date | datetime | None) -> str:
     return "—" if value is None else flask_babel.format_date(value, "d MMM y")
 
 
+def month(value: date) -> str:
+    """A month and its year in words."""
+    return flask_babel.format_date(value, "LLLL y").capitalize()
+
+
+def weekday(value: date) -> str:
+    """The name of a day of the week."""
+    return flask_babel.format_date(value, "cccc")
+
+
 def moment(value: datetime | None) -> str:
     """A day and time, in French time."""
     return "—" if value is None else flask_babel.format_datetime(value, "d MMM y, HH:mm")
@@ -124,6 +134,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "bp": basis_points,
     "day": day,
+    "month": month,
+    "weekday": weekday,
     "moment": moment,
     "size": size,
     "as_json": as_json,

@@ -55,7 +55,8 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
-    "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases", "quality": "bases", "enrichment": "bases",
+    "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
+    "calendar": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
     "plans": "bases", "contacts": "bases",
 }  # fmt: skip

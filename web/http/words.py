@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.desk_words import DESK_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
 
@@ -36,6 +37,26 @@ WORDS = {
     "closed": _("closed"),
     "joined": _("joined"),
     "picked": _("picked"),
+    "no_calendar": _("it is no iCalendar file"),
+    # retroplanning
+    "step_brief": _("Brief, target, quote"),
+    "step_order": _("Order"),
+    "step_prepayment": _("Prepayment"),
+    "step_creative": _("Creative received"),
+    "step_approval": _("Owner's approval"),
+    "step_integration": _("Integration, links, legal lines"),
+    "step_bat": _("Signed proof (BAT)"),
+    "step_refresh": _("Consent, suppression, pressure refreshed"),
+    "step_send": _("Send"),
+    "step_statistics_1": _("Statistics, first day"),
+    "step_statistics_3": _("Statistics, third day"),
+    "step_statistics_7": _("Statistics frozen"),
+    "step_report": _("Report to the advertiser"),
+    "step_settlement": _("Invoice, settlement, close"),
+    "who_advertiser": _("Advertiser"),
+    "who_owner": _("Base owner"),
+    "who_broker": _("Broker"),
+    "who_platform": _("Platform"),
     # images of creatives: why one was refused
     "bad_url": _("its address is malformed"),
     "not_public": _("its host is not a public one"),
@@ -256,7 +277,7 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
     "done": "good", "published": "good", "signed": "good", "open": "good", "joined": "good", "sent": "good",
-    "settled": "good", "captured": "good", "accepted": "good",
+    "settled": "good", "captured": "good", "accepted": "good", "in_use": "good",
     "failed": "bad", "refused": "bad", "bounced": "bad",
 }  # fmt: skip
 
@@ -265,7 +286,7 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    found = WORDS.get(code) or IMPORT_WORDS.get(code) or LIFE_WORDS.get(code)
+    found = WORDS.get(code) or IMPORT_WORDS.get(code) or LIFE_WORDS.get(code) or DESK_WORDS.get(code)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
 
