@@ -21,6 +21,7 @@ from api import (
     insight,
     invoices,
     ledger,
+    life,
     mailings,
     orders,
     participations,
@@ -42,7 +43,7 @@ from broker.operate.front import Front
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
     calendar,
-    insight, ledger, seeds, uploads, quality, compliance, contacts, plans,
+    insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
