@@ -143,6 +143,7 @@ class RowChecker:
             places = check_places(postcode, column("city"), column("country"))
             note["unknown_postcode"] += int(places.unknown_postcode.sum())
             changed["postcode"] += places.mended
+            changed["postcode_cedex"] += places.cedex
         consent = check_consent(
             {name: _array(table.column(at)) for name, at in self.fields.items() if name.startswith("consent")},
             size,

@@ -57,8 +57,8 @@ def read_date(text: str, *, month_first: bool = False, century_turn: int = 30) -
     """
     value = " ".join(text.strip().strip("'").rstrip(".").lower().split()).replace(" à ", " ")
     if re.fullmatch(r"\d{5}(?:[.,]\d+)?", value):
-        day = datetime.combine(_EXCEL_EPOCH, datetime.min.time(), UTC)
-        return day + timedelta(days=int(value[:5]), seconds=round(float("0." + (value[6:] or "0")) * 86_400))
+        midnight = datetime.combine(_EXCEL_EPOCH, datetime.min.time(), UTC)
+        return midnight + timedelta(days=int(value[:5]), seconds=round(float("0." + (value[6:] or "0")) * 86_400))
     if re.fullmatch(r"1\d{9}(?:\d{3})?", value):
         return datetime.fromtimestamp(int(value[:10]), UTC)
     if re.fullmatch(r"(?:19|20)\d{6}t\d{6}z?", value):  # ISO 8601, basic form

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from broker.bases.field_of_values import field_of_values, looks_like_names
 from broker.bases.fields import ATTRIBUTE, IGNORE, TRAIT, Kind, header_words, known_fields, plain, trait_name
 from broker.bases.genders import GENDERS
 from broker.kernel.errors import InvalidInput
@@ -13,6 +14,14 @@ from broker.kernel.errors import InvalidInput
 _EMAIL = re.compile(r"\s*[^@\s;,]+@[^@\s;,]+\.[A-Za-z]{2,}\s*")
 _PHONE = re.compile(r"\s*(?:\+|00)?\d(?:[\s.\-/()]?\d){8,14}\s*")
 _UNIT = re.compile(r" (?:eur|euros?|usd|gbp|chf|cad|dollars?|pounds)$")  # the currency check looks at it later
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]|[*:]")
+_FILLERS = re.compile(
+    r"\b(?:obligatoire|required|facultatif|optional|mandatory|saisi|saisie|du client|de la personne|of customer)\b|"
+    r"^(?:votre|vos|your|le|la|les|customer|contact|client|billing|user|adherent|abonne) (?=\w)"
+)
+_ARTICLES = frozenset("d de du des l la le les the of a au en".split())
+# Headers that say nothing: Colonne1, Champ 3, Unnamed: 0, F12, A.
+_MUTE = re.compile(r"(?:(?:colonnes?|columns?|col|champ|field|f|unnamed|zone|var|data|donnee)\s*\d*|[a-z]|\d+)")
 # A trait may not take the name of a column that every snapshot has.
 RESERVED = frozenset(
     {
@@ -58,8 +67,7 @@ def propose_mapping(
     for header in headers:
         if header in mapping:
             continue
-        named = plain(re.sub(r" \(\d+\)$", "", header))
-        field = words.get(named) or words.get(_UNIT.sub("", named))
+        field = next((words[name] for name in _namings(header) if name in words), None)
         if field == "phone" and field in taken:
             field = "mobile"
         if field is None:
@@ -74,6 +82,10 @@ def propose_mapping(
         if header in mapping:
             continue
         field = _by_values(columns.get(header, ()), kind)
+        if field is None and kind == "contacts" and _MUTE.fullmatch(plain(header)):
+            field = field_of_values(columns.get(header, ()))
+            if field is None and looks_like_names(columns.get(header, ())):
+                field = IGNORE  # names belong in the vault: the owner says which they are
         if field is not None:
             field = IGNORE if field in taken else field
             taken.add(field)
@@ -89,6 +101,18 @@ def propose_mapping(
             names.add(field)
         mapping[header] = field
     return {header: mapping[header] for header in headers}
+
+
+def _namings(header: str) -> Iterator[str]:
+    """A header's plain words, then without units, what stands in brackets, filler words, and articles."""
+    named = plain(re.sub(r" \(\d+\)$", "", header))
+    yield named
+    yield _UNIT.sub("", named)
+    bare = plain(_BRACKETS.sub(" ", header))
+    yield bare
+    bare = _FILLERS.sub("", bare).strip()
+    yield bare
+    yield " ".join(word for word in bare.split() if word not in _ARTICLES)
 
 
 def still_fitting(remembered: Mapping[str, str], headers: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -158,7 +182,7 @@ def _by_values(column: Column, kind: Kind) -> str | None:
         ):
             return "phone"
         distinct = {cell.strip().lower().rstrip(".") for cell in values}
-        titles = {"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle", "homme", "femme"}
+        titles = {"m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle", "homme", "femme", "male", "female"}
         if len(values) >= 3 and len(distinct) >= 2 and distinct <= set(GENDERS) and distinct & titles:
             return "gender"
     return None
