@@ -6,7 +6,6 @@ Told is what differs in the mix (groups.py): that large customers buy more of ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from broker.audience.columns import HIDDEN
+from broker.audience.references import checked_rule
 from broker.audience.table import RuleTable, open_duckdb
 from broker.audience.words import written
 from broker.insight import study_store
@@ -53,7 +53,7 @@ def group_findings(
     groups: list[tuple[str, str, str, Mask]] = [
         *(("tier", one, f"value_tier = {one}", tier == one) for one in TIERS),
         *(("class", one, f"rfm_class = {written(one)}", named == one) for one in classes),
-        *_segments(settings, path, unit.today, customers, segments),
+        *_segments(unit, settings, path, base_id, customers, segments),
     ]
     ids = table.column("contact_id").to_numpy()[customers]
     order = np.argsort(ids)
@@ -113,7 +113,7 @@ def _against(
 
 
 def _segments(
-    settings: Settings, path: Path, today: date, customers: Mask, segments: Sequence[Any]
+    unit: UnitOfWork, settings: Settings, path: Path, base_id: int, customers: Mask, segments: Sequence[Any]
 ) -> list[tuple[str, str, str, Mask]]:
     """The masks of saved segments; one whose rule the snapshot cannot answer is left out."""
     if not segments:
@@ -124,10 +124,11 @@ def _segments(
         place = str(path.absolute()).replace("'", "''")
         hidden = ", ".join(sorted(HIDDEN & set(pq.read_schema(path).names)))
         connection.execute(f"CREATE VIEW snapshot AS SELECT * EXCLUDE ({hidden}) FROM read_parquet('{place}')")  # noqa: S608
-        table = RuleTable(connection, "snapshot", today)
+        table = RuleTable(connection, "snapshot", unit.today)
         for segment in segments[:MOST_SEGMENTS]:
             try:
-                found.append(("segment", segment.name, segment.rule_text, table.mask(segment.rule)[customers]))
+                rule = checked_rule(unit, base_id, segment.rule, table.columns)
+                found.append(("segment", segment.name, segment.rule_text, table.mask(rule)[customers]))
             except CourtierError:
                 continue
     finally:

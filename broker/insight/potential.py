@@ -171,7 +171,10 @@ def expected_purchases(model: BgNbd, seen: Histories, horizon: float) -> Floats:
     x, observed = seen.x, seen.observed
     z = horizon / (alpha + observed + horizon)
     c = a + b + x - 1
-    shrink = (1 - z) ** (a - 1) * special.hyp2f1(a + b - 1 - r, a - 1, c, z)
+    with np.errstate(all="ignore"):
+        shrink = (1 - z) ** (a - 1) * special.hyp2f1(a + b - 1 - r, a - 1, c, z)
+        # Very large a and b (customers who hardly differ in leaving) overflow there; the form as printed does not.
+        shrink = np.where(np.isfinite(shrink), shrink, (1 - z) ** (r + x) * special.hyp2f1(r + x, b + x, c, z))
     value: Floats = c / (a - 1) * (1 - shrink) * probability_alive(model, seen)
     return value
 

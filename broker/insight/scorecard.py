@@ -18,7 +18,7 @@ from broker.audience.check import check_rule
 from broker.audience.columns import Column
 from broker.audience.compile import compile_rule
 from broker.audience.parse import parse_with_places
-from broker.audience.rule import Rule, fields_of
+from broker.audience.rule import Rule, fields_of, segments_named
 from broker.kernel.errors import InvalidInput
 
 MOST_CRITERIA = 50
@@ -77,6 +77,12 @@ def criterion_rule(text: str, columns: Iterable[Column]) -> Rule:
     rule, places = parse_with_places(text)
     if SCORE in {name.casefold() for name in fields_of(rule)}:
         raise InvalidInput("A score cannot be a criterion of the score.", code="bad_rule", field="rule")
+    if segments_named(rule):
+        raise InvalidInput(
+            "A criterion cannot name a segment, which may change under it: write the segment's rule.",
+            code="bad_rule",
+            field="rule",
+        )
     return check_rule(rule, columns, places)
 
 

@@ -131,7 +131,9 @@ def tell_step(unit: UnitOfWork, snapshot_id: int, base_id: int, step: int, steps
 def newest_segments(unit: UnitOfWork, base_id: int) -> list[Row[Any]]:
     """(name, rule, rule_text) of a base's saved segments, the newest first."""
     return unit.all(
-        "SELECT name, rule, rule_text FROM segment WHERE base_id = :base ORDER BY id DESC LIMIT 12", base=base_id
+        "SELECT name, rule, rule_text FROM segment WHERE base_id = :base AND archived_at IS NULL"
+        " ORDER BY id DESC LIMIT 12",
+        base=base_id,
     )
 
 
