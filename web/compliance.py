@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from typing import Any, get_args
@@ -16,7 +15,7 @@ from broker.bases.register import COLUMNS, end_activity, list_register, register
 from broker.bases.request_log import answer_request, extend_request, list_requests, log_request
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
-from broker.kernel.safe_csv import harmless
+from broker.kernel.safe_csv import SafeWriter
 from web.http.forms import required_day
 from web.http.language import current
 from web.http.refusals import page
@@ -64,9 +63,9 @@ def end(code: str) -> Response:
 def register_csv() -> Response:
     """The register as CSV (semicolons), in the language of the page."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
+    writer = SafeWriter(buffer, delimiter=";")
     writer.writerow(COLUMNS)
-    writer.writerows([harmless(cell) for cell in row] for row in _rows())
+    writer.writerows(_rows())
     return _file(buffer.getvalue(), "text/csv", "register.csv")
 
 

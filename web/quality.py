@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from flask_babel import gettext as _
 from broker.bases.find_base import find_base
 from broker.bases.quality import AGED, FRESH_MONTHS, RELATIONS, Quality, quality_of
 from broker.bases.quality_advice import advice_on
+from broker.kernel.safe_csv import SafeWriter
 from web.http.charts import Chart, Line
 from web.http.quality_words import advice_sentence
 from web.http.session import for_roles
@@ -55,7 +55,7 @@ def show(code: str) -> str:
 def download(code: str) -> Response:
     """Every snapshot's figures as CSV, newest first; one line for all, one for customers, one for prospects."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
+    writer = SafeWriter(buffer, delimiter=";")
     with unit() as work:
         measured = quality_of(work, code)
     fields = sorted({name for one in measured for name in one.facts.get("completeness", {})})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import zipfile
@@ -13,6 +12,7 @@ from broker.billing import invoice_store as store
 from broker.billing.export_journal import decimal
 from broker.billing.export_result import ExportResult
 from broker.kernel.database import UnitOfWork
+from broker.kernel.safe_csv import SafeWriter
 
 _HEADER = (
     "number,type_code,kind,issued_on,due_on,seller,buyer,net,vat,total,paid_before,currency,relates_to,file,sha256"
@@ -29,7 +29,7 @@ def export_facturx(unit: UnitOfWork, first: date, last: date, folder: Path) -> E
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"invoices-{first:%Y%m%d}-{last:%Y%m%d}.zip"
     index = io.StringIO()
-    writer = csv.writer(index, lineterminator="\n")
+    writer = SafeWriter(index, lineterminator="\n")
     writer.writerow(_HEADER)
     sums: list[str] = []
     sold = bought = 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import date
 from pathlib import Path
 
 from broker.billing.export_result import ExportResult
 from broker.kernel.database import UnitOfWork
+from broker.kernel.safe_csv import SafeWriter
 from broker.ledger.store import journal_rows
 
 _HEADER = ("number", "journal", "day", "piece_ref", "label", "line", "account", "party", "debit", "credit")
@@ -20,7 +20,7 @@ def export_journal(unit: UnitOfWork, first: date, last: date, folder: Path) -> E
     table, text = folder / "journal.csv", folder / "journal.hledger"
     rows = debit = credit = entry = 0
     with table.open("w", encoding="utf-8", newline="") as csv_file, text.open("w", encoding="utf-8") as ledger:
-        writer = csv.writer(csv_file)
+        writer = SafeWriter(csv_file)
         writer.writerow(_HEADER)
         for row in journal_rows(unit, first, last):
             party = row.org_code or ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,12 +12,12 @@ import pyarrow.parquet as pq
 from rustpy_xlsxwriter import FastExcel
 
 from broker.kernel.errors import InvalidInput
+from broker.kernel.safe_csv import SafeWriter
 
 FORMATS = ("xlsx", "csv", "parquet")
 SHEET_ROWS = 1_048_575  # Excel's limit, less the header
 _BLOCK = 50_000
 _TYPES: dict[type, pa.DataType] = {int: pa.int64(), str: pa.string(), bool: pa.bool_()}
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 Row = Sequence[Any]
 Columns = Mapping[str, type]
@@ -62,13 +61,9 @@ class _Counted:
 
 def _csv(path: Path, columns: Columns, rows: Iterator[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = SafeWriter(file)
         writer.writerow(columns)
-        writer.writerows([_harmless(cell) for cell in row] for row in rows)
-
-
-def _harmless(cell: Any) -> Any:
-    return "'" + cell if isinstance(cell, str) and cell.startswith(_RISKY) else cell
+        writer.writerows(rows)
 
 
 def _parquet(path: Path, columns: Columns, rows: Iterator[Row]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
@@ -23,6 +22,7 @@ from broker.insight.potential import (
     probability_alive,
 )
 from broker.insight.rfm import CLASSES, rfm
+from broker.kernel.safe_csv import SafeWriter
 from broker.operate.output import json_option, print_json, print_table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,7 +48,7 @@ def _days(day: datetime) -> int:
 def _write(out: Path | None, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     if out is not None:
         with out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+            writer = SafeWriter(file)
             writer.writerow(header)
             writer.writerows(rows)
 
