@@ -47,11 +47,7 @@ def read_purchases(
     with database.begin() as unit:
         today = unit.today
         before = import_store.progress(unit, run.id)
-        if not import_store.base_has_contacts(unit, run.base_id):
-            raise InvalidInput(
-                f"{run.kind.capitalize()} belong to contacts, and this base has none yet. Import its contacts first.",
-                code="no_contacts",
-            )
+        require_contacts(unit, run.base_id, run.kind)
     stopped = staging.resume(before.staged_bytes) if before is not None else None
     if stopped is not None:
         today = date.fromisoformat(stopped[0]["today"])
@@ -61,7 +57,7 @@ def read_purchases(
     if before is not None and stopped is not None and stopped[0] == head:
         done = before.blocks
         for written in stopped[1]:
-            _add(result, written.found)
+            add_counts(result, written.found)
             repeated.again(written.marks)
         with database.begin() as unit:
             import_store.go_on(unit, run.id)
@@ -76,7 +72,7 @@ def read_purchases(
         block = parser.parse(piece) or parser.no_rows()
         lines = check.check(block)
         with database.begin() as unit:
-            ids = _contacts(unit, keys, run.base_id, lines)
+            ids = contacts_of_lines(unit, keys, run.base_id, lines)
             lines.reasons["unknown_customer"] = (ids == 0) & ~lines.reasons["no_customer"]
             kept = ~lines.rejected
             row_keys = repeated.keys(lines, ids, kept)
@@ -84,10 +80,10 @@ def read_purchases(
                 added = import_store.copy_visits(unit, _visits(lines, ids, kept, run, row_keys))
             else:
                 added = import_store.copy_purchases(unit, _rows(lines, ids, kept, run, row_keys))
-            import_store.copy_rejects(unit, run.id, _rejects(check, block, lines))
+            import_store.copy_rejects(unit, run.id, masked_lines(check, block, lines))
             # An export that overlaps the last one, or the same file again: what is held already is no new line.
-            counts = _counts(block, lines, held=int(kept.sum()) - added)
-            _add(result, counts)
+            counts = counts_of_lines(block, lines, held=int(kept.sum()) - added)
+            add_counts(result, counts)
             result.done_bytes = piece.done_bytes
             result.encoding = check.reader.encoding
             staging.add(counts, repeated.marks, np.zeros(0, np.bool_), b"")
@@ -106,7 +102,16 @@ def read_purchases(
     staging.forget()
 
 
-def _counts(block: Block, lines: CheckedLines, held: int) -> dict[str, Any]:
+def require_contacts(unit: UnitOfWork, base_id: int, kind: str) -> None:
+    """Refuse lines before there is anybody that they could belong to."""
+    if not import_store.base_has_contacts(unit, base_id):
+        raise InvalidInput(
+            f"{kind.capitalize()} belong to contacts, and this base has none yet. Import its contacts first.",
+            code="no_contacts",
+        )
+
+
+def counts_of_lines(block: Block, lines: CheckedLines, held: int) -> dict[str, Any]:
     """What a block adds to the counters."""
     rejected = int(lines.rejected.sum())
     reasons = Counter(item.code for item in block.broken)
@@ -121,13 +126,14 @@ def _counts(block: Block, lines: CheckedLines, held: int) -> dict[str, Any]:
     }
 
 
-def _add(result: CheckResult, counts: Mapping[str, Any]) -> None:
+def add_counts(result: CheckResult, counts: Mapping[str, Any]) -> None:
+    """Add a block's counters."""
     for name in ("rows", "rejected", "accepted", "duplicates"):
         setattr(result, name, getattr(result, name) + counts[name])
     result.reasons.update(counts["reasons"])
 
 
-def _contacts(
+def contacts_of_lines(
     unit: UnitOfWork, keys: WorkerKeys, base_id: int, lines: CheckedLines
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The contact of each line, 0 where there is none; the reference decides before the address."""
@@ -196,7 +202,8 @@ def _days(lines: CheckedLines, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> lis
     return [days[day] for day in lines.days[kept].tolist()]
 
 
-def _rejects(check: PurchaseCheck, block: Block, lines: CheckedLines) -> Any:
+def masked_lines(check: PurchaseCheck, block: Block, lines: CheckedLines) -> Any:
+    """(line, reasons, masked values as JSON) of a block's rejected lines."""
     for item in block.broken:
         yield item.line, [item.code], "{}"
     numbers = np.flatnonzero(lines.rejected)

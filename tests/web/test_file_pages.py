@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class Desk:
     def post(self, path: str, **form: object) -> str:
         """Send a form; where it leads."""
         reply = self.client.post(path, data={"csrf_token": self.token, **form})
-        assert reply.status_code == 303, (path, reply.status_code, reply.text)
+        assert reply.status_code == 303, (path, re.findall("<p data-refusal>.*", reply.text))
         return reply.headers["Location"]
 
     def upload(self, content: str, kind: str = "contacts") -> str:
@@ -242,3 +243,26 @@ def test_consent_and_its_history_are_seen_by_reference_and_the_person_is_erased(
         desk.worker, desk.keys, desk.house.front.settings, desk.row_id("contact_question", place.rpartition("/")[2])
     )
     assert "No contact of that reference" in desk.page(place)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "good"),
+    [
+        ("purchases", "Référence client;date;montant\nC2;01/02/2024;12,50\nC404;01/02/2024;9\nC2;hier;9\n", 1),
+        ("visits", "Référence client;date;magasin\nC2;01/02/2024;Lyon\nC2;02/02/2024;Lyon\nC404;01/02/2024;Lyon\n", 2),
+    ],
+)
+def test_lines_are_tried_against_the_people_of_the_base(desk: Desk, kind: str, file: str, good: int) -> None:
+    code = desk.upload(FILE)
+    run = desk.post(f"/uploads/{code}/plan", then="start").rpartition("/")[2]
+    run_import(desk.worker, desk.keys, desk.house.front.settings, desk.row_id("import_run", run))
+    code = desk.upload(file, kind)
+    desk.post(f"/uploads/{code}/plan", then="check")
+    check_upload(desk.worker, desk.keys, desk.house.front.settings, desk.row_id("upload", code))
+    with desk.worker.begin() as unit:
+        found = unit.scalar(
+            "SELECT checked FROM import_plan p JOIN upload u ON u.id = p.upload_id WHERE u.code = :code", code=code
+        )
+    assert (found["rows"], found["accepted"]) == (3, good), found
+    assert found["reasons"]["unknown_customer"] == 1
+    assert "customer not in the base" in desk.page(f"/uploads/{code}/check")

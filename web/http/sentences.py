@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.import_sentences import IMPORT_SENTENCES
+
 SENTENCES = {
+    **IMPORT_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "not_found": _("There is no such page, or it is not yours to see."),
     "forbidden": _("Your role does not allow this."),
