@@ -25,6 +25,7 @@ from api import (
     mailings,
     orders,
     participations,
+    partners,
     plans,
     problems,
     programmes,
@@ -44,7 +45,7 @@ NOUNS = (
     bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
-    reviews, desk, suppression_lists,
+    reviews, desk, suppression_lists, partners,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 
