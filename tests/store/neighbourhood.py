@@ -269,9 +269,25 @@ def furnish_findings(connection: Connection, mark: str, base: int, snapshot: int
     add(connection, "customer_lookup", code=f"who_{mark}", org_id=org, base_id=base)
     soon = {"kind": "birthday", "field": "birth_date", "days_before": 7, "rule_text": "birth_date_anniversary <= 7"}
     add(connection, "insight_trigger", code=f"tri_{mark}", base_id=base, name="Birthdays", **soon)
+    furnish_life(connection, mark, org, base)
     audit = add(connection, "consent_audit", code=f"aud_{mark}", base_id=base)
     drawn = {"place": 1, "source_id": source, "consent_at": "2026-01-01"}
     add(connection, "consent_audit_item", "place", audit_id=audit, **drawn)
+
+
+def furnish_life(connection: Connection, mark: str, org: int, base: int) -> None:
+    """A base's life: what an import changed, a stale field, a cost, who leaves and what a night's job did."""
+    run = one(connection, "SELECT max(id) FROM import_run WHERE base_id = :base", base=base)
+    add(connection, "import_field", "field", import_id=run, base_id=base, field="gender", given=1)
+    add(connection, "field_watch", "field", base_id=base, field="gender", months=12)
+    stale = {"field": "gender", "months": 12, "contacts": 1, "renewed": 0, "since": "2026-11-01"}
+    add(connection, "field_reminder", "field", base_id=base, **stale)
+    spent = {"label": "CRM", "rhythm": "once", "amount_cents": 1, "starts_on": "2026-11-01"}
+    add(connection, "base_cost", code=f"cost_{mark}", org_id=org, base_id=base, **spent)
+    leaving = {"relation": "customer", "last_kind": "click", "erase_on": "2099-01-01", "contacts": 1}
+    add(connection, "retention_forecast", "contacts", base_id=base, **leaving)
+    counts = dict.fromkeys(("contacts", "warned", "revived", "erased", "waiting"), 1)
+    add(connection, "retention_report", base_id=base, customer_months=36, prospect_months=36, **counts)
 
 
 def furnish_mailing(

@@ -213,7 +213,7 @@ RIGHTFUL = {
     **dict.fromkeys(("creative", "creative_link", "rental_order", "programme", "payment"), "advertiser"),
     "suppression_list": "advertiser",
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
-    **dict.fromkeys(("base_mapping", "bank_account"), "owner"),
+    **dict.fromkeys(("base_mapping", "bank_account", "field_watch", "base_cost"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
