@@ -266,3 +266,42 @@ def test_lines_are_tried_against_the_people_of_the_base(desk: Desk, kind: str, f
     assert (found["rows"], found["accepted"]) == (3, good), found
     assert found["reasons"]["unknown_customer"] == 1
     assert "customer not in the base" in desk.page(f"/uploads/{code}/check")
+
+
+def test_a_contract_is_recorded_by_owner_or_broker_and_ended(desk: Desk) -> None:
+    assert "DPA-1" in desk.page(f"/bases/{desk.base}/contract")
+    broker, token = desk.house.browser("broker")
+    assert "DPA-1" in broker.get("/contracts").text
+    form = {"csrf_token": token, "from": "contract", "kind": "joint", "reference": "JC-2", "signatory": "Bea"}
+    page = f"/bases/{desk.base}/contract"
+    short = broker.post(f"{page}?lang=en", data={**form, "signed_on": "2026-02-01", "document_sha256": "ab"})
+    assert short.status_code == 422
+    assert "64 hexadecimal digits" in short.text
+    assert broker.post(page, data={**form, "signed_on": "2026-02-01"}).status_code == 303
+    for code in re.findall(r"/contract/([^/]+)/end", broker.get(page).text):
+        assert broker.post(f"{page}/{code}/end", data={"csrf_token": token, "ends_on": "2026-02-02"}).status_code == 303
+    assert "The processing contract is missing" in desk.page(f"/bases/{desk.base}/imports")
+    stranger, token = desk.house.browser("stranger")
+    assert stranger.get(page).status_code == 404
+
+
+def test_the_broker_decides_on_a_column_and_the_owner_reads_why(desk: Desk) -> None:
+    people = "".join(f"p{n}@orange.fr;{'catholique' if n == 7 else 'chorale'}\n" for n in range(300))
+    code = desk.upload("Mél;Loisirs\n" + people)
+    run = desk.post(f"/uploads/{code}/plan", then="start").rpartition("/")[2]
+    run_import(desk.worker, desk.keys, desk.house.front.settings, desk.row_id("import_run", run))
+    assert "waiting for the broker" in desk.page(f"/imports/{run}")
+    broker, token = desk.house.browser("broker")
+    with desk.worker.begin() as unit:
+        review = unit.scalar(
+            "SELECT r.code FROM column_review r JOIN base b ON b.id = r.base_id WHERE b.code = :code", code=desk.base
+        )
+    assert "Loisirs" in broker.get("/reviews").text
+    assert broker.post(f"/reviews/{review}", data={"csrf_token": token, "verdict": "refused"}).status_code == 422
+    verdict = {"csrf_token": token, "verdict": "refused", "reason": "One word tells a faith."}
+    assert broker.post(f"/reviews/{review}", data=verdict).status_code == 303
+    assert broker.post(f"/reviews/{review}", data=verdict).status_code == 409
+    assert "One word tells a faith." in desk.page(f"/imports/{run}")
+    again = desk.upload("Mél;Loisirs\nz@orange.fr;chorale\n")
+    assert "refused by the broker" in desk.page(f"/uploads/{again}")
+    assert desk.client.get("/reviews").status_code == 403

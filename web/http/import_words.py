@@ -6,6 +6,9 @@ from flask_babel import lazy_gettext as _
 
 IMPORT_WORDS = {
     "visits": _("visits"),
+    "contract_processor": _("processing on the owner's behalf (art. 28)"),
+    "contract_joint": _("joint controllers (art. 26)"),
+    "unknown_contact": _("person not in the base"),
     # why a column is proposed as what it is
     "why_remembered": _("as you said last time"),
     "why_header": _("from its name"),

@@ -44,7 +44,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     ),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
-        ("reviews.index", _("Columns to review"), "clipboard-check"),
+        ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
         ("audit.index", _("Audit"), "history"),
     ),
@@ -58,7 +58,7 @@ BELONGS = {
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
-    "plans": "bases", "contacts": "bases",
+    "plans": "bases", "contacts": "bases", "contracts": "bases",
 }  # fmt: skip
 
 
@@ -68,9 +68,9 @@ def menu() -> list[Item]:
     if view is None:
         return []
     here = (request.endpoint or "").partition(".")[0]
-    here = BELONGS.get(here, here)
+    lit = {here, BELONGS.get(here, here)}
     return [
-        Item(url_for(endpoint), str(label), icon, endpoint.partition(".")[0] == here)
+        Item(url_for(endpoint), str(label), icon, endpoint.partition(".")[0] in lit)
         for endpoint, label, icon in MENUS.get(view.actor.role, (HOME,))
     ]
 

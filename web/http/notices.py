@@ -13,6 +13,7 @@ NOTICES = {
     "notice_asked": _("The notice is signed; its recipients are being drawn."),
     "partners_published": _("The new version of the partner list is public."),
     "import_cancelled": _("The import is cancelled."),
+    "contract_ended": _("The contract has its last day."),
     "upload_discarded": _("The file is discarded: nothing of it is left."),
     "mapping_forgotten": _("Forgotten. The next file is proposed anew."),
     "column_decided": _("Your verdict is kept; the owner reads your reason."),
