@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.catalogue.find_card import find_card, list_cards
 from broker.catalogue.list_columns import list_columns
-from broker.catalogue.programmes import browse_programmes
+from broker.catalogue.match_offers import Matched, browse_offers
+from broker.catalogue.model import LANGUAGES, CardTerms
+from broker.catalogue.offers_store import OfferSearch
 from broker.catalogue.publish_card import publish_card
 from broker.catalogue.retire_card import retire_card
 from broker.catalogue.segments import find_segment
+from broker.catalogue.sensitive_text import refuse_sensitive_text
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.forms import cents_of, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.words import word
 from web.http.work import front, unit
 
 pages = Blueprint("cards", __name__)
@@ -59,13 +63,31 @@ def publish(segment_code: str) -> Response:
                 cents_of(form.get("cpm", ""), "cpm"),
                 whole_of(form.get("minimum_order", ""), "minimum_order"),
                 selects,
+                read_terms(),
+                front().settings.trade,
             )
     except CourtierError as refusal:
         with unit() as work:
             values = sheet(work, segment_code)
-            offers = browse_programmes(work, size=3).items if refusal.code == "under_floor" else []
+            offers = fitting_offers(work, values["segment"].base_code) if refusal.code == "under_floor" else []
         return page("cards/new.html", refusal, form=form, chosen=form.getlist("select"), offers=offers, **values)
     return redirect(url_for("cards.show", code=card.code, done="card_published"), 303)
+
+
+@pages.post("/segments/<segment_code>/publish/check")
+@for_roles("owner")
+def check(segment_code: str) -> Response:
+    """What would be refused of the sheet as it is typed now: a piece of the page."""
+    try:
+        with unit() as work:
+            segment = find_segment(work, segment_code)
+        for name in ("title", "description"):
+            refuse_sensitive_text(request.form.get(name, ""), name)
+        counted = front().audience.count_for_owner(segment.base_id, segment.rule)
+        floor = front().settings.disclosure.publication_floor_b2c
+    except CourtierError as refusal:
+        return page("cards/check.html", refusal, counted=None)
+    return make_response(render_template("cards/check.html", refusal=None, counted=counted, floor=floor))
 
 
 @pages.get("/cards/<code>")
@@ -90,7 +112,26 @@ def sheet(work: UnitOfWork, segment_code: str) -> dict[str, Any]:
     """What the form needs: the segment, and the fields that may be offered as selects."""
     segment = find_segment(work, segment_code)
     names = [column.name for column in list_columns(work, segment.base_code)]
-    return {"segment": segment, "selectable": [name for name in SELECTABLE if name in names]}
+    selectable = [name for name in SELECTABLE if name in names]
+    return {"segment": segment, "selectable": selectable, "languages": [(one, word(one)) for one in LANGUAGES]}
+
+
+def fitting_offers(work: UnitOfWork, base_code: str) -> list[Matched]:
+    """The offers without a floor that fit the base best."""
+    return browse_offers(work, front().audience, OfferSearch(model="cpm"), base_code, size=3).items
+
+
+def read_terms() -> CardTerms:
+    """Languages, approval and exclusions of the form."""
+    form = request.form
+    return CardTerms(
+        languages=tuple(form.getlist("languages")) or ("fr",),
+        approval=cast("Any", form.get("approval", "each_piece")),
+        approval_days=whole_of(form.get("approval_days") or "2", "approval_days"),
+        approval_note=form.get("approval_note", ""),
+        refused_sectors=tuple(form.getlist("refused_sectors")),
+        refused_advertisers=tuple(form.get("refused_advertisers", "").replace(",", " ").split()),
+    )
 
 
 def read_selects(fields: list[str], surcharge: str) -> list[dict[str, Any]]:

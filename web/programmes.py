@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.affiliation.join import join_programme
 from broker.bases.find_base import list_bases
+from broker.catalogue.match_offers import Matched, browse_offers, match_programme
+from broker.catalogue.offer_model import CHANNELS, MODELS, Offer, Wishes
+from broker.catalogue.offers_store import OfferSearch
 from broker.catalogue.programmes import browse_programmes, close_programme, create_programme, find_programme
-from broker.kernel.errors import CourtierError
+from broker.kernel.errors import CourtierError, InvalidInput
+from broker.kernel.paging import Page
 from broker.mailings.create_creative import list_creatives
-from web.http.forms import cents_of, required_day
+from web.http.forms import cents_of, required_day, whole_of
 from web.http.refusals import page
+from web.http.regions import REGIONS
 from web.http.session import for_roles
+from web.http.words import word
 from web.http.work import actor, front, unit
 
 pages = Blueprint("programmes", __name__)
@@ -21,12 +29,22 @@ pages = Blueprint("programmes", __name__)
 @pages.get("/programmes")
 @for_roles("owner", "advertiser", "broker")
 def index() -> str:
-    """Open programmes for owners, one's own for advertisers."""
-    words, sector = request.args.get("q", ""), request.args.get("sector", "")
-    number = request.args.get("page", 1, type=int)
+    """Open programmes for owners, the best for a base first; one's own for advertisers."""
+    given = request.args
+    asked = OfferSearch(given.get("q", ""), given.get("sector", ""), given.get("model", ""))
+    number, base = max(1, given.get("page", 1, type=int)), given.get("base", "")
     with unit() as work:
-        programmes = browse_programmes(work, words, sector, number)
-    return render_template("programmes/index.html", programmes=programmes, words=words, sector=sector)
+        if actor().role == "owner":
+            bases = list_bases(work)
+            found = browse_offers(work, front().audience, asked, base, page=number, size=24)
+        else:
+            bases = []
+            programmes = browse_programmes(work, asked.words, asked.sector, number)
+            found = Page([Matched(one, None, None) for one in programmes.items], programmes.total, number, 25)
+    return render_template(
+        "programmes/index.html", programmes=found, words=asked.words, sector=asked.sector, asked=asked, base=base,
+        bases=bases, models=MODELS,
+    )  # fmt: skip
 
 
 @pages.get("/programmes/new")
@@ -36,7 +54,7 @@ def new() -> str:
     with unit() as work:
         creatives = list_creatives(work)
         today = work.today
-    return render_template("programmes/new.html", form={"starts_on": today.isoformat()}, creatives=creatives)
+    return render_template("programmes/new.html", form={"starts_on": today.isoformat()}, **choices(creatives))
 
 
 @pages.post("/programmes")
@@ -45,23 +63,25 @@ def create() -> Response:
     """Open a programme."""
     form = request.form
     try:
+        offer = read_offer()
         with unit() as work:
             programme = create_programme(
                 work,
                 form.get("title", ""),
                 form.get("description", ""),
                 form.get("sector", ""),
-                cents_of(form.get("cpm", ""), "cpm"),
+                cents_of(form.get("cpm", ""), "cpm") if offer.model == "cpm" else 0,
                 cents_of(form.get("budget", ""), "budget"),
                 form.get("creative", ""),
                 required_day(form.get("starts_on", ""), "starts_on"),
                 required_day(form.get("ends_on", ""), "ends_on"),
                 commission_bp=front().settings.trade.commission_bp,
+                offer=offer,
             )
     except CourtierError as refusal:
         with unit() as work:
             creatives = list_creatives(work)
-        return page("programmes/new.html", refusal, form=form, creatives=creatives)
+        return page("programmes/new.html", refusal, form=form, **choices(creatives))
     return redirect(url_for("programmes.show", code=programme.code, done="programme_created"), 303)
 
 
@@ -72,7 +92,8 @@ def show(code: str) -> str:
     with unit() as work:
         programme = find_programme(work, code)
         bases = list_bases(work) if actor().role == "owner" else []
-    return render_template("programmes/show.html", programme=programme, bases=bases)
+        matches = [(base, match_programme(work, front().audience, programme, base.code)) for base in bases[:5]]
+    return render_template("programmes/show.html", programme=programme, bases=bases, matches=matches)
 
 
 @pages.post("/programmes/<code>/join")
@@ -85,7 +106,7 @@ def join(code: str) -> Response:
     except CourtierError as refusal:
         with unit() as work:
             programme, bases = find_programme(work, code), list_bases(work)
-        return page("programmes/show.html", refusal, programme=programme, bases=bases)
+        return page("programmes/show.html", refusal, programme=programme, bases=bases, matches=[])
     return redirect(url_for("participations.show", code=joined.code, done="joined"), 303)
 
 
@@ -96,3 +117,43 @@ def close(code: str) -> Response:
     with unit() as work:
         close_programme(work, code)
     return redirect(url_for("programmes.show", code=code), 303)
+
+
+def choices(creatives: list[Any]) -> dict[str, Any]:
+    """What the form of a programme lets one choose."""
+    return {
+        "creatives": creatives,
+        "models": [(model, word(model)) for model in MODELS],
+        "channels": [(channel, word(channel)) for channel in CHANNELS],
+        "regions": [name for name, *_ in REGIONS],
+    }
+
+
+def read_offer() -> Offer:
+    """The form's model, rate, caps, wishes and terms."""
+    form = request.form
+    ages = (form.get("age_from", ""), form.get("age_to", ""))
+    share = form.get("rate_share", "").strip()
+    if share and not share.replace(",", ".").replace(".", "", 1).isdigit():
+        raise InvalidInput("Write a share as 7.5.", code="bad_rate", field="rate_share")
+    return Offer(
+        model=cast("Any", form.get("model", "cpm")),
+        channel=cast("Any", form.get("channel", "email")),
+        rate_cents=_cents("rate"),
+        rate_bp=round(float(share.replace(",", ".")) * 100) if share else None,
+        most_names=whole_of(form["most_names"], "most_names") if form.get("most_names") else None,
+        owner_cap_cents=_cents("owner_cap"),
+        validation_days=whole_of(form.get("validation_days") or "30", "validation_days"),
+        terms=form.get("terms", ""),
+        wishes=Wishes(
+            tuple(form.getlist("genders")),
+            None if not any(ages) else (whole_of(ages[0] or "0", "age_from"), whole_of(ages[1] or "130", "age_to")),
+            tuple(form.getlist("regions")),
+            tuple(form.getlist("sectors")),
+        ),
+    )
+
+
+def _cents(name: str) -> int | None:
+    value = request.form.get(name, "")
+    return cents_of(value, name) if value else None

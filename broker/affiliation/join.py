@@ -24,6 +24,12 @@ def join_programme(unit: UnitOfWork, programme_code: str, base_code: str) -> Par
         raise NotFound(f"There is no base {base_code!r} of yours.", field="base")
     if programme.state != "open" or programme.ends_on < unit.today:
         raise Conflict("This programme is closed.", code="programme_closed")
+    if programme.model != "cpm":
+        raise Conflict(
+            "This offer is paid by click, lead or sale: it can be read and compared, and joined as soon as these are"
+            " counted. Offers per thousand can be joined now.",
+            code="model_not_open",
+        )
     code = new_code("part")
     fresh = store.insert_participation(
         unit,

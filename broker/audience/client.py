@@ -96,6 +96,10 @@ class AudienceClient:
         """What rules of one base share, exactly, for its owner alone: `{sizes, pairs, union, parts}` (rule_desk.py)."""
         return self.ask("overlap", base_id=base_id, rules=list(rules))
 
+    def own_profile(self, base_id: int, rule: Rule) -> dict[str, Any]:
+        """Who a rule's members are, exactly, for the base's owner alone: `{people, profile}` (rule_desk.py)."""
+        return self.ask("own_profile", base_id=base_id, rule=rule)
+
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
         """Send one question and read its answer."""
         message = line({"call": call, "arguments": arguments})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
+
+from broker.catalogue.offer_model import Channel, Model
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """An affiliate offer. `price_micros` is for one accepted mail, `budget_cents` the most it may cost (net)."""
+    """An affiliate offer. `price_micros` is for one accepted mail (0 where clicks, leads or sales are paid),
+    `rate_cents` for one of these, or `rate_bp` of a sale; `budget_cents` the most it may cost (net)."""
 
     id: int
     code: str
@@ -18,7 +21,7 @@ class Programme:
     title: str
     description: str
     sector: str
-    model: Literal["cpm"]
+    model: Model
     price_micros: int
     commission_bp: int | None
     budget_cents: int
@@ -28,6 +31,14 @@ class Programme:
     ends_on: date
     state: Literal["draft", "open", "closed"]
     created_at: datetime
+    channel: Channel
+    rate_cents: int | None
+    rate_bp: int | None
+    most_names: int | None
+    owner_cap_cents: int | None
+    validation_days: int
+    wishes: dict[str, Any]
+    terms: str
 
     @property
     def cpm_cents(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,15 +13,17 @@ _SELECT = """
 SELECT g.id, g.code, g.advertiser_id, coalesce(party_name(g.advertiser_id), '') AS advertiser_name, g.title,
        g.description, g.sector, g.model, g.price_micros,
        commission_shown(NULL, g.id) AS commission_bp, g.budget_cents, g.creative_id,
-       c.code AS creative_code, g.starts_on, g.ends_on, g.state, g.created_at
+       c.code AS creative_code, g.starts_on, g.ends_on, g.state, g.created_at, g.channel, g.rate_cents, g.rate_bp,
+       g.most_names, g.owner_cap_cents, g.validation_days, g.wishes, g.terms
 FROM programme g JOIN creative c ON c.id = g.creative_id
 """
 _VISIBLE = " (:staff OR g.advertiser_id = :org OR (:owner AND g.state = 'open')) "
-# For an owner an offer that has ended is no offer; its advertiser still sees it.
+# Those who opened them, and the broker, look at the programmes themselves; owners at the open ones (open_programme:
+# a table without policies, so that words use their index).
 _LISTED = """
  WHERE (:words = '' OR g.words @@ websearch_to_tsquery('french', :words)
         OR g.words @@ websearch_to_tsquery('english', :words))
-   AND (:sector = '' OR g.sector = :sector) AND (NOT :owner OR g.ends_on >= :today) AND
+   AND (:sector = '' OR g.sector = :sector) AND
 """
 _COUNT = "SELECT count(*) FROM programme g"
 
@@ -33,11 +34,13 @@ def creative_of(unit: UnitOfWork, code: str, org_id: int) -> Row[Any] | None:
 
 
 def insert_programme(unit: UnitOfWork, **values: Any) -> None:
-    """Insert an open CPM programme; keys are its columns."""
+    """Insert an open programme; keys are its columns, `wishes` as JSON text."""
     unit.run(
         "INSERT INTO programme (code, advertiser_id, title, description, sector, model, price_micros, commission_bp,"
-        " budget_cents, creative_id, starts_on, ends_on) VALUES (:code, :advertiser_id, :title, :description,"
-        " :sector, 'cpm', :price_micros, :commission_bp, :budget_cents, :creative_id, :starts_on, :ends_on)",
+        " budget_cents, creative_id, starts_on, ends_on, channel, rate_cents, rate_bp, most_names, owner_cap_cents,"
+        " validation_days, wishes, terms) VALUES (:code, :advertiser_id, :title, :description, :sector, :model,"
+        " :price_micros, :commission_bp, :budget_cents, :creative_id, :starts_on, :ends_on, :channel, :rate_cents,"
+        " :rate_bp, :most_names, :owner_cap_cents, :validation_days, CAST(:wishes AS jsonb), :terms)",
         **values,
     )
 
@@ -48,13 +51,12 @@ def programme_by_code(unit: UnitOfWork, code: str) -> Programme | None:
     return None if row is None else Programme(**row._mapping)
 
 
-def programmes_page(unit: UnitOfWork, words: str, sector: str, today: date, size: int, offset: int) -> list[Programme]:
-    """Programmes the actor may see, the newest first."""
+def programmes_page(unit: UnitOfWork, words: str, sector: str, size: int, offset: int) -> list[Programme]:
+    """An advertiser's own programmes, all of them for staff; the newest first."""
     rows = unit.all(
         _SELECT + _LISTED + _VISIBLE + "ORDER BY g.id DESC LIMIT :size OFFSET :offset",
         words=words,
         sector=sector,
-        today=today,
         size=size,
         offset=offset,
         **_sight(unit),
@@ -62,9 +64,16 @@ def programmes_page(unit: UnitOfWork, words: str, sector: str, today: date, size
     return [Programme(**row._mapping) for row in rows]
 
 
-def count_programmes(unit: UnitOfWork, words: str, sector: str, today: date) -> int:
+def count_programmes(unit: UnitOfWork, words: str, sector: str) -> int:
     """How many there are of them."""
-    return int(unit.scalar(_COUNT + _LISTED + _VISIBLE, words=words, sector=sector, today=today, **_sight(unit)))
+    return int(unit.scalar(_COUNT + _LISTED + _VISIBLE, words=words, sector=sector, **_sight(unit)))
+
+
+def programmes_by_ids(unit: UnitOfWork, ids: list[int]) -> list[Programme]:
+    """Programmes the actor may see, in the order of their ids here."""
+    rows = unit.all(_SELECT + "WHERE g.id = ANY(:ids) AND" + _VISIBLE, ids=ids, **_sight(unit))
+    found = {row.id: Programme(**row._mapping) for row in rows}
+    return [found[one] for one in ids if one in found]
 
 
 def close_programme(unit: UnitOfWork, programme_id: int, org_id: int) -> None:

@@ -1,11 +1,16 @@
-"""Programmes: open offers of advertisers to owners, paid per thousand mails."""
+"""Programmes: open offers of advertisers to owners, paid per thousand mails, click, lead or sale."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import date
 
 from broker.audit.record import record
+from broker.catalogue import offers_store
 from broker.catalogue import programme_store as store
+from broker.catalogue.offer_model import Offer, check_dates, check_offer
+from broker.catalogue.offers_store import OfferSearch
 from broker.catalogue.programme_model import Programme
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
@@ -29,9 +34,11 @@ def create_programme(
     ends_on: date,
     *,
     commission_bp: int | None = None,
+    offer: Offer | None = None,
 ) -> Programme:
     """Open an offer: `cpm_cents` for a thousand accepted mails, `budget_cents` at most over all owners (net).
 
+    `offer` says more: another model than CPM, caps, wishes, terms; its price per thousand is `cpm_cents`, too.
     `commission_bp` is the broker's part; without it the default of the trade. The creative must be signed: owners
     join what they can see. Raises `InvalidInput` naming the field, `Conflict` (`creative_not_signed`).
     """
@@ -40,13 +47,11 @@ def create_programme(
         raise InvalidInput("A programme needs a title.", code="missing_title", field="title")
     if not sector.strip():
         raise InvalidInput("A programme needs a sector.", code="missing_sector", field="sector")
-    price = cpm_cents_to_micros(cpm_cents)
-    if price <= 0:
-        raise InvalidInput("The price per thousand must be at least one cent.", code="bad_price", field="cpm_cents")
+    asked = replace(offer or Offer(), cpm_cents=cpm_cents)
+    check_offer(asked)
     if budget_cents <= 0:
         raise InvalidInput("The budget must be positive.", code="bad_budget", field="budget_cents")
-    if ends_on < starts_on or ends_on < unit.today:
-        raise InvalidInput("The programme must end after it starts, and not in the past.", field="ends_on")
+    check_dates(starts_on, ends_on, unit.today)
     creative = store.creative_of(unit, creative_code, unit.actor.org)
     if creative is None:
         raise NotFound(f"There is no creative {creative_code!r} of yours.", field="creative")
@@ -60,14 +65,23 @@ def create_programme(
         title=title.strip(),
         description=description.strip(),
         sector=sector.strip(),
-        price_micros=price,
+        model=asked.model,
+        price_micros=cpm_cents_to_micros(cpm_cents),
         commission_bp=TradeSettings().commission_bp if commission_bp is None else commission_bp,
         budget_cents=budget_cents,
         creative_id=creative.id,
         starts_on=starts_on,
         ends_on=ends_on,
+        channel=asked.channel,
+        rate_cents=asked.rate_cents,
+        rate_bp=asked.rate_bp,
+        most_names=asked.most_names,
+        owner_cap_cents=asked.owner_cap_cents,
+        validation_days=asked.validation_days,
+        wishes=json.dumps(asked.wishes.as_json()),
+        terms=asked.terms.strip(),
     )
-    record(unit, "programme.opened", "programme", code, cpm_cents=cpm_cents, budget_cents=budget_cents)
+    record(unit, "programme.opened", "programme", code, model=asked.model, budget_cents=budget_cents)
     return find_programme(unit, code)
 
 
@@ -83,8 +97,12 @@ def browse_programmes(
     unit: UnitOfWork, words: str = "", sector: str = "", page: int = 1, size: int = 25
 ) -> Page[Programme]:
     """Open programmes for owners, one's own for advertisers, the newest first; `words` searches texts."""
-    found = store.programmes_page(unit, words.strip(), sector.strip(), unit.today, size, offset(page, size))
-    total = store.count_programmes(unit, words.strip(), sector.strip(), unit.today)
+    asked, skip = OfferSearch(words.strip(), sector.strip()), offset(page, size)
+    if unit.actor.role == "owner":
+        found = store.programmes_by_ids(unit, offers_store.newest(unit, asked, size, skip))
+        return Page(found, offers_store.count_offers(unit, asked), page, size)
+    found = store.programmes_page(unit, asked.words, asked.sector, size, skip)
+    total = store.count_programmes(unit, asked.words, asked.sector)
     return Page(found, total, page, size)
 
 

@@ -251,6 +251,12 @@ WORDS = {
     "happened_opt_out": _("Opted out"),
     "happened_consent": _("Consent"),
     "happened_withdrawn": _("Consent withdrawn"),
+    # history of segments
+    "segment_created": _("saved"),
+    "segment_renamed": _("renamed"),
+    "segment_rule": _("rule changed"),
+    "segment_archived": _("put into the archive"),
+    "segment_restored": _("taken out of the archive"),
     # sectors
     "beauty": _("Beauty"),
     "fashion": _("Fashion"),

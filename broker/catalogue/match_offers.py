@@ -1,0 +1,98 @@
+"""Open offers for an owner: the newest, or those that fit one of its bases best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.audience.rule import EVERYBODY, Rule
+from broker.catalogue import offers_store, programme_store
+from broker.catalogue.match import Match, Profile, Revenue, match_of, revenue_of
+from broker.catalogue.offer_model import wishes_of
+from broker.catalogue.offers_store import OfferSearch
+from broker.catalogue.programme_model import Programme
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import NotFound
+from broker.kernel.paging import Page, offset
+
+
+class ProfileDesk(Protocol):
+    """The part of the audience client that tells an owner its own base's profile."""
+
+    def own_profile(self, base_id: int, rule: Rule) -> Mapping[str, Any]:
+        """`{people, profile: {field: [{value, count, base}]}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """An offer, with how it fits the base asked about (None: no base was)."""
+
+    programme: Programme
+    match: Match | None
+    revenue: Revenue | None
+
+
+def browse_offers(
+    unit: UnitOfWork,
+    audience: ProfileDesk,
+    asked: OfferSearch,
+    base_code: str = "",
+    *,
+    page: int = 1,
+    size: int = 25,
+) -> Page[Matched]:
+    """Open offers that answer; with a base those that fit it best come first, else the newest."""
+    unit.actor.require("owner")
+    skip, total = offset(page, size), offers_store.count_offers(unit, asked)
+    if not base_code:
+        found = programme_store.programmes_by_ids(unit, offers_store.newest(unit, asked, size, skip))
+        return Page([Matched(one, None, None) for one in found], total, page, size)
+    base = _base(unit, base_code)
+    profile = base_profile(audience, base)
+    matches = {
+        row.programme_id: match_of(wishes_of(row.wishes), profile, base.sector)
+        for row in offers_store.to_be_matched(unit, asked)
+    }
+    best = sorted(matches, key=lambda one: (-matches[one].score, -one))[skip : skip + size]
+    own = offers_store.own_clicks(unit, base.id)
+    return Page(
+        [
+            Matched(one, matches[one.id], expected_revenue(unit, one, own))
+            for one in programme_store.programmes_by_ids(unit, best)
+        ],
+        total,
+        page,
+        size,
+    )
+
+
+def match_programme(unit: UnitOfWork, audience: ProfileDesk, programme: Programme, base_code: str) -> Matched:
+    """One offer beside one of the actor's bases."""
+    unit.actor.require("owner")
+    base = _base(unit, base_code)
+    found = match_of(wishes_of(programme.wishes), base_profile(audience, base), base.sector)
+    return Matched(programme, found, expected_revenue(unit, programme, offers_store.own_clicks(unit, base.id)))
+
+
+def base_profile(audience: ProfileDesk, base: Any) -> Profile:
+    """The exact profile of a base, for its owner; none before the first import."""
+    if base.current_snapshot_id is None:
+        return {}
+    profile: Profile = audience.own_profile(base.id, EVERYBODY)["profile"]
+    return profile
+
+
+def expected_revenue(unit: UnitOfWork, programme: Programme, own: tuple[int, int]) -> Revenue:
+    """What a thousand mails may bring; where clicks are paid, from one's own and the sector's past."""
+    sector = offers_store.sector_clicks(unit, programme.sector) if programme.model == "cpc" else None
+    return revenue_of(
+        programme.model, programme.price_micros, programme.rate_cents, programme.commission_bp or 0, own, sector
+    )
+
+
+def _base(unit: UnitOfWork, code: str) -> Any:
+    base = offers_store.base_facts(unit, code)
+    if base is None:
+        raise NotFound(f"There is no base {code!r} of yours.", field="base")
+    return base
