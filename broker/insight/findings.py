@@ -79,6 +79,7 @@ def moves(before: pa.Table, now: pa.Table) -> dict[str, Any]:
             .aggregate([("contact_id", "count")])
             .sort_by([("contact_id_count", "descending")])
             .to_pylist()
+            if row[f"{name}_before"] is not None or row[f"{name}_now"] is not None  # who only brought goods back
         ]
         for key, name in MOVES
     }
