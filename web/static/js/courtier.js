@@ -11,6 +11,14 @@ application.register("menu", class extends Stimulus.Controller {
   }
 });
 
+// Tabs that do not fit: the present one is brought into sight.
+application.register("tabs", class extends Stimulus.Controller {
+  connect() {
+    const here = this.element.querySelector("[aria-current]");
+    if (here) this.element.scrollLeft = here.offsetLeft - this.element.offsetLeft - 16;
+  }
+});
+
 // A one-line piece of news stands in the address (?done=): taken out, so that a reload does not tell it again.
 application.register("notice", class extends Stimulus.Controller {
   connect() {
