@@ -19,7 +19,10 @@ def prepare_keys(settings: Settings, front: Account, worker: Account) -> None:
     folder = settings.key_dir.absolute()
     separate = front.uid != worker.uid
     if not settings.keys.dir:
-        make_folder(folder, own_account(), 0o711 if separate else 0o700)
+        mode = 0o711 if separate else 0o700
+        make_folder(folder, own_account(), mode)
+        if os.geteuid() == 0:
+            folder.chmod(mode)  # one that a restore, or a start without separate users, has left closed
     create_keys(folder, settings.mail.sending_domain, settings.mail.dkim_selector)
     if settings.keys.dir or os.geteuid() != 0:
         return
