@@ -26,7 +26,7 @@ from broker.bases.reading import AS_FOUND, Reading
 from broker.bases.refused_columns import refused_columns
 from broker.bases.rejects import RejectsFile, rejected
 from broker.bases.seen import Seen
-from broker.bases.sensitive import NearMiss, decided
+from broker.bases.sensitive import NearMiss, decided, header_to_review
 from broker.bases.traits import Type
 from broker.kernel.errors import InvalidInput
 
@@ -189,6 +189,12 @@ class FileCheck:
             elif header not in self._verdicts and (near := watch.near_miss()):
                 self.near[header] = near
                 self.result.near_misses[header] = list(near.words)
+        for header, target in self.mapping.items():
+            asked = header_to_review(header) if target.startswith(TRAIT) else None
+            if asked is not None and header not in self._refused and header not in self._verdicts:
+                watch = self.found.watches.get(target.removeprefix(TRAIT))
+                self.near.setdefault(header, NearMiss(asked[0], (asked[1],), 0, 0 if watch is None else watch.filled))
+                self.result.near_misses.setdefault(header, [asked[1]])
         found = self.found
         found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding
         found.normalised["nul_bytes"] = self.reader.source.nul_bytes

@@ -2,8 +2,8 @@
 free text, where all of these hide. Found by header and by values, in French and English.
 
 The words are data (`data/sensitive.csv`): `header` terms match whole words of a header, `value` terms match a whole
-value, `value in company` terms (first names, left and right) only
-beside one of those, `allow` terms are headers that look the same and are harmless.
+value, `value in company` terms (first names, left and right) only beside one of those, `allow` terms are headers that
+look the same and are harmless, `review` terms are whole headers that may be either: a person decides.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NIR_SHARE, CARD_SHARE = 0.1, 0.5  # a random number passes NIR's key once in 97 
 WORDS_OF_TEXT = 6.0
 MOST_WORDS = 20  # of a column, that are shown to the broker
 DECIDED = "decision"
-_COUNTS = ("filled", "identity_numbers", "cards", "words", "long_texts")
+_COUNTS = ("filled", "identity_numbers", "cards", "accounts", "words", "long_texts")
 _ARTICLES = {"criminal convictions": "art. 10 GDPR"}
 _OURS = {"national identity number", "payment card or bank account", "free text"}
 
@@ -88,6 +88,13 @@ def check_header(header: str) -> Finding | None:
     return None
 
 
+def header_to_review(header: str) -> tuple[str, str] | None:
+    """(category, words) of a header that may be harmless or not, such as `Régime`: for a person to look at."""
+    rest = plain(header)
+    terms = _terms("review")
+    return (terms[rest], rest) if rest in terms else None
+
+
 @dataclass(slots=True)
 class ValueWatch:
     """Counts what the values of one column look like, block by block."""
@@ -96,7 +103,8 @@ class ValueWatch:
     terms: Counter[tuple[str, str]] = field(default_factory=Counter)
     doubtful: Counter[tuple[str, str]] = field(default_factory=Counter)
     identity_numbers: int = 0
-    cards: int = 0
+    cards: int = 0  # and bank accounts
+    accounts: int = 0
     words: int = 0
     long_texts: int = 0
 
@@ -112,12 +120,11 @@ class ValueWatch:
             self.words += (spaces + 1) * times
             if spaces >= 3:
                 self.long_texts += times
-            if len(text) >= 13 and text[0].isdigit():
-                digits = re.sub(r"[\s.\-]", "", text)
-                if is_nir(digits):
-                    self.identity_numbers += times
-                elif is_card(digits):
-                    self.cards += times
+            if len(text) >= 9 and any(map(str.isdigit, text)):
+                kind = number_kind(text)
+                self.identity_numbers += times if kind == "identity" else 0
+                self.cards += times if kind in ("card", "account") else 0
+                self.accounts += times if kind == "account" else 0
             for part in _parts(text):
                 word = plain(part)
                 if word in terms:
@@ -154,7 +161,9 @@ class ValueWatch:
         if not self.filled:
             return None
         if self.identity_numbers > NIR_SHARE * self.filled and self.identity_numbers >= 2:
-            return Finding("national identity number", "numbers with a valid NIR key", "values")
+            return Finding("national identity number", "numbers with a valid key", "values")
+        if self.accounts > NIR_SHARE * self.filled and self.accounts >= 2:
+            return Finding("payment card or bank account", "account numbers with a valid key", "values")
         if self.cards > CARD_SHARE * self.filled and self.cards >= 2:
             return Finding("payment card or bank account", "numbers with a valid card check digit", "values")
         categories: Counter[str] = Counter()
@@ -191,6 +200,49 @@ class ValueWatch:
             met.total(),
             self.filled,
         )
+
+
+# Identity numbers that a form alone tells: of the United States, the United Kingdom, Italy.
+_BY_FORM = re.compile(
+    r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}|(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]|"
+    r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"
+)
+_DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
+
+
+def number_kind(text: str) -> str | None:
+    """`identity`, `card` or `account` of one value, by its form and its check digits; None for any other."""
+    if _BY_FORM.fullmatch(text.upper()):
+        return "identity"
+    bare = re.sub(r"[\s.\-]", "", text).upper()
+    if is_nir(bare) or _is_dni(bare) or _is_belgian(bare):
+        return "identity"
+    if is_card(bare):
+        return "card"
+    return "account" if is_iban(bare) else None
+
+
+def is_iban(bare: str) -> bool:
+    """An international account number with its key (ISO 13616: the number turned round is 1 modulo 97)."""
+    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", bare):
+        return False
+    turned = bare[4:] + bare[:4]
+    return int("".join(str(int(sign, 36)) for sign in turned)) % 97 == 1
+
+
+def _is_dni(bare: str) -> bool:
+    match = re.fullmatch(r"([XYZ]?)(\d{7,8})([A-Z])", bare)
+    if match is None or len(bare) != 9:
+        return False
+    number = int(("XYZ".find(match[1]) if match[1] else 0) * 10**7 + int(match[2]))
+    return _DNI_LETTERS[number % 23] == match[3]
+
+
+def _is_belgian(bare: str) -> bool:
+    """The national register's number: eleven digits, a date of birth in front, a key of two (97 − rest)."""
+    if not re.fullmatch(r"\d{2}(?:0\d|1[0-2])(?:[0-2]\d|3[01])\d{5}", bare):
+        return False
+    return any(97 - int(century + bare[:9]) % 97 == int(bare[9:]) for century in ("", "2"))
 
 
 def is_nir(digits: str) -> bool:

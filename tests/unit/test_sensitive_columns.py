@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from broker.bases.sensitive import Finding, ValueWatch, check_header, is_card, is_nir
+from broker.bases.sensitive import Finding, ValueWatch, check_header, header_to_review, is_card, is_nir
 
 
 def by_values(values: list[str]) -> Finding | None:
@@ -99,7 +99,8 @@ def test_a_single_odd_word_is_a_near_miss_for_a_person_to_look_at() -> None:
     watch.look(Counter(["Dupont"] * 500 + ["Musulman"]))
     assert watch.finding() is None
     near = watch.near_miss()
-    assert near is not None and near.words == ("musulman",)
+    assert near is not None
+    assert near.words == ("musulman",)
 
 
 def test_check_digits() -> None:
@@ -109,3 +110,49 @@ def test_check_digits() -> None:
     assert is_card("4111111111111111")
     assert not is_card("4111111111111112")
     assert not is_card("1234567890123452")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["FR7630006000011234567890189", "FR14 2004 1010 0505 0001 3M02 606"],
+        ["123-45-6789", "219-09-9999"],
+        ["AB123456C", "JG103759A"],
+        ["12345678Z", "X1234567L"],
+        ["85.07.30-033 28", "85073003328"],
+        ["RSSMRA85T10A562S", "BNCGNN70A01F205X"],
+    ],
+)
+def test_account_and_identity_numbers_of_neighbours_are_found_by_their_keys(values: list[str]) -> None:
+    finding = by_values(values * 5)
+    assert finding is not None
+    assert finding.category in ("national identity number", "payment card or bank account")
+
+
+@pytest.mark.parametrize("values", [["FR7630006000011234567890188"], ["12345678A"], ["A1B2C3D4E5F6"], ["85073003329"]])
+def test_numbers_whose_key_is_wrong_are_references(values: list[str]) -> None:
+    assert by_values(values * 10) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "category"),
+    [("Régime", "health"), ("Nationalité", "racial or ethnic origin"), ("Parti", "political opinions")],
+)
+def test_headers_that_may_be_either_are_for_a_person_to_look_at(header: str, category: str) -> None:
+    assert check_header(header) is None
+    asked = header_to_review(header)
+    assert asked is not None
+    assert asked[0] == category
+
+
+@pytest.mark.parametrize("header", ["Catholique", "Médecin", "CNI", "Obs.", "Infos diverses", "Date d'accouchement"])
+def test_more_headers_are_refused(header: str) -> None:
+    assert check_header(header) is not None
+
+
+@pytest.mark.parametrize(
+    "header", ["Croissant", "Nom", "Médecin vétérinaire", "Numéro de carte fidélité", "Tour de taille", "Nombre d'avis"]
+)
+def test_their_neighbours_are_not(header: str) -> None:
+    assert check_header(header) is None
+    assert header_to_review(header) is None
