@@ -192,8 +192,8 @@ class FileCheck:
         for header, target in self.mapping.items():
             asked = header_to_review(header) if target.startswith(TRAIT) else None
             if asked is not None and header not in self._refused and header not in self._verdicts:
-                watch = self.found.watches.get(target.removeprefix(TRAIT))
-                self.near.setdefault(header, NearMiss(asked[0], (asked[1],), 0, 0 if watch is None else watch.filled))
+                filled = self.found.watches[target.removeprefix(TRAIT)].filled
+                self.near.setdefault(header, NearMiss(asked[0], (asked[1],), 0, filled))
                 self.result.near_misses.setdefault(header, [asked[1]])
         found = self.found
         found.normalised["mixed_encoding_bytes"] = self.reader.source.mixed_encoding

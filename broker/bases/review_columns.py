@@ -1,7 +1,7 @@
 """Columns in which forbidden words occur, too few to refuse them: the broker looks and decides.
 
 What it decides holds for the base's next files: a column that is allowed is not listed again, a refused one is refused
-by its header. What earlier files brought of a refused column leaves with the next snapshot.
+by its header. What earlier files brought of a refused column is not taken out by that.
 """
 
 from __future__ import annotations

@@ -58,6 +58,8 @@ _TYPES: dict[Type, pa.DataType] = {
     "tags": pa.list_(pa.string()),
 }
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+# As they stand in the Parquet file: words by their codes.
+WRITTEN_CORE = tuple(pa.field(field.name, DICTIONARY if field.name in _CATEGORIES else field.type) for field in CORE)
 _LENGTHS = struct.Struct(">QQQQ")
 
 
@@ -156,7 +158,7 @@ class Staging:
 
         Core fields that turned out to be `refused` are emptied.
         """
-        fields = [pa.field(field.name, DICTIONARY if field.name in _CATEGORIES else field.type) for field in CORE]
+        fields = list(WRITTEN_CORE)
         for name, type_ in types.items():
             watch = watches[name]
             number = pa.int64() if watch.whole == watch.numbers else pa.float64()

@@ -13,27 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from broker.bases.stage import DICTIONARY, WRITTEN_CORE
 from broker.kernel.database import UnitOfWork
 
-TEXT = ("relation", "gender", "postcode", "commune", "department", "region", "country", "family_status", "occupation")
-STAGED = pa.schema(
-    [
-        ("contact_id", pa.int64()),
-        ("contact_key", pa.binary(16)),
-        *((name, pa.dictionary(pa.int32(), pa.string())) for name in TEXT),
-        ("birth_date", pa.date32()),
-        ("income", pa.int64()),
-        ("has_phone", pa.bool_()),
-        ("has_street", pa.bool_()),
-        ("consent_at", pa.timestamp("us", tz="UTC")),
-        ("consent_source_id", pa.int64()),
-        ("partner_list", pa.int32()),
-        ("consent_complete", pa.bool_()),
-        ("minor", pa.bool_()),
-        ("hair_colour", pa.dictionary(pa.int32(), pa.string())),
-        ("interests", pa.list_(pa.string())),
-    ]
-)
+STAGED = pa.schema([*WRITTEN_CORE, ("hair_colour", DICTIONARY), ("interests", pa.list_(pa.string()))])
 PLACES = (("75011", "75", "Île-de-France"), ("75012", "75", "Île-de-France"), ("69001", "69", "Auvergne-Rhône-Alpes"))
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.bases.import_lanes import lanes_for
 from broker.bases.imports import find_import
 from broker.bases.receive import receive_upload
 from broker.bases.run_import import run_import
@@ -49,6 +50,7 @@ def run(settings: Settings, size: int | None, rounds: int) -> Bench:
         create_keys(own.key_dir, "bench.example", "s1")
         keys = load_worker(own.key_dir)
         file, rows = write_file(folder, size or DEFAULT_ROWS)
+        file_size = file.stat().st_size
         with running_postgres(own) as server:
             database = Database(make_engine(server.url("worker"), own.database.pool_size))
             stages: dict[str, list[float]] = {}
@@ -74,6 +76,9 @@ def run(settings: Settings, size: int | None, rounds: int) -> Bench:
             "columns": 15,
             "stages, µs a row": {name: round(seconds / rows * 1e6, 2) for name, seconds in middle.items()},
             "peak memory, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "peak memory of the largest helper, MiB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+            "helper processes": lanes_for(file_size),
+            "load of the machine at the end": round(os.getloadavg()[0], 1),
         },
     )
 
