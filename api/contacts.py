@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 
 from api.fields import text
 from api.work import front, unit
+from broker.audit.bulk_read import note_bulk_read
 from broker.bases.ask_contact import LONGEST_REFERENCE, ContactQuestion, ask_contact, find_answer
 
 calls = Blueprint("contacts", __name__, description="One contact, by the owner's own reference")
@@ -101,6 +102,7 @@ class ErasureSchema(Schema):
 def ask(body: dict[str, Any], base: str) -> Any:
     """Ask about a contact."""
     with unit() as work:
+        note_bulk_read(work, "contact", base, 1, front().settings.trade.bulk_read_alert)
         return shown(ask_contact(work, front().keys, base, body["reference"]))
 
 

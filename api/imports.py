@@ -94,7 +94,9 @@ def cancel(code: str) -> Any:
 def rejects(query: dict[str, Any], code: str) -> Any:
     """Rejected rows."""
     with unit() as work:
-        return list_rejects(work, code, query["page"])
+        page = list_rejects(work, code, query["page"])
+        note_bulk_read(work, "import", code, len(page.items), front().settings.trade.bulk_read_alert)
+        return page
 
 
 @calls.route("/imports/<code:code>/rejects.csv", methods=["GET"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Reply
 
+from broker.audit.bulk_read import note_bulk_read
 from broker.bases.ask_contact import QuestionKind, ask_contact, find_answer
 from broker.bases.find_base import find_base
 from broker.kernel.errors import CourtierError
@@ -30,6 +31,7 @@ def ask(code: str) -> Reply:
     kind: QuestionKind = "erase" if request.form.get("then") == "erase" else "show"
     try:
         with unit() as work:
+            note_bulk_read(work, "contact", code, 1, front().settings.trade.bulk_read_alert)
             question = ask_contact(work, front().keys, code, request.form.get("reference", ""), kind)
     except CourtierError as refusal:
         with unit() as work:

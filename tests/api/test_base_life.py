@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from broker.audit.bulk_read import note_bulk_read
 from tests.front_house import House
 
 MISSING = "/bases/no-such-base"
@@ -96,3 +97,13 @@ def test_a_breach_has_its_rows_its_clock_and_its_texts(client: FlaskClient, hous
     status, refused = call(client, house, "owner", "POST", f"{path}/notes", authority_told_at="2026-11-06T10:00:00Z")
     assert (status, refused["code"]) == (422, "missing_reason")
     assert call(client, house, "stranger", "GET", f"{path}/texts")[0] == 404
+
+
+def test_questions_about_one_contact_add_up_to_a_bulk_read(client: FlaskClient, house: House) -> None:
+    limit = house.front.settings.trade.bulk_read_alert
+    with house.front.database.begin(house.people["owner"].actor) as unit:
+        note_bulk_read(unit, "contact", "life-api", limit - 1, limit)
+    asked = client.post("/bases/life-api/contacts/questions", json={"reference": "C-1"}, headers=house.program("owner"))
+    assert asked.status_code == 202
+    alerts = call(client, house, "broker", "GET", "/alerts")[1]["items"]
+    assert ("contact", 1, limit) in {(alert["object_kind"], alert["rows"], alert["today"]) for alert in alerts}

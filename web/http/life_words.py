@@ -28,6 +28,10 @@ LIFE_WORDS = {
     "heard_message": _("message"),
     "heard_consent": _("consent"),
     "heard_import": _("nothing since the first import"),
+    # what was read in bulk
+    "read_import": _("rejected rows of an import"),
+    "read_register": _("register of processing"),
+    "read_contact": _("single contacts of a base"),
     # consent audits
     "proof_complete": _("complete"),
     "proof_doubtful": _("doubtful"),
