@@ -58,7 +58,7 @@ def rule_words() -> dict[str, Any]:
         "down": _("Move down"),
         "enclose": _("Put in a group of its own"),
         "remove": _("Remove"),
-        "unfinished": _("Conditions that are not finished and left out: %%d"),
+        "unfinished": _("Conditions that are not finished and left out: {count}"),
         "show_place": _("Show the place"),
         "no_answer": _("The server does not answer. Your rule is kept here; try again in a moment."),
         "operators": {

@@ -38,6 +38,8 @@ export function suggestBox({ label, value = "", ask, take, free = false, numeric
   let rows = [], at = -1, asked = 0, timer = 0;
 
   const shut = () => { list.hidden = true; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); at = -1; };
+  // A row taken replaces what was typed: leaving the box must not take that as well.
+  const give = (row) => { shut(); const typed = input.value; input.value = free === "commit" ? "" : String(row?.label ?? row ?? ""); take(row, typed); };
   const mark = (next) => {
     rows[at]?.made.removeAttribute("aria-selected");
     at = rows.length ? (next + rows.length) % rows.length : -1;
@@ -51,8 +53,8 @@ export function suggestBox({ label, value = "", ask, take, free = false, numeric
     list.replaceChildren(...groups.filter((group) => group.rows.length).map((group) => element("div", { role: "group", "aria-label": group.title || label },
       group.title ? element("div", { class: "suggest-title", "aria-hidden": "true" }, group.title) : null,
       group.rows.map((row) => {
-        const made = element("div", { role: "option", class: "suggest-row", id: `${id}-${rows.length}`, onpointerdown: (event) => { event.preventDefault(); shut(); take(row.row, input.value); } },
-          element("span", { class: "suggest-label" }, row.label, row.code ? element("span", { class: "code" }, row.code) : null), row.small ? element("span", { class: "suggest-small" }, row.small) : null);
+        const made = element("div", { role: "option", class: "suggest-row", id: `${id}-${rows.length}`, onpointerdown: (event) => { event.preventDefault(); give(row.row); } },
+          element("span", { class: "suggest-label" }, row.label, row.code ? [" ", element("span", { class: "code" }, row.code)] : null), " ", row.small ? element("span", { class: "suggest-small" }, row.small) : null);
         rows.push({ made, row: row.row });
         return made;
       }))));
@@ -69,7 +71,7 @@ export function suggestBox({ label, value = "", ask, take, free = false, numeric
     }, wait);
   };
   input.addEventListener("input", () => { look(180); if (free && free !== "commit") take(null, input.value); });
-  input.addEventListener("focus", () => look(0));
+  input.addEventListener("focus", () => { if (input.dataset.quiet) delete input.dataset.quiet; else look(0); });
   input.addEventListener("blur", () => { asked += 1; shut(); if (free && input.value.trim()) take(null, input.value, true); close?.(); });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -78,7 +80,7 @@ export function suggestBox({ label, value = "", ask, take, free = false, numeric
       if (list.hidden) look(0); else mark(at + (event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!list.hidden && at >= 0) { const row = rows[at].row; shut(); take(row, input.value); }
+      if (!list.hidden && at >= 0) give(rows[at].row);
       else if (free && input.value.trim()) { shut(); take(null, input.value, true); }
     } else if (event.key === "Escape") { event.stopPropagation(); shut(); close?.(true); }
   });

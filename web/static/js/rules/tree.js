@@ -23,7 +23,7 @@ application.register("rule-tree", class extends Stimulus.Controller {
     this.terms = new TermEditor(this.words, ask, (redraw) => this.changed(redraw), this.segmentsValue);
     this.treeTarget.hidden = false;
     this.draw();
-    this.readText();
+    if (this.textTarget.value.trim()) this.readText(); else this.count();
     this.textTarget.addEventListener("input", () => this.later("text", () => this.readText(), 500));
     this.formTarget.addEventListener("submit", (event) => this.hold(event));
   }
@@ -161,6 +161,7 @@ application.register("rule-tree", class extends Stimulus.Controller {
     this.drawFigures();
     const again = focused && this.treeTarget.querySelector(`[data-key="${focused}"]`);
     if (again) {
+      if (!this.focusOn) again.dataset.quiet = "1";  // back where one was: no list opens by itself
       again.focus();
       if (!this.focusOn && again.setSelectionRange && /text|search/.test(again.type) && start !== undefined) again.setSelectionRange(start, end);
     }
@@ -171,7 +172,7 @@ application.register("rule-tree", class extends Stimulus.Controller {
     const w = this.words, spoken = Object.keys(KINDS).find((kind) => KINDS[kind][0] === group.op && KINDS[kind][1] === group.not);
     const kinds = element("select", { class: "form-select", "aria-label": w.group_kind, "data-key": `${group.id}-kind`, onchange: (event) => { [group.op, group.not] = KINDS[event.target.value]; this.changed(); } },
       Object.keys(KINDS).map((kind) => element("option", { value: kind, selected: kind === spoken }, w.groups[kind])));
-    const head = element("div", { class: "branch-head" }, parent ? this.grip(group) : null, kinds, this.figure(group), parent ? this.tools(group) : null);
+    const head = element("div", { class: "branch-head" }, parent ? this.grip(group) : null, kinds, element("span", { class: "term-end" }, this.figure(group), parent ? this.tools(group) : null));
     const list = element("ul", { class: "branch-list", ondragover: (event) => event.preventDefault(), ondrop: (event) => this.drop(event, group, true) },
       group.items.map((item) => element("li", { class: item.kind === "group" ? "branch" : "term", "data-node": item.id, ondrop: (event) => this.drop(event, item, false) },
         item.kind === "group" ? this.groupBox(item, group) : this.termBox(item))));
@@ -183,7 +184,7 @@ application.register("rule-tree", class extends Stimulus.Controller {
   }
 
   termBox(term) {
-    const line = element("div", { class: "term-line" }, this.grip(term), this.fieldBox(term), ...this.terms.boxes(term), this.figure(term), this.tools(term));
+    const line = element("div", { class: "term-line" }, this.grip(term), this.fieldBox(term), ...this.terms.boxes(term), element("span", { class: "term-end" }, this.figure(term), this.tools(term)));
     const box = element("div", { class: "term-box" }, line);
     this.addFault(box, term);
     return box;
@@ -236,7 +237,7 @@ application.register("rule-tree", class extends Stimulus.Controller {
       made.textContent = typeof figure === "number" ? this.number.format(figure) : "";
     }
     const open = unfinished(this.root);
-    this.leftTarget.textContent = open ? this.words.unfinished.replace("%d", open) : "";
+    this.leftTarget.textContent = open ? this.words.unfinished.replace("{count}", open) : "";
   }
 
   // ---- faults
