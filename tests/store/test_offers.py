@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 from broker.affiliation.join import join_programme
 from broker.audience.rule import Rule
@@ -17,10 +18,11 @@ from broker.catalogue.match_offers import browse_offers, match_programme
 from broker.catalogue.offer_model import Offer, Wishes
 from broker.catalogue.offers_store import OfferSearch, newest_sql
 from broker.catalogue.programme_model import Programme
-from broker.catalogue.programmes import browse_programmes, close_programme, create_programme
+from broker.catalogue.programmes import browse_programmes, close_programme, create_programme, find_programme
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, InvalidInput
+from broker.operate.database_server import DatabaseServer
 from tests.store.audience_people import make_base, make_organisation
 
 PROFILE = {
@@ -146,7 +148,7 @@ def test_owners_see_open_offers_the_best_for_their_base_first_and_why(scene: Sce
         assert clicks is not None
         assert (clicks.known, clicks.expected, clicks.mails) == (True, 640, 0)
         assert clicks.low < 640 < clicks.high
-        mails = match_programme(unit, Audience(), women, scene.base).revenue
+        mails = match_programme(unit, Audience(), find_programme(unit, women.code), scene.base).revenue
         assert mails is not None
         assert (mails.expected, mails.low, mails.high) == (1_440, 1_440, 1_440)
         only = browse_offers(unit, Audience(), OfferSearch(scene.word, model="cpc"))
@@ -154,10 +156,9 @@ def test_owners_see_open_offers_the_best_for_their_base_first_and_why(scene: Sce
         assert browse_offers(unit, Audience(), OfferSearch(scene.word, sector="home")).total == 0
 
 
-def test_ten_thousand_open_offers_are_browsed_and_searched_by_their_indices(
-    worker_engine: Engine, scene: Scene
-) -> None:
-    with worker_engine.connect() as connection:
+def test_ten_thousand_offers_are_browsed_and_searched_by_index(database: DatabaseServer, scene: Scene) -> None:
+    url = database.url("admin").replace("postgresql:", "postgresql+psycopg:", 1)
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         transaction = connection.begin()
         connection.execute(
             text(
@@ -169,6 +170,7 @@ def test_ten_thousand_open_offers_are_browsed_and_searched_by_their_indices(
             ),
             {"mark": secrets.token_hex(4), "creative": scene.creative},
         )
+        connection.execute(text("SELECT gin_clean_pending_list('open_programme_words')"))  # as autovacuum does
         connection.execute(text("ANALYZE open_programme"))
         connection.execute(text("SET LOCAL ROLE courtier_web"))
         today = connection.execute(text("SELECT app_now()::date")).scalar_one()
