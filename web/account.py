@@ -146,7 +146,7 @@ def _factor(work: UnitOfWork) -> dict[str, Any]:
 
 def _picture(secret: NewSecret) -> Markup:
     """The QR code as inline SVG, without styles: the Content-Security-Policy would refuse them."""
-    drawn = segno.make(secret.address, error="m").svg_inline(scale=5, border=3, light="#fff")
+    drawn = segno.make(secret.address, error="m").svg_inline(border=4, light="#fff", omitsize=True)
     return Markup(drawn)  # noqa: S704 - drawn here from an address of ours
 
 

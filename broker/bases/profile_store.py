@@ -28,17 +28,18 @@ def trait_names(unit: UnitOfWork, base_id: int) -> list[str]:
         " jsonb_array_elements(s.columns) c WHERE b.id = :id AND c ->> 'type' <> 'tags'"
         " AND c ->> 'name' <> ALL(:ours) AND c ->> 'name' NOT LIKE 'last!_bought!_%' ESCAPE '!'",
         id=base_id,
-        ours=list(_OURS),
+        ours=list(OURS),
     )
     return [row.name for row in rows]
 
 
 # Columns that imports, purchases and studies make: nobody supplies them.
-_OURS = (
+OURS = (
     "relation", "commune", "department", "region", "country", "has_phone", "has_street", "consent_at", "first_purchase",
-    "last_purchase", "orders", "spend_cents", "margin_cents", "favourite_category", "payment_means", "categories",
-    "products", "visits", "visits_year", "rfm_class", "rfm_recency", "rfm_frequency", "rfm_monetary", "value_tier",
-    "cycle_days", "habit", "margin_tier", "off_cycle", "expected_purchases", "expected_value", "alive", "score",
+    "last_purchase", "purchase_count", "spend_cents", "margin_cents", "favourite_category", "favourite_product",
+    "payment_means", "categories", "products", "visit_frequency", "last_visit", "last_click", "rfm_class",
+    "rfm_recency", "rfm_frequency", "rfm_monetary", "value_tier", "cycle_days", "habit", "margin_tier", "off_cycle",
+    "expected_purchases", "expected_value", "alive", "score",
 )  # fmt: skip
 
 
