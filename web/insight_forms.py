@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.audience.parse import parse_rule
@@ -188,13 +188,18 @@ def look_up(code: str) -> Response:
 
 @pages.get("/customers/<asked>")
 @for_roles("owner")
-def answer(asked: str) -> str:
-    """What is known of the customer; while a worker looks, the page waits."""
+def answer(asked: str) -> Response:
+    """What is known of the customer; while a worker looks, the page asks again for a piece of itself."""
     with unit() as work:
         found = customer_answer(work, asked)
         shown = contents(work, found.base_code)
-    piece = request.headers.get("HX-Request") and found.state == "waiting"
-    return render_template("insight/waiting.html" if piece else "insight/customer.html", answer=found, **shown)
+    if not request.headers.get("HX-Request"):
+        return make_response(render_template("insight/customer.html", answer=found, **shown))
+    if found.state == "waiting":
+        return make_response(render_template("insight/waiting.html", answer=found))
+    reply = make_response("")
+    reply.headers["HX-Refresh"] = "true"  # the whole page, now that there is something to show
+    return reply
 
 
 def _set(

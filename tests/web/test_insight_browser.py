@@ -13,8 +13,10 @@ from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
 from broker.catalogue.sensitive_text import refuse_sensitive_rule
+from broker.insight.find_customer import look_up_customer
 from broker.insight.set_rules import set_rfm, set_scorecard
 from broker.kernel.database import Database
+from broker.vault.blind_index import reference_keys
 from broker.vault.keyring import load_worker
 from tests.front_house import House
 from tests.store.insight_scene import House as Studied
@@ -96,6 +98,32 @@ def test_a_finding_opens_the_rule_editor_with_its_rule(
     page.goto(f"{address}/bases/{studied.code}/insight?lang=en")
     page.get_by_role("row", name="At risk").get_by_role("link", name="Segment").click()
     expect(page.get_by_label("Rule", exact=False).first).to_have_value('rfm_class = "at_risk"')
+
+
+def test_the_page_of_a_customer_waits_for_a_worker_and_then_shows_itself(
+    browser: Browser, house: House, studied: Studied, address: str
+) -> None:
+    worker = load_worker(house.front.settings.key_dir)
+    with studied.database.begin() as unit:
+        (key,) = reference_keys(worker, studied.base_id, ["B-9"])
+        unit.run(
+            "UPDATE contact SET reference_key = :key, pepper_version = :version WHERE id = :id",
+            key=key,
+            version=worker.pepper_version,
+            id=studied.start + 9,
+        )
+    page = visit(browser, house, address, 1280, [])
+    page.goto(f"{address}/bases/{studied.code}/insight/customer?lang=en")
+    page.get_by_label("Customer reference").fill("B-9")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_text("A worker is looking")).to_be_visible()
+    page.wait_for_timeout(2_500)  # it has asked again, and still stands on its page
+    expect(page.get_by_role("heading", name="One customer")).to_be_visible()
+    with studied.database.begin() as unit:
+        lookup_id = unit.scalar("SELECT max(id) FROM customer_lookup WHERE base_id = :id", id=studied.base_id)
+    look_up_customer(studied.database, worker, house.front.settings, lookup_id)
+    expect(page.get_by_role("heading", name="Score explained")).to_be_visible(timeout=15_000)
+    keep(page, "en-1280-one")
 
 
 def keep(page: Page, name: str) -> None:
