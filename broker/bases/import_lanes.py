@@ -27,7 +27,7 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError, Unavailable
 
 LANES = 2
-WORTH_LANES = 16 << 20  # bytes of a file: to start a lane takes about as long as to import the fourth part of that
+WORTH_LANES = 64 << 20  # bytes of a file: to start lanes costs what 100,000 rows cost, 27 MB of them
 # pyarrow loads pandas where it finds it, for nothing that a lane does: two seconds of each start.
 _START = """
 import sys

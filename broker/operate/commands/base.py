@@ -225,6 +225,13 @@ def print_result(result: dict[str, object]) -> None:
     if isinstance(refused, list) and refused:
         print()
         print_table(("column refused", "why"), [(column["header"], column["why"]) for column in refused])
+    near = result.get("near_misses")
+    if isinstance(near, dict) and near:
+        print()
+        print_table(
+            ("kept, for the broker to look at", "because of"),
+            [(name, ", ".join(words)) for name, words in near.items()],
+        )
     typos = result.get("typos")
     if isinstance(typos, list) and typos:
         print()
