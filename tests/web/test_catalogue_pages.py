@@ -80,7 +80,8 @@ def test_a_suppression_file_is_sent_and_removed(house: House) -> None:
     client, token = house.browser("advertiser")
     form = {"csrf_token": token, "name": "Our customers"}
     form |= {"file": (io.BytesIO(b"a@b.test\n"), "ours.csv")}  # type: ignore[dict-item]
-    assert client.post("/suppression-files", data=form, content_type="multipart/form-data").status_code == 303
+    sent = client.post("/suppression-files", data=form, content_type="multipart/form-data")
+    assert sent.status_code == 303, sent.text[sent.text.find("data-refusal") :][:300]
     assert "Our customers" in client.get("/suppression-files").text
 
 

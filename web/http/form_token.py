@@ -20,7 +20,7 @@ HEADER = "X-CSRF-Token"
 LOGIN_COOKIE = "courtier_form"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # These check the token themselves: uploads are read as a stream and never as a form, Stripe signs its calls.
-SELF_CHECKED = frozenset({"uploads.receive", "payments.stripe_webhook"})
+SELF_CHECKED = frozenset({"uploads.receive", "suppression_lists.receive", "payments.stripe_webhook"})
 
 
 def install(app: Flask) -> None:
