@@ -32,6 +32,7 @@ from api import (
     quality,
     reports,
     reviews,
+    rules,
     seeds,
     segments,
     suppression_lists,
@@ -46,6 +47,7 @@ NOUNS = (
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
+    rules,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 
