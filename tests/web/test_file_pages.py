@@ -59,7 +59,7 @@ class Desk:
     def row_id(self, table: str, code: str) -> int:
         """The number behind a code."""
         with self.worker.begin() as unit:
-            return int(unit.scalar(f"SELECT id FROM {table} WHERE code = :code", code=code))  # noqa: S608
+            return int(unit.scalar(f"SELECT id FROM {table} WHERE code = :code", code=code))
 
     def page(self, path: str) -> str:
         """A page's text, in English."""
@@ -211,7 +211,10 @@ def test_the_contract_is_asked_for_by_the_import_itself(desk: Desk) -> None:
     assert reply.status_code == 409
 
 
-PROOF = "Mél;Réf;consentement;date consentement;source consentement;texte consentement;version formulaire;version liste partenaires\n"
+PROOF = (
+    "Mél;Réf;consentement;date consentement;source consentement;texte consentement;version formulaire;"
+    "version liste partenaires\n"
+)
 
 
 def test_consent_and_its_history_are_seen_by_reference_and_the_person_is_erased(desk: Desk) -> None:
