@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.bases import import_lanes
+from broker.kernel.errors import Unavailable
 from tests.store.import_scene import PROOF, PROOF_HEADERS, Owner, make_owner
 
 ROWS = "".join(
@@ -45,7 +46,7 @@ def test_a_helper_that_ends_leaves_the_import_to_be_taken_up_again(
     monkeypatch.setattr(import_lanes, "WORTH_LANES", 0)
     monkeypatch.setattr(import_lanes, "_START", "raise SystemExit(3)")
     run = owner.upload(FILE)
-    with pytest.raises(import_lanes.Unavailable, match="goes on"):
+    with pytest.raises(Unavailable, match="goes on"):
         owner.run(run)
     assert owner.find(run).state == "reading"
     monkeypatch.undo()
