@@ -60,8 +60,8 @@ class CodedFile:
         """Whether its bytes are still those that were written. Reads all of it."""
         digest = hashlib.blake2b(digest_size=32)
         for start in range(0, self._contents["size"], _BLOCK):
-            digest.update(memoryview(self._bytes[start : min(start + _BLOCK, self._contents["size"])]))
-        return digest.hexdigest() == self._contents["digest"]
+            digest.update(self._bytes[start : min(start + _BLOCK, self._contents["size"])].data)
+        return bool(digest.hexdigest() == self._contents["digest"])
 
     def _array(self, place: dict[str, Any]) -> NDArray[Any]:
         kind = np.dtype(place["type"])
