@@ -53,7 +53,8 @@ case "$before" in
 *)
     say "Installing the packages of requirements.txt, each checked by its hash …"
     if [ -n "$uv" ]; then
-        uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
+        # Compiled once here, as pip does: else each process compiles what it imports, or writes it beside, at its start.
+        uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.txt
     else
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
     fi
