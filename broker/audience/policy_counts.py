@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from broker.audience import partners_store as store
-from broker.audience.check import check_rule
 from broker.audience.desk import CountDesk, base_asked_about
 from broker.audience.exclusions import exclusion_reasons
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS
 from broker.audience.notice import to_be_told
 from broker.audience.partners import POLICIES
+from broker.audience.references import checked_rule
 from broker.audience.rule import Rule, clean_rule
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import TradeSettings
@@ -37,7 +37,7 @@ def policy_counts(unit: UnitOfWork, trade: TradeSettings, snapshot: LoadedSnapsh
     A list in force that names no advertiser of this platform can be rented to nobody here; then the counts are of
     whoever consented to anybody.
     """
-    checked = check_rule(rule, snapshot.table(unit.today).columns)
+    checked = checked_rule(unit, snapshot.row.base_id, rule, snapshot.table(unit.today).columns)
     advertisers = store.current_advertisers(unit, snapshot.row.base_id)[:MOST_PARTNERS]
     ids: Sequence[int | None] = [row.advertiser_id for row in advertisers] or [None]
     anybody: dict[str, int] = {}

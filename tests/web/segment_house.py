@@ -21,6 +21,7 @@ from broker.audience.desk import CountDesk
 from broker.audience.loaded import SnapshotCache
 from broker.audience.local_client import LocalClient
 from broker.audience.parse import parse_rule
+from broker.audience.policy_counts import count_policies
 from broker.audience.rule_desk import CALLS
 from broker.bases.create_base import create_base
 from broker.insight.suggest_call import suggest_call
@@ -99,7 +100,9 @@ def furnish(house: House, worker_engine: Engine, scratch: Path, code: str, count
     write_staging(settings.state_dir / "staging" / f"{import_id}.parquet", people)
     build_snapshot(worker, keys, settings, import_id)
     cache = SnapshotCache(settings.state_dir / "snapshots", 256, 1)
-    desk = CountDesk(worker, settings, cache, {**CALLS, "suggest_segments": suggest_call})
+    desk = CountDesk(
+        worker, settings, cache, {**CALLS, "suggest_segments": suggest_call, "count_policies": count_policies}
+    )
     front = dataclasses.replace(house.front, audience=LocalClient(desk))
     full = House(front, create_pages(front), create_api(front), house.people)
     return SegmentHouse(full, code, base.id, worker)
