@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
@@ -194,7 +195,7 @@ def answer(asked: str) -> Response:
         found = customer_answer(work, asked)
         shown = contents(work, found.base_code)
     if not request.headers.get("HX-Request"):
-        return make_response(render_template("insight/customer.html", answer=found, **shown))
+        return make_response(render_template("insight/customer.html", answer=found, iso=date.fromisoformat, **shown))
     if found.state == "waiting":
         return make_response(render_template("insight/waiting.html", answer=found))
     reply = make_response("")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.catalogue.segments import create_segment
 from broker.catalogue.sensitive_text import refuse_sensitive_rule
 from broker.insight.base_insight import insight_progress
 from broker.insight.customer_study import study_of
@@ -57,7 +58,12 @@ def test_a_build_asks_for_its_findings_and_the_page_sees_how_far_they_are(house:
 
 
 def test_findings_of_a_base_add_up_and_the_columns_say_the_same(house: House) -> None:
+    with house.web.begin(house.owner) as unit:
+        create_segment(unit, house.code, "Paris", "department = 75")
+        create_segment(unit, house.code, "Parisians of age", "segment Paris and age >= 40")
     found = house.study()
+    # Three tiers, nine classes and two segments, one inside the other, against 4 categories and 16 products.
+    assert found["affinity"]["tested"] == (3 + 9 + 2) * (4 + 16)
     customers = house.count("value_tier is not missing")
     assert found["customers"] == customers > 300
     for key in ("classes", "tiers", "margin_tiers", "habits"):
