@@ -137,7 +137,7 @@ def test_a_preview_names_each_column_in_order_with_masked_samples(owner: Owner) 
 
 
 def test_a_preview_of_no_table_says_why(owner: Owner) -> None:
-    assert "text file" in str(looked_at(owner, "\0" * 900)["problem"])
+    assert "nothing but zeros" in str(looked_at(owner, "\0" * 900)["problem"])
 
 
 def test_a_correction_is_remembered_for_the_next_file_and_can_be_forgotten(owner: Owner) -> None:
