@@ -10,9 +10,9 @@ REGIONS = (
     ("Hauts-de-France", "HDF", 3, 0),
     ("Normandie", "NOR", 2, 1), ("Île-de-France", "IDF", 3, 1), ("Grand Est", "GES", 4, 1),
     ("Bretagne", "BRE", 0, 1), ("Pays de la Loire", "PDL", 1, 2), ("Centre-Val de Loire", "CVL", 2, 2),
-    ("Bourgogne-Franche-Comté", "BFC", 4, 2),
-    ("Nouvelle-Aquitaine", "NAQ", 1, 3), ("Auvergne-Rhône-Alpes", "ARA", 3, 3),
-    ("Occitanie", "OCC", 2, 4), ("Provence-Alpes-Côte d'Azur", "PAC", 4, 4), ("Corse", "COR", 5, 5),
+    ("Bourgogne-Franche-Comté", "BFC", 3, 2),
+    ("Nouvelle-Aquitaine", "NAQ", 1, 3), ("Auvergne-Rhône-Alpes", "ARA", 2, 3),
+    ("Occitanie", "OCC", 1, 4), ("Provence-Alpes-Côte d'Azur", "PAC", 2, 4), ("Corse", "COR", 3, 4),
     ("Guadeloupe", "GUA", 0, 5), ("Martinique", "MTQ", 1, 5), ("Guyane", "GUY", 2, 5), ("La Réunion", "REU", 3, 5),
     ("Mayotte", "MAY", 4, 5),
 )  # fmt: skip
