@@ -34,7 +34,7 @@ def receive_upload(
     file_name: str,
     chunks: Iterable[bytes],
 ) -> Upload:
-    """Seal `chunks` into the uploads folder; kind is contacts or purchases.
+    """Seal `chunks` into the uploads folder; kind is one of `FILE_KINDS`.
 
     Nothing stays behind where it fails: not the row (the unit rolls back), not the file.
     """
