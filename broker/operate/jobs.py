@@ -258,6 +258,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
     app.periodic(cron=EVERY_TWO_SECONDS)(
         app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
     )
+
     def read_calendars(timestamp: int) -> None:
         """Read again the calendars that owners subscribed."""
         with database.begin() as unit:

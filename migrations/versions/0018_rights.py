@@ -344,4 +344,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION change_partner_policy(bigint, text, text), let_sign(bigint, boolean)")
     op.execute("REVOKE SELECT (may_sign) ON app_user FROM courtier_web")
     op.execute("ALTER TABLE app_user DROP COLUMN may_sign")
-    op.execute("DELETE FROM jobs.kind WHERE kind IN ('plan_notice', 'apply_profile', 'post_account_letter', 'renew_base')")
+    op.execute(
+        "DELETE FROM jobs.kind WHERE kind IN ('plan_notice', 'apply_profile', 'post_account_letter', 'renew_base')"
+    )

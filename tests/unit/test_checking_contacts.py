@@ -18,10 +18,10 @@ from broker.bases.check_email import check_emails, meant_domain
 from broker.bases.check_phone import check_phones
 from broker.bases.dates import NOT_READ, read_dates
 from broker.bases.masks import mask
-from broker.kernel.safe_csv import harmless
 from broker.bases.places import check_places
 from broker.bases.seen import Seen
 from broker.kernel.errors import InvalidInput
+from broker.kernel.safe_csv import harmless
 
 TODAY = date(2026, 11, 21)
 PROOF_HEADERS = "date consentement;source consentement;texte consentement;version formulaire;version liste partenaires"

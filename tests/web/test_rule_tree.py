@@ -66,7 +66,10 @@ def test_a_rule_clicked_together_is_the_text_and_is_counted(
     page = enter(browser, segments, address)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("response", lambda reply: faults.append(f"{reply.status} {reply.url} {reply.text()[:500]}") if reply.status > 399 else None)
+    page.on(
+        "response",
+        lambda reply: faults.append(f"{reply.status} {reply.url} {reply.text()[:500]}") if reply.status > 399 else None,
+    )
     page.goto(f"{address}/bases/{segments.base_code}/segments/new")
     text = page.get_by_label("The same rule as text")
     shot(page, "editor-empty")

@@ -70,7 +70,9 @@ SENTENCES = {
     "wrong_type": _("A value of the rule does not suit its field."),
     "sensitive_rule": _("The law forbids this criterion."),
     "sensitive_text": _("The law forbids such a description of people."),
-    "segment_in_use": _("Data cards, orders, sends or other segments rest on this segment: see its page. Duplicate it to change a copy."),
+    "segment_in_use": _(
+        "Data cards, orders, sends or other segments rest on this segment: see its page. Duplicate it to change a copy."
+    ),
     "long_name": _("This name is too long."),
     "overlap_choice": _("Choose two to six segments of one base."),
     "unknown_segment": _("There is no such segment of this base."),
