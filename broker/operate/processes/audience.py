@@ -13,6 +13,7 @@ import sys
 from broker.audience.desk import CountDesk
 from broker.audience.loaded import SnapshotCache
 from broker.audience.policy_counts import count_policies
+from broker.audience.rule_desk import CALLS
 from broker.audience.server import serve
 from broker.insight.suggest_call import suggest_call
 from broker.kernel.database import Database, make_engine
@@ -21,6 +22,9 @@ from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
 from broker.operate.faults import print_fault
 from broker.operate.front import audience_socket
+
+# What is answered beside the desk's own questions.
+QUESTIONS = {**CALLS, "suggest_segments": suggest_call, "count_policies": count_policies}
 
 
 def run(settings: Settings) -> None:
@@ -36,8 +40,7 @@ def run(settings: Settings) -> None:
     audience = settings.audience
     engine = make_engine(url, audience.threads + 1)
     cache = SnapshotCache(settings.state_dir / "snapshots", audience.memory_mb, audience.threads)
-    questions = {"suggest_segments": suggest_call, "count_policies": count_policies}
-    desk = CountDesk(Database(engine), settings, cache, questions)
+    desk = CountDesk(Database(engine), settings, cache, QUESTIONS)
     try:
         asyncio.run(_serve(settings, desk))
     finally:
