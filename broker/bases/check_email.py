@@ -27,6 +27,8 @@ _PLAIN = (
     r"^[a-z0-9_][a-z0-9_+-]*(?:\.[a-z0-9_+-]+){0,12}@"
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}$"
 )
+# In quotes a backslash stands before one printable ASCII sign; RFC 6531 adds none.
+_NO_PAIR = re.compile(r"(?<!\\)(?:\\\\)*\\[^ -~]")
 _ODD = r"--|\.(?:arpa|invalid|local|localhost|onion)$"
 LONGEST_LOCAL = 64
 # Marks without a width that come along when an address is copied from a page or a mail.
@@ -102,7 +104,11 @@ def _mend_domains(address: pa.Array, corrections: Mapping[str, str]) -> tuple[pa
 
 def is_valid(address: str) -> bool:
     """Ask email_validator (RFC 5321/5322/6531). Reserved `.test` and `.example` names are syntax like any other."""
-    if "@" not in address or len(address) > 320:
+    local = address.rpartition("@")[0]
+    # The library counts signs and leaves quotes out; RFC 5321 4.5.3.1.1 counts octets, quotes and backslashes included.
+    if not 0 < len(local.encode("utf-8", "replace")) <= LONGEST_LOCAL or len(address) > 320:
+        return False
+    if local.startswith('"') and _NO_PAIR.search(local):
         return False
     try:
         email_validator.validate_email(

@@ -78,6 +78,9 @@ def _open_zip(stream: BinaryIO) -> Opened:
     (member,) = members
     if member.flag_bits & 0x1:
         raise InvalidInput("The archive is locked with a password. Unpack it and send the file.", code="locked_file")
+    # A true announcement is enough to know a bomb by; a false one meets the measure while it is read.
+    if member.file_size > max(_EXPANSION_FREE, member.compress_size * LARGEST_EXPANSION):
+        raise _bomb()
     try:
         inner = io.BufferedReader(cast("io.RawIOBase", _Measured(archive.open(member), member.compress_size)), 1 << 18)
         magic = inner.peek(8)[:8]

@@ -93,7 +93,10 @@ class TextSource:
             self.compression = None
         if not first:
             raise InvalidInput("The file is empty.", code="empty_file")
-        self.encoding, skip = _detect(first)
+        try:
+            self.encoding, skip = _detect(first)
+        except InvalidInput as refusal:
+            raise self.refusal(refusal) from None
         if encoding and encoding != self.encoding.removesuffix("-sig"):
             self.encoding, skip = encoding, 0
         self._seen_utf8 = bool(encoding) or not first.isascii()
@@ -123,6 +126,13 @@ class TextSource:
         rest = self._clean(self._decode(b"", final=True))
         if rest:
             yield rest
+
+    def refusal(self, error: InvalidInput) -> InvalidInput:
+        """The error to raise about the beginning of this text, unless it is a bomb's: that shows by and by."""
+        enough = LARGEST_EXPANSION * (self._raw.count + BLOCK_BYTES)
+        while self.compression and self._unpacked <= enough and self._read(BLOCK_BYTES):
+            pass
+        return error
 
     def _read(self, size: int) -> bytes:
         try:

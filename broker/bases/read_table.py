@@ -76,9 +76,11 @@ class TableReader:
         self._first_offset, self._first_line = first, line
         end = sample.find(b"\n", first)
         if end < 0 and len(sample) >= LONGEST_RECORD // 2:
-            raise InvalidInput(
-                "The first line is longer than a megabyte: this is not a table with column names in its first line.",
-                code="no_header",
+            raise self.source.refusal(
+                InvalidInput(
+                    "The first line is longer than a megabyte: this is no table with column names in its first line.",
+                    code="no_header",
+                )
             )
         hint = sample[first : end if end >= 0 else None].strip().lower()
         self.delimiter = ""

@@ -171,6 +171,10 @@ def test_formulas_do_not_survive_into_the_rejects(tmp_path: Path) -> None:
         ("a@b.invalid", False), ("a@localhost", False), ("a@1.2.3.4", False), ("x" * 65 + "@boite.fr", False),
         ("a@" + "b" * 64 + ".fr", False), ("a@boite.fr, b@boite.fr", False), ("Jean <a@boite.fr>", False),
         ("a@" + ".".join(["b" * 60] * 5) + ".fr", False),
+        # 64 octets, quotes and backslashes included (RFC 5321 4.5.3.1.1); a backslash stands before ASCII alone
+        ('"' + "a" * 62 + '"@boite.fr', True), ('"' + "a" * 63 + '"@boite.fr', False),
+        ("é" * 32 + "@boite.fr", True), ("é" * 33 + "@boite.fr", False), ('"' + "é" * 32 + '"@boite.fr', False),
+        ('"a\\\"b"@boite.fr', True), ('"a\\é"@boite.fr', False), ('"a\\\\é"@boite.fr', True),
     ],
 )  # fmt: skip
 def test_addresses(address: str, valid: bool) -> None:

@@ -104,6 +104,7 @@ def test_cells_are_written_as_a_csv_export_would(tmp_path: Path) -> None:
         (zipped(**{"a.zip": zipped(**{"a.csv": b"email\n"})}), "several_files"),
         (zipped(**{"a.csv": CSV.encode() * 50})[:-60], "damaged_archive"),
         (zipped(**{"a.csv": b"email\n" + b"\n" * (70 << 20)}), "archive_bomb"),
+        (zipped(**{"a.csv": b"0" * (70 << 20)}), "archive_bomb"),
         (zipped(**{"[Content_Types].xml": b"<x/>"}), "damaged_archive"),
         (b"PAR1" + b"x" * 90, "damaged_archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 900, "damaged_archive"),

@@ -128,6 +128,10 @@ def test_gzip_is_read_and_a_bomb_is_not() -> None:
     with pytest.raises(InvalidInput) as refusal:
         read(bomb)
     assert refusal.value.code == "archive_bomb"
+    for nothing in (b"0", b"\0"):  # neither a first line without an end nor zeros are what such a file suffers from
+        with pytest.raises(InvalidInput) as refusal:
+            read(gzip.compress(nothing * 90_000_000))
+        assert refusal.value.code == "archive_bomb"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_harmless_headers_pass(header: str) -> None:
         (["CGT", "CFDT", "aucun"] * 9, "trade-union membership"),
         (["golf|catholique", "tennis", "voile|protestant"] * 9, "religion"),
         (["hétérosexuel", "Homosexuelle"] * 4, "sex life or orientation"),
+        (["hétéro", "gay", "bi"] * 4, "sex life or orientation"),
         (["diabète", "asthme", "rien", "rien"] * 5, "health"),
         (["2 55 08 14 168 025 38"] * 3, "national identity number"),
         (["4111 1111 1111 1111", "5500005555555559"] * 3, "payment card or bank account"),
