@@ -168,7 +168,7 @@ WORDS = {
     "type_date": _("date"),
     "type_bool": _("yes or no"),
     "type_tags": _("list of words"),
-    "source": _("source line"),
+    "source_line": _("source line"),
     "opt_out": _("way out"),
     "partner_list": _("partner list"),
     "unsubscribe": _("way out"),
@@ -278,7 +278,7 @@ SECTORS = (
 )  # fmt: skip
 TONES = {  # the colour of a state: what waits, what runs, what is well, what is not
     "waiting": "neutral", "draft": "neutral", "quote": "neutral", "expired": "muted", "cancelled": "muted",
-    "withdrawn": "muted", "retired": "muted", "closed": "muted",
+    "withdrawn": "muted", "retired": "muted", "closed": "muted", "removed": "muted",
     "ordered": "attention", "approved": "attention", "paused": "attention", "uncertain": "attention",
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
