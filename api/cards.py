@@ -45,7 +45,12 @@ class CardSchema(Schema):
     published_at = fields.DateTime()
     contact_kind = fields.String()
     languages = fields.List(fields.String())
-    approval = fields.String(metadata={"description": "each_piece, or each_advertiser's first one."})
+    approval = fields.String(
+        metadata={
+            "description": "What the owner reads before its yes to an order: each_piece: every message; "
+            "each_advertiser: an advertiser's first."
+        }
+    )
     approval_days = fields.Integer()
     approval_note = fields.String()
     refused_sectors = fields.List(fields.String())

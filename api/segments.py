@@ -47,12 +47,19 @@ class CountSchema(Schema):
     exclusions = figures_field(required=True)
 
 
+class SegmentQuery(Schema):
+    """Which segments: those in use, or those put away."""
+
+    archived = fields.Boolean(load_default=False)
+
+
 @calls.route("/bases/<code:base>/segments", methods=["GET"])
+@calls.arguments(SegmentQuery, location="query")
 @calls.response(200, list_of(SegmentSchema))
-def index(base: str) -> dict[str, Any]:
-    """The segments of a base."""
+def index(query: dict[str, Any], base: str) -> dict[str, Any]:
+    """The segments of a base that are in use; `archived=true`: those put away."""
     with unit() as work:
-        return {"items": list_segments(work, base)}
+        return {"items": list_segments(work, base, query["archived"])}
 
 
 @calls.route("/bases/<code:base>/segments", methods=["POST"])

@@ -7,6 +7,7 @@ from typing import Any, cast
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.bases.find_base import find_base
 from broker.catalogue.find_card import find_card, list_cards
 from broker.catalogue.list_columns import list_columns
 from broker.catalogue.match_offers import Matched, browse_offers
@@ -81,10 +82,11 @@ def check(segment_code: str) -> Response:
     try:
         with unit() as work:
             segment = find_segment(work, segment_code)
+            contact_kind = find_base(work, segment.base_code).contact_kind
         for name in ("title", "description"):
             refuse_sensitive_text(request.form.get(name, ""), name)
         counted = front().audience.count_for_owner(segment.base_id, segment.rule)
-        floor = front().settings.disclosure.publication_floor_b2c
+        floor = front().settings.disclosure.floor(contact_kind)
     except CourtierError as refusal:
         return page("cards/check.html", refusal, counted=None)
     return make_response(render_template("cards/check.html", refusal=None, counted=counted, floor=floor))

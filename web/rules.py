@@ -139,12 +139,17 @@ def counted(base_code: str, text: str, send_on: str, branches: list[Any]) -> dic
     """The figures of a rule for a day, with its branches'."""
     day = day_of(send_on, "send_on")
     with unit() as work:
-        base_id = find_base(work, base_code).id
-        rule = read_rule(work, base_id, text)
+        base = find_base(work, base_code)
+        rule = read_rule(work, base.id, text)
     dated = {"send_on": day.isoformat()} if day else {}
-    answer = front().audience.ask("count_branches", base_id=base_id, rules=[rule, *branches], **dated)
-    whole = answer["whole"]
-    return {**whole, "branches": answer["branches"], "send_on": day, "everybody": parse_rule(text)["op"] == "all"}
+    answer = front().audience.ask("count_branches", base_id=base.id, rules=[rule, *branches], **dated)
+    return {
+        **answer["whole"],
+        "branches": answer["branches"],
+        "send_on": day,
+        "everybody": parse_rule(text)["op"] == "all",
+        "floor": front().settings.disclosure.floor(base.contact_kind),
+    }
 
 
 def _told(found: ExplainedRule, known: dict[str, Column]) -> dict[str, Any]:

@@ -39,8 +39,7 @@ def size_card(desk: DeskMeans, arguments: Mapping[str, Any]) -> dict[str, Any]:
         snapshot = desk.snapshot(unit, base_id)
         scan = desk.left(unit, snapshot, rule, advertiser_id)
         tally = tally_of(scan.taken)
-        b2c = snapshot.row.contact_kind == "b2c"
-        floor = rules.publication_floor_b2c if b2c else rules.publication_floor_b2b
+        floor = rules.floor(snapshot.row.contact_kind)
         answer: dict[str, Any] = {
             "reaches_floor": tally.rentable >= floor,
             "floor": floor,

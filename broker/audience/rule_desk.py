@@ -106,8 +106,9 @@ def own_profile(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]
 
 
 def overlap(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """`{base_id, rules}` → `{sizes, pairs, union, parts: [{members, count}]}` of two to eight rules: people of each, of
-    each two, of any, and of exactly these (`members` are places in `rules`), the largest first."""
+    """`{base_id, rules}` → `{sizes, pairs, union, parts: [{members, count}]}` of two to eight rules, after exclusions
+    (towards anybody): people of each, of each two, of any, and of exactly these (`members` are places in `rules`), the
+    largest first."""
     rules = arguments.get("rules")
     if not isinstance(rules, list) or not 2 <= len(rules) <= MOST_OVERLAPPED:
         raise InvalidInput('A question about overlap needs two to eight "rules".', code="bad_question")
@@ -116,9 +117,10 @@ def overlap(desk: CountDesk, arguments: Mapping[str, Any]) -> dict[str, Any]:
         today = unit.today
         columns = snapshot.table(today).columns
         bound = [checked_rule(unit, snapshot.row.base_id, clean_rule(rule), columns) for rule in rules]
+        left = desk.left(unit, snapshot, {"op": "all"}, None).left
     marks = np.zeros(snapshot.row.rows, dtype=np.uint8)  # one bit a rule
     for place, rule in enumerate(bound):
-        marks |= snapshot.mask(rule, today).astype(np.uint8) << np.uint8(place)
+        marks |= (snapshot.mask(rule, today) & left).astype(np.uint8) << np.uint8(place)
     people = np.bincount(marks, minlength=1 << len(rules)).tolist()
 
     def of(wanted: int) -> int:

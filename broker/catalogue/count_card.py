@@ -65,14 +65,22 @@ def count_on_desk(
     """`asked`: (card code, select text) of up to ten different cards, of one base or several.
 
     Duplicates between them are taken out of the whole, and from all figures whoever the advertiser's own opt-outs and
-    suppression files name. Raises as `count_card`, and `no_cards`, `too_many_cards`.
+    suppression files name. Raises as `count_card`, and `no_cards`, `too_many_cards`, `same_card`.
     """
     unit.actor.require("advertiser")
-    lines = list(dict(asked).items())
+    lines = list(dict.fromkeys(asked))
     if not lines:
         raise InvalidInput("Put a card on the desk first.", code="no_cards", field="cards")
     if len(lines) > MOST_CARDS:
         raise InvalidInput(f"The desk holds {MOST_CARDS} cards at a time.", code="too_many_cards", field="cards")
+    codes = [code for code, _ in lines]
+    twice = next((code for code in codes if codes.count(code) > 1), None)
+    if twice is not None:
+        raise InvalidInput(
+            f"The card {twice} stands on the desk with two selections: join them with `or` in one.",
+            code="same_card",
+            field="cards",
+        )
     found = {card.code: card for card in search_store.cards_by_codes(unit, [code for code, _ in lines])}
     gone = next((code for code, _ in lines if code not in found), None)
     if gone is not None:

@@ -24,8 +24,8 @@ class Overlaps(Protocol):
 def overlap_segments(unit: UnitOfWork, audience: Overlaps, base_code: str, codes: Sequence[str]) -> dict[str, Any]:
     """`{segments: [{code, name, size}], pairs: [[people in both]], union, parts: [{members: [place, …], count}]}`.
 
-    `parts` are disjoint: people in exactly these segments, the largest first. Two to six segments of one of the actor's
-    bases; raises `overlap_choice`, `not_found`.
+    After exclusions, as `compare_segments`. `parts` are disjoint: people in exactly these segments, the largest first.
+    Two to six segments of one of the actor's bases; raises `overlap_choice`, `not_found`.
     """
     base = store.base_of(unit, base_code)
     if base is None:

@@ -85,9 +85,9 @@ def find_segment(unit: UnitOfWork, code: str) -> Segment:
     return _as_named_now(unit, segment)
 
 
-def list_segments(unit: UnitOfWork, base_code: str) -> list[Segment]:
-    """The segments of one of the actor's bases, the newest first."""
+def list_segments(unit: UnitOfWork, base_code: str, archived: bool = False) -> list[Segment]:
+    """The segments of one of the actor's bases that are in use (or those put away), the newest first."""
     base = store.base_of(unit, base_code)
     if base is None:
         raise NotFound(f"There is no base {base_code!r} of yours.", field="base")
-    return [_as_named_now(unit, segment) for segment in store.segments_of_base(unit, base.id)]
+    return [_as_named_now(unit, segment) for segment in store.segments_of_base(unit, base.id, archived)]

@@ -65,11 +65,13 @@ def segment_by_code(unit: UnitOfWork, code: str) -> Segment | None:
     return None if row is None else Segment(**row._mapping)
 
 
-def segments_of_base(unit: UnitOfWork, base_id: int) -> list[Segment]:
-    """A base's segments, the newest first."""
+def segments_of_base(unit: UnitOfWork, base_id: int, archived: bool) -> list[Segment]:
+    """A base's segments, those in use or those put away, the newest first."""
     rows = unit.all(
-        f"{_SEGMENT} WHERE s.base_id = :base_id AND s.org_id = :org ORDER BY s.id DESC",
+        f"{_SEGMENT} WHERE s.base_id = :base_id AND s.org_id = :org AND (s.archived_at IS NOT NULL) = :archived"
+        " ORDER BY s.id DESC",
         base_id=base_id,
+        archived=archived,
         org=unit.actor.org,
     )
     return [Segment(**row._mapping) for row in rows]

@@ -3,9 +3,10 @@
 Rule. A customer's recency is the days between its last purchase and the as-of date, its frequency the number of its
 purchases (lines that are no return: an amount of zero or more), its monetary value the sum of its amounts, returns
 deducted. Each measure is cut at its quantiles (linear interpolation, Hyndman & Fan type 7) into `bins` scores; a value
-that equals a threshold belongs to the bin above it, so equal values always get equal scores. Recency counts backwards:
-the most recent customers score high. An owner may set thresholds of its own instead of quantiles, the number of bins,
-and the classes' names and limits (settings_model.py).
+that equals a threshold belongs to the bin above it, so equal values always get equal scores. A measure that is the same
+for everybody tells nobody apart: its score is the middle one. Recency counts backwards: the most recent customers score
+high. An owner may set thresholds of its own instead of quantiles, the number of bins, and the classes' names and limits
+(settings_model.py).
 """
 
 from __future__ import annotations
@@ -95,9 +96,13 @@ def score(recency: Ints, frequency: Ints, monetary: Ints, settings: RfmSettings 
         name: np.array(chosen.thresholds[name]) if chosen.thresholds.get(name) else quantiles(measured, bins)
         for name, measured in values.items()
     }
-    r = bins - np.searchsorted(cuts["recency_days"], recency, side="right")
-    f = 1 + np.searchsorted(cuts["frequency"], frequency, side="right")
-    m = 1 + np.searchsorted(cuts["monetary_cents"], monetary, side="right")
+    places = {
+        name: np.searchsorted(cuts[name], measured, side="right")
+        if chosen.thresholds.get(name) or measured.min() < measured.max()
+        else np.full(len(measured), (bins - 1) // 2)
+        for name, measured in values.items()
+    }
+    r, f, m = bins - places["recency_days"], 1 + places["frequency"], 1 + places["monetary_cents"]
     return Scores(r, f, m, classify(r, f, m, bins, chosen.classes), cuts)
 
 

@@ -144,6 +144,10 @@ class DisclosureSettings:
     questions_per_day: int = _at_least(1, 500)
     questions_per_year: int = _at_least(1, 5_000)
 
+    def floor(self, contact_kind: str) -> int:
+        """How many rentable people a card of such contacts (b2c, b2b) needs."""
+        return self.publication_floor_b2b if contact_kind == "b2b" else self.publication_floor_b2c
+
 
 @dataclass(frozen=True, slots=True)
 class TradeSettings:

@@ -93,7 +93,7 @@ def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Pla
             f"The order is for {plan.volume} names; the card's minimum is {plan.minimum_order}.", code="under_minimum"
         )
     disclosure = settings.disclosure
-    floor = disclosure.publication_floor_b2b if plan.contact_kind == "b2b" else disclosure.publication_floor_b2c
+    floor = disclosure.floor(plan.contact_kind)
     card = select_recipients(
         unit, settings, base_id=plan.base_id, advertiser_id=None, rule=plan.rule, draw_seed=draw_seed, volume=0
     )

@@ -54,6 +54,21 @@ def test_rfm_thresholds_are_type_seven_quantiles_and_a_value_on_one_belongs_abov
     assert table.r.tolist() == [1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
+@pytest.mark.parametrize("bins", [2, 3, 5, 10])
+def test_customers_who_are_all_alike_are_neither_the_best_nor_lost(bins: int) -> None:
+    table = rfm(log_of(*((str(n), 7, 5000) for n in range(40))), as_of=30, bins=bins)
+    middle = (bins + 1) // 2
+    for scores in (table.f, table.m):
+        assert scores.tolist() == [middle] * 40
+    assert sum(table.class_sizes().values()) == 40
+    assert table.class_sizes()["cannot_lose"] == table.class_sizes()["champions"] == table.class_sizes()["lost"] == 0
+
+
+def test_a_measure_that_all_share_does_not_move_the_class() -> None:
+    table = rfm(log_of(*((str(n), n, n * 100) for n in range(1, 12))), as_of=11)
+    assert set(table.f.tolist()) == {3}
+
+
 @given(st.integers(2, 10))
 def test_every_combination_of_scores_has_a_class(bins: int) -> None:
     scores = np.array(np.meshgrid(*[np.arange(1, bins + 1)] * 3)).reshape(3, -1)

@@ -25,6 +25,7 @@ from broker.insight.tiers import tiers_by
 from broker.insight.triggers import trigger_rule
 from broker.kernel.errors import InvalidInput
 from web.http.flows import flow
+from web.http.sector_reasons import SECTOR_REASONS
 
 
 def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -208,6 +209,11 @@ def test_sectors_are_ranked_by_nearness_until_results_say_otherwise() -> None:
     assert next(one.ratio for one in ranked if one.sector == "services") == pytest.approx(40 / 22_000 / 0.01, abs=1e-3)
     assert next_sectors(None, []) == next_sectors("unheard of", [])
     assert all(sector not in partners for sector, partners in neighbours().items())
+
+
+def test_every_reason_of_nearness_has_words_on_the_pages() -> None:
+    reasons = {why for partners in neighbours().values() for _, why in partners.values() if why}
+    assert reasons == set(SECTOR_REASONS)
 
 
 def test_a_flow_keeps_the_sums_of_both_sides() -> None:

@@ -57,6 +57,10 @@ class SegmentHouse:
         """What the desk counts."""
         return int(self.house.front.audience.count_for_owner(self.base_id, parse_rule(rule))["count"])
 
+    def rentable(self, rule: str) -> int:
+        """What is left of it after exclusions."""
+        return int(self.house.front.audience.count_for_owner(self.base_id, parse_rule(rule))["rentable"])
+
     @contextmanager
     def served(self) -> Iterator[str]:
         """The address of the pages while the block runs."""

@@ -166,10 +166,43 @@ def test_overlap_adds_up(segments: SegmentHouse) -> None:
     one, two = save(segments, "Women here", "gender = F"), save(segments, "Grey here", "hair_colour = grey")
     client, _ = segments.browser()
     page = client.get(f"/bases/{segments.base_code}/segments/overlap?s={one}&s={two}&lang=en").get_data(as_text=True)
-    both = segments.people("gender = F and hair_colour = grey")
-    union = segments.people("gender = F or hair_colour = grey")
+    both = segments.rentable("gender = F and hair_colour = grey")
+    union = segments.rentable("gender = F or hair_colour = grey")
+    assert union < segments.people("gender = F or hair_colour = grey")  # exclusions are taken out
     assert f"<dd>{union}</dd>" in page
     assert f">{both}<small>" in page
+
+
+def test_the_archive_is_no_part_of_lists(segments: SegmentHouse) -> None:
+    kept, away = save(segments, "Kept in use", "gender = F"), save(segments, "Put out of use", "gender = M")
+    client, token = segments.browser()
+    assert client.post(f"/segments/{away}/archive", data={"csrf_token": token}).status_code == 303
+    overview = client.get(f"/bases/{segments.base_code}").get_data(as_text=True)
+    assert "Kept in use" in overview
+    assert "Put out of use" not in overview
+    api, key = segments.house.api.test_client(), segments.house.program("owner")
+    address = f"/bases/{segments.base_code}/segments"
+    shown = {row["code"] for row in api.get(address, headers=key).get_json()["items"]}
+    put_away = {row["code"] for row in api.get(f"{address}?archived=true", headers=key).get_json()["items"]}
+    assert (kept in shown, away in shown, kept in put_away, away in put_away) == (True, False, False, True)
+
+
+def test_the_editor_tells_the_floor_of_the_bases_kind(segments: SegmentHouse) -> None:
+    client, token = segments.browser()
+    address, headers = f"/bases/{segments.base_code}/rule/count?lang=en", {"X-CSRF-Token": token}
+
+    def floor_told() -> str:
+        return client.post(address, json={"rule": "gender = F"}, headers=headers).get_data(as_text=True)
+
+    disclosure = segments.house.front.settings.disclosure
+    assert f"{disclosure.publication_floor_b2c:,} for a data card" in floor_told()
+    with segments.worker.begin() as unit:
+        unit.run("UPDATE base SET contact_kind = 'b2b' WHERE id = :id", id=segments.base_id)
+    try:
+        assert f"{disclosure.publication_floor_b2b:,}" in floor_told()
+    finally:
+        with segments.worker.begin() as unit:
+            unit.run("UPDATE base SET contact_kind = 'b2c' WHERE id = :id", id=segments.base_id)
 
 
 def test_without_scripts_the_form_counts_and_saves(segments: SegmentHouse) -> None:

@@ -24,6 +24,6 @@ DESK_WORDS = {
     "it": _("Italian"),
     "nl": _("Dutch"),
     "pt": _("Portuguese"),
-    "each_piece": _("Every message"),
-    "each_advertiser": _("An advertiser's first message"),
+    "each_piece": _("Every order and its message"),
+    "each_advertiser": _("Every order, and an advertiser's first message"),
 }

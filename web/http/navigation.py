@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from broker.kernel.settings import Settings
 from web.http.notices import notice
+from web.http.sector_reasons import SECTOR_REASONS
 from web.http.words import SECTORS, tone, word
 from web.http.work import session_view
 
@@ -81,6 +82,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(menu=menu, notice=notice, demo=settings.instance.demo, settings=settings)
     app.jinja_env.globals["sectors"] = lambda: [(code, word(code)) for code in SECTORS]
     app.jinja_env.filters["tone"] = tone
+    app.jinja_env.filters["sector_reason"] = lambda why: str(SECTOR_REASONS.get(why, why))
 
     @app.context_processor
     def viewer() -> dict[str, object]:

@@ -1,0 +1,56 @@
+"""Why a sector is near another, as broker/insight/data/neighbour_sectors.csv words it, in the page's language."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+SECTOR_REASONS = {
+    "weddings, anniversaries: florists and organisers reach the same occasions": _(
+        "weddings, anniversaries: florists and organisers reach the same occasions"
+    ),
+    "presents for the same person": _("presents for the same person"),
+    "the same wardrobe": _("the same wardrobe"),
+    "honeymoons and anniversaries": _("honeymoons and anniversaries"),
+    "festive tables, champagne": _("festive tables, champagne"),
+    "the same taste and the same seasons": _("the same taste and the same seasons"),
+    "spas, well-being weekends": _("spas, well-being weekends"),
+    "magazines that advise on it": _("magazines that advise on it"),
+    "the suitcase before a holiday": _("the suitcase before a holiday"),
+    "what completes an outfit": _("what completes an outfit"),
+    "a wardrobe for the journey": _("a wardrobe for the journey"),
+    "magazines that show it": _("magazines that show it"),
+    "the same taste at home": _("the same taste at home"),
+    "the kitchen and the table": _("the kitchen and the table"),
+    "restaurants, tastings": _("restaurants, tastings"),
+    "regions known by their produce": _("regions known by their produce"),
+    "cookery and wine": _("cookery and wine"),
+    "deliveries at home": _("deliveries at home"),
+    "works, insurance, maintenance of the same house": _("works, insurance, maintenance of the same house"),
+    "appliances and the connected house": _("appliances and the connected house"),
+    "decoration magazines": _("decoration magazines"),
+    "wedding lists": _("wedding lists"),
+    "what one does on arrival": _("what one does on arrival"),
+    "guides and magazines": _("guides and magazines"),
+    "insurance, transfers": _("insurance, transfers"),
+    "cameras, what one takes along": _("cameras, what one takes along"),
+    "a stay around the outing": _("a stay around the outing"),
+    "culture and sport": _("culture and sport"),
+    "a table around the outing": _("a table around the outing"),
+    "games, sound and image": _("games, sound and image"),
+    "sports wear": _("sports wear"),
+    "what readers go out for": _("what readers go out for"),
+    "what readers dream of": _("what readers dream of"),
+    "what readers do at home": _("what readers do at home"),
+    "reading on a screen": _("reading on a screen"),
+    "the everyday of a house": _("the everyday of a house"),
+    "the everyday of a kitchen": _("the everyday of a kitchen"),
+    "the everyday of a wardrobe": _("the everyday of a wardrobe"),
+    "insurance, credit, delivery": _("insurance, credit, delivery"),
+    "a family's free time": _("a family's free time"),
+    "telephony, insurance of devices": _("telephony, insurance of devices"),
+    "the house that is insured and maintained": _("the house that is insured and maintained"),
+    "the same families plan ahead": _("the same families plan ahead"),
+    "telephony, devices": _("telephony, devices"),
+    "occasions that call for both": _("occasions that call for both"),
+    "reaches most people": _("reaches most people"),
+}
