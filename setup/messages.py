@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -40,10 +40,16 @@ def main() -> int:
         fresh.add(text, old.string if old else "")
     with file.open("wb") as target:
         write_po(target, fresh, width=110, sort_output=True)
-    missing = [message.id for message in fresh if message.id and not all(message.string)]
-    for text in missing:
-        sys.stderr.write(f"no French text yet: {text!r}\n")
+    missing = [message.id for message in fresh if message.id and not _is_translated(message)]
+    for untold in missing:
+        sys.stderr.write(f"no French text yet: {untold!r}\n")
     return min(len(missing), 100)
+
+
+def _is_translated(message: Message) -> bool:
+    """Whether every form of a text has one in French; a text without a plural has one form."""
+    forms = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+    return bool(forms) and all(forms)
 
 
 if __name__ == "__main__":
