@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from broker.vault.open import open_row
 from tests.unit.rings import worker_ring
 
 PROOF_HEADERS = "date consentement;source consentement;texte consentement;version formulaire;version liste partenaires"
-PROOF = "01/02/2024 10:11;https://x.example/f;J'accepte;f1;1"
+# A year ago: a fixed day would one day be past its retention.
+CONSENTED = datetime.now(UTC) - timedelta(days=365)
+PROOF = f"{CONSENTED:%d/%m/%Y} 10:11;https://x.example/f;J'accepte;f1;1"
 KEYS = worker_ring()
 
 

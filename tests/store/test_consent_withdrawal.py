@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
+from broker.bases.quality import quality_of
 from broker.bases.receive import destroy_ended_uploads
 from broker.bases.run_import import run_import
 from broker.bases.start_import import start_import
@@ -122,8 +123,11 @@ def test_a_source_in_quarantine_makes_nobody_rentable(owner: Owner) -> None:
     bring(owner, f"a@b.example;oui;01/02/2024;{PROOF}")
     with owner.worker.begin() as unit:
         unit.run("UPDATE consent_source SET quarantined_at = app_now() WHERE base_id = :base", base=owner.base_id)
-    (row,) = bring(owner, f"a@b.example;oui;02/02/2024;{PROOF}")
-    assert row["consent_complete"] is False
+    bring(owner, f"a@b.example;oui;02/02/2024;{PROOF}")
+    with owner.front.begin(owner.actor) as unit:
+        latest, before = quality_of(unit, owner.base_code)
+    assert (before.facts["not_rentable"]["quarantine"], latest.facts["not_rentable"]["quarantine"]) == (0, 1)
+    assert latest.rentable == 0
 
 
 def test_history_is_appended_to_and_never_changed(owner: Owner) -> None:

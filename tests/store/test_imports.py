@@ -17,7 +17,7 @@ from broker.bases.start_import import start_import
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput, NotFound
 from broker.suppression.suppress import suppress
 from broker.vault.blind_index import contact_keys
-from tests.store.import_scene import KEYS, PROOF, PROOF_HEADERS, Owner, make_owner
+from tests.store.import_scene import CONSENTED, KEYS, PROOF, PROOF_HEADERS, Owner, make_owner
 
 FILE = (
     f"email;nom;civilité;cp;tel;Religion;couleur_cheveux;taille_bague;interets;{PROOF_HEADERS};référence\n"
@@ -105,12 +105,13 @@ def test_a_newer_file_renews_what_it_says_and_keeps_the_rest(owner: Owner) -> No
 def test_an_older_consent_does_not_replace_a_later_one(owner: Owner) -> None:
     head = f"email;{PROOF_HEADERS}\n"
     owner.bring(f"{head}a@b.example;{PROOF}\n")
-    owner.bring(f"{head}a@b.example;{PROOF.replace('2024', '2020').replace(';f1;', ';f0;')}\n")
+    year = str(CONSENTED.year)
+    owner.bring(f"{head}a@b.example;{PROOF.replace(year, '2020').replace(';f1;', ';f0;')}\n")
     rows = owner.all(
         "SELECT s.form_version, extract(year FROM c.consent_at)::int FROM contact c"
         " JOIN consent_source s ON s.id = c.consent_source_id WHERE c.base_id = :base"
     )
-    assert rows == [("f1", 2024)]
+    assert rows == [("f1", CONSENTED.year)]
 
 
 def test_an_import_never_lifts_an_opt_out(owner: Owner) -> None:

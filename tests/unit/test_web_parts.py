@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from broker.kernel.errors import InvalidInput
 from web.bases import read_partners
 from web.http import display, language
+from web.http.desk_words import DESK_WORDS
 from web.http.form_stream import read_form_stream
 from web.http.forms import cents_of, day_of, whole_of
+from web.http.import_words import IMPORT_WORDS
+from web.http.life_words import LIFE_WORDS
 from web.http.words import TONES, WORDS
 
 BOUNDARY = "----form-boundary-7d3"
@@ -109,7 +112,7 @@ def test_partners_are_read_a_line_each() -> None:
 
 
 def test_every_toned_state_has_a_word() -> None:
-    assert set(TONES) - set(WORDS) == set()
+    assert set(TONES) - {*WORDS, *IMPORT_WORDS, *LIFE_WORDS, *DESK_WORDS} == set()
 
 
 def test_figures_in_both_languages() -> None:
