@@ -12,6 +12,9 @@ from werkzeug.routing import Rule
 from tests.front_house import PASSWORD, House
 from web.http.session import OPEN, OPEN_BLUEPRINTS, is_open
 
+# Forms with a file, read as a stream: the token is a field that comes before the file.
+STREAMED = {"uploads.receive", "enrichment.receive", "suppression_lists.receive"}
+
 
 def address(rule: Rule) -> str:
     """An address of this route, with made-up codes and numbers."""
@@ -53,9 +56,19 @@ def test_a_form_without_its_token_is_refused(house: House) -> None:
     for who in ("owner", "advertiser"):
         client, _ = house.browser(who)
         for rule in routes(house, "POST"):
-            if rule.endpoint != "uploads.receive":
+            if rule.endpoint not in STREAMED:
                 assert client.post(address(rule)).status_code == 403, rule
                 assert client.post(address(rule), data={"csrf_token": "wrong"}).status_code == 403, rule
+
+
+@pytest.mark.parametrize("endpoint", sorted(STREAMED))
+def test_a_streamed_form_without_its_token_is_refused(house: House, endpoint: str) -> None:
+    """Before anything is looked up: the base in the address does not exist."""
+    (rule,) = (rule for rule in routes(house, "POST") if rule.endpoint == endpoint)
+    client, _ = house.browser("advertiser" if endpoint.startswith("suppression") else "owner")
+    for token in ("", "wrong"):
+        assert client.post(address(rule), data={"csrf_token": token, "file": people()}).status_code == 403
+    assert client.post(address(rule), data={"file": people()}).status_code == 403
 
 
 def test_an_upload_without_its_token_is_refused_before_the_file_is_read(house: House) -> None:
