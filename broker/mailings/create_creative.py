@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
@@ -42,24 +43,8 @@ def create_creative(unit: UnitOfWork, message: Message) -> Creative:
     message = _tidy(message)
     report = _checked(unit, message)
     links = links_in(report)
-    creative = Creative(
-        id=0,
-        code=new_code("creative"),
-        org_id=unit.actor.org,
-        name=message.name,
-        subject=message.subject,
-        from_name=message.from_name,
-        language=message.language,
-        preheader=message.preheader,
-        own_plain=message.plain,
-        utm=dict(message.utm),
-        source_html=message.html,
-        html=report.html,
-        plain=report.plain,
-        report=report.keys(),
-        content_hash=_hash(message, report, links),
-        state="draft",
-    )
+    content = _content(message, report, links)
+    creative = Creative(id=0, code=new_code("creative"), org_id=unit.actor.org, state="draft", **content)
     creative_id = store.add_creative(unit, creative, links)
     _ask_for_images(unit, creative_id, report)
     record(unit, "creative.created", "creative", creative.code, links=report.links, weight=report.weight)
@@ -80,21 +65,7 @@ def revise_creative(unit: UnitOfWork, code: str, message: Message) -> Creative:
     message = _tidy(message)
     report = _checked(unit, message)
     links = links_in(report)
-    after = replace(
-        before,
-        name=message.name,
-        subject=message.subject,
-        from_name=message.from_name,
-        language=message.language,
-        preheader=message.preheader,
-        own_plain=message.plain,
-        utm=dict(message.utm),
-        source_html=message.html,
-        html=report.html,
-        plain=report.plain,
-        report=report.keys(),
-        content_hash=_hash(message, report, links),
-    )
+    after = replace(before, **_content(message, report, links))
     store.change_creative(unit, after, links)
     _ask_for_images(unit, before.id, report)
     record(unit, "creative.changed", "creative", code, links=report.links, weight=report.weight)
@@ -155,8 +126,24 @@ def links_in(report: CreativeReport) -> list[CreativeLink]:
     return [hidden, *(CreativeLink(number, url) for number, url in enumerate(report.urls, start=1))]
 
 
-def _hash(message: Message, report: CreativeReport, links: list[CreativeLink]) -> bytes:
-    return content_hash(message.subject, message.from_name, message.language, report.html, report.plain, links)
+def _content(message: Message, report: CreativeReport, links: list[CreativeLink]) -> dict[str, Any]:
+    """What a creative holds of a message and its check."""
+    return {
+        "name": message.name,
+        "subject": message.subject,
+        "from_name": message.from_name,
+        "language": message.language,
+        "preheader": message.preheader,
+        "own_plain": message.plain,
+        "utm": dict(message.utm),
+        "source_html": message.html,
+        "html": report.html,
+        "plain": report.plain,
+        "report": report.keys(),
+        "content_hash": content_hash(
+            message.subject, message.from_name, message.language, report.html, report.plain, links
+        ),
+    }
 
 
 def _ask_for_images(unit: UnitOfWork, creative_id: int, report: CreativeReport) -> None:
