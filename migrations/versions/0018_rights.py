@@ -268,6 +268,7 @@ CREATE TRIGGER keep_ledger_close BEFORE INSERT ON ledger_close
 """
 
 OWN = "EXISTS (SELECT 1 FROM base b WHERE b.id = {table}.base_id AND b.org_id = app_org())"
+OWN_CREATIVE = "EXISTS (SELECT 1 FROM creative c WHERE c.id = partner_notice.creative_id AND c.org_id = app_org())"
 
 
 def upgrade() -> None:
@@ -284,7 +285,7 @@ def upgrade() -> None:
     protect(
         "partner_notice",
         using=f"{own} OR app_staff()",
-        check=f"{own} AND app_role() = 'owner'",
+        check=f"{own} AND app_role() = 'owner' AND {OWN_CREATIVE}",
         web="SELECT, INSERT (code, base_id, version, creative_id, starts_at)",
     )
     protect("profile_update", using="false")

@@ -83,11 +83,12 @@ def upgrade() -> None:
     protect(
         "merge_tag_right",
         using="org_id = app_org() OR app_staff()",
-        check="app_staff()",
+        check="app_role() = 'broker'",
         web="SELECT, INSERT, UPDATE, DELETE",
     )
     op.execute(
-        "CREATE POLICY staff_only ON merge_tag_right AS RESTRICTIVE FOR DELETE TO courtier_web USING (app_staff())"
+        "CREATE POLICY broker_only ON merge_tag_right AS RESTRICTIVE FOR DELETE TO courtier_web"
+        " USING (app_role() = 'broker')"
     )
     definer("images_are_there()", to="courtier_web, courtier_worker")
     definer("find_mail_image(text)", to="courtier_public, courtier_web, courtier_worker")

@@ -37,17 +37,29 @@ CREATE TABLE calendar_rule (
   set_at timestamptz NOT NULL DEFAULT app_now()
 );
 
+-- Who may plan a send on a base: its owner, the platform, and any advertiser where the base is offered.
+CREATE FUNCTION may_plan_on(p_base_id bigint) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT app_staff() OR app_role() = 'system'
+    OR EXISTS (SELECT 1 FROM base b WHERE b.id = p_base_id AND b.org_id = app_org())
+    OR (app_role() = 'advertiser' AND (
+      EXISTS (SELECT 1 FROM data_card c WHERE c.base_id = p_base_id AND c.state = 'published')
+      OR EXISTS (SELECT 1 FROM rental_order o WHERE o.base_id = p_base_id AND o.advertiser_id = app_org())))
+$$;
+
 -- What whoever plans a send must know, and no more: which days are kept, not why.
 CREATE FUNCTION kept_days(p_base_id bigint, p_from date, p_until date) RETURNS SETOF date
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT DISTINCT d::date FROM calendar_day c
   CROSS JOIN LATERAL generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_until), interval '1 day') d
   WHERE c.base_id = p_base_id AND c.starts_on <= p_until AND c.ends_on >= p_from AND p_until - p_from <= 800
+    AND may_plan_on(p_base_id)
 $$;
 CREATE FUNCTION calendar_rule_of(p_base_id bigint)
 RETURNS TABLE (first_hour smallint, last_hour smallint, closed_weekdays smallint[], on_holidays boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT first_hour, last_hour, closed_weekdays, on_holidays FROM calendar_rule WHERE base_id = p_base_id
+  SELECT first_hour, last_hour, closed_weekdays, on_holidays FROM calendar_rule
+  WHERE base_id = p_base_id AND may_plan_on(p_base_id)
 $$;
 INSERT INTO jobs.kind VALUES ('read_calendar', 'import');
 
@@ -84,6 +96,7 @@ def upgrade() -> None:
         web="SELECT",
     )
     definer("note_order_event()", to="courtier_web, courtier_worker")
+    definer("may_plan_on(bigint)", to="courtier_web, courtier_worker")
     definer("kept_days(bigint, date, date)", to="courtier_web, courtier_worker")
     definer("calendar_rule_of(bigint)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
@@ -94,5 +107,5 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER noted ON rental_order")
     op.execute("DROP FUNCTION note_order_event()")
     op.execute("DROP TABLE order_event")
-    op.execute("DROP FUNCTION kept_days(bigint, date, date), calendar_rule_of(bigint)")
+    op.execute("DROP FUNCTION kept_days(bigint, date, date), calendar_rule_of(bigint), may_plan_on(bigint)")
     op.execute("DROP TABLE calendar_rule, calendar_day")

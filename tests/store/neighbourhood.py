@@ -138,9 +138,13 @@ def furnish(connection: Connection) -> Trade:
         columns="[]",
     )
     furnish_findings(connection, mark, base, snapshot, source)
+    furnish_uploads(connection, mark, org, base, upload, run)
+    furnish_promises(connection, mark, owner, base)
     segment = add(
         connection, "segment", code=f"seg_{mark}", base_id=base, org_id=org, name="All", rule_text="all", rule="{}"
     )
+    counted = {"org_id": org, "people": 3, "rentable": 2}
+    add(connection, "segment_count", "segment_id", segment_id=segment, base_id=base, **counted)
     card = add(
         connection,
         "data_card",
@@ -169,6 +173,9 @@ def furnish(connection: Connection) -> Trade:
         content_hash=bytes(32),
     )
     add(connection, "creative_link", "number", creative_id=creative, number=1, url="https://advertiser.test")
+    unfit = {"url": "https://advertiser.test/x.png", "state": "refused", "why": "too_large"}
+    add(connection, "creative_image", "number", creative_id=creative, number=1, **unfit)
+    add(connection, "merge_tag_right", "org_id", org_id=buyer, tags=["first_name"])
     connection.execute(
         text(
             "UPDATE creative SET state = 'signed', signed_hash = content_hash, signed_by = 1, signed_at = now()"
@@ -288,6 +295,28 @@ def furnish_life(connection: Connection, mark: str, org: int, base: int) -> None
     add(connection, "retention_forecast", "contacts", base_id=base, **leaving)
     counts = dict.fromkeys(("contacts", "warned", "revived", "erased", "waiting"), 1)
     add(connection, "retention_report", base_id=base, customer_months=36, prospect_months=36, **counts)
+
+
+def furnish_uploads(connection: Connection, mark: str, org: int, base: int, upload: int, run: int) -> None:
+    """What is decided about files before they are imported, and what the broker looks at; a question by reference."""
+    add(connection, "import_plan", "upload_id", upload_id=upload, base_id=base)
+    add(connection, "base_policy", "field", base_id=base, field="gender", policy="keep")
+    seen = {"header": "Notes", "category": "health", "words": ["asthme"], "found": 1, "filled": 9}
+    add(connection, "column_review", code=f"rev_{mark}", base_id=base, import_id=run, **seen)
+    add(connection, "contact_question", code=f"que_{mark}", org_id=org, base_id=base, kind="show", sealed=b"sealed")
+
+
+def furnish_promises(connection: Connection, mark: str, owner: Somebody, base: int) -> None:
+    """By which rule partners are added and how they are announced; days that are kept."""
+    signed = {"from_policy": "category", "to_policy": "named_after_notice", "statement": "x"}
+    add(connection, "partner_policy_change", base_id=base, signed_by=owner.user_id, **signed)
+    words = dict.fromkeys(("name", "subject", "from_name", "source_html", "html", "plain"), "x")
+    letter = add(connection, "creative", code=f"let_{mark}", org_id=owner.org_id, content_hash=bytes(32), **words)
+    told = {"version": 1, "creative_id": letter, "starts_at": "2026-12-01"}
+    add(connection, "partner_notice", code=f"ntc_{mark}", base_id=base, **told)
+    kept = {"kind": "blackout", "title": "Ours", "starts_on": "2026-12-24", "ends_on": "2026-12-26"}
+    add(connection, "calendar_day", code=f"day_{mark}", base_id=base, **kept)
+    add(connection, "calendar_rule", "base_id", base_id=base, first_hour=8, last_hour=20)
 
 
 def furnish_mailing(

@@ -30,7 +30,7 @@ COMMON = {
     "fake_payment_intent": "stands for the gateway, outside of us; demo databases only",
 }
 # What any owner sees of an advertiser: its open programmes and their creatives.
-OPEN_OFFERS = {"programme", "creative", "creative_link"}
+OPEN_OFFERS = {"programme", "creative", "creative_link", "creative_image"}
 
 
 @pytest.fixture
@@ -179,6 +179,8 @@ def test_staff_reads_all_and_writes_nothing_of_the_parties(admin: Connection, tr
             "UPDATE data_card SET state = 'retired'",
             "UPDATE import_run SET state = 'cancelled'",
             "UPDATE consent_audit_item SET verdict = 'complete'",
+            "UPDATE column_review SET verdict = 'allowed', decided_at = now()",
+            "UPDATE merge_tag_right SET tags = '{}'",
         ):
             assert refusal(admin, sql) in (DENIED, *BROKEN_RULE), sql
 
@@ -211,23 +213,28 @@ RIGHTFUL = {
     **dict.fromkeys(("base", "partner_list", "partner", "upload", "import_run", "segment", "data_card"), "owner"),
     **dict.fromkeys(("participation", "participation_send", "seed_address", "api_key"), "owner"),
     **dict.fromkeys(("creative", "creative_link", "rental_order", "programme", "payment"), "advertiser"),
-    "suppression_list": "advertiser",
+    **dict.fromkeys(("suppression_list", "creative_image"), "advertiser"),
+    **dict.fromkeys(("import_plan", "base_policy", "contact_question", "customer_lookup"), "owner"),
+    **dict.fromkeys(("partner_notice", "calendar_day", "calendar_rule", "segment_count"), "owner"),
+    **dict.fromkeys(("insight_rule", "insight_trigger"), "owner"),
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
     **dict.fromkeys(("base_mapping", "bank_account", "field_watch", "base_cost"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
+    "merge_tag_right": "broker",
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
 STAFF_WRITES = {
-    **dict.fromkeys(("processing_contract", "breach", "consent_audit"), ("broker",)),
+    **dict.fromkeys(("processing_contract", "breach", "consent_audit", "merge_tag_right"), ("broker",)),
     **dict.fromkeys(
         ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
     ),
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
-    "rental_order": "UPDATE rental_order SET state = 'quote'",
-    "creative_link": "UPDATE creative SET state = 'draft'",
+    "rental_order": "UPDATE rental_order SET state = 'quote' WHERE id = :order",
+    "creative_link": "UPDATE creative SET state = 'draft' WHERE id = :creative",
+    "creative_image": "UPDATE creative SET state = 'draft' WHERE id = :creative",
 }
 
 
@@ -247,7 +254,10 @@ def test_a_stranger_adds_no_row_in_a_neighbours_name(admin: Connection, trade: T
     """A policy is asked before keys are: what gets as far as a duplicate key was let in."""
     names = columns(admin, table, "INSERT")
     if table in EARLIER_STATE:
-        past_triggers(admin, EARLIER_STATE[table])
+        ids = {"order": trade.order, "creative": trade.creative}
+        past_triggers(
+            admin, EARLIER_STATE[table], **{name: ids[name] for name in ids if f":{name}" in EARLIER_STATE[table]}
+        )
     row = (
         admin.execute(text(f"SELECT {', '.join(names)} FROM {table} ORDER BY age(xmin), ctid DESC LIMIT 1"))
         .mappings()
@@ -300,6 +310,22 @@ def test_only_staff_adds_to_the_chart_of_accounts(admin: Connection, trade: Trad
             assert refusal(admin, sql) == DENIED
     with acting(admin, settle_in(admin, "broker")):
         assert refusal(admin, sql) is None
+
+
+def test_kept_days_are_told_to_whoever_may_plan_on_a_base(admin: Connection, trade: Trade) -> None:
+    """Which days, to the owner, the platform and its advertisers; nothing of a base that is not offered."""
+    days = "SELECT count(*) FROM kept_days(:base, '2026-12-01', '2026-12-31')"
+    hours = "SELECT count(*) FROM calendar_rule_of(:base)"
+
+    def told(who: Somebody | None) -> tuple[int, int]:
+        with acting(admin, who):
+            return tuple(admin.execute(text(sql), {"base": trade.base}).scalar_one() for sql in (days, hours))
+
+    passer_by = settle_in(admin, "advertiser")
+    assert told(passer_by) == (3, 1)
+    past_triggers(admin, "UPDATE data_card SET state = 'retired' WHERE id = :card", card=trade.card)
+    assert [told(who) for who in (trade.owner, trade.advertiser, settle_in(admin, "broker"))] == [(3, 1)] * 3
+    assert [told(who) for who in (None, settle_in(admin, "owner"), passer_by)] == [(0, 0)] * 3
 
 
 def test_partitions_are_out_of_reach(admin: Connection, trade: Trade) -> None:
@@ -444,6 +470,42 @@ OWNER_TRICKS = {
         " VALUES ('x', :their_participation, :their_advertiser, :org, :their_segment, 1, now())",
         False,
     ),
+    "the plan of a neighbour's upload": (
+        "INSERT INTO import_plan (upload_id, base_id) VALUES (:their_upload, :base)",
+        False,
+    ),
+    "a question about a neighbour's customer": (
+        "INSERT INTO contact_question (code, org_id, base_id, kind) VALUES ('x', :org, :their_base, 'show')",
+        False,
+    ),
+    "a look at a neighbour's customer": (
+        "INSERT INTO customer_lookup (code, org_id, base_id) VALUES ('x', :org, :their_base)",
+        False,
+    ),
+    "a cost of a neighbour's base": (
+        "INSERT INTO base_cost (code, org_id, base_id, label, rhythm, amount_cents, starts_on)"
+        " VALUES ('x', :org, :their_base, 'x', 'once', 1, now())",
+        False,
+    ),
+    "a neighbour's segment counted": (
+        "INSERT INTO segment_count (segment_id, base_id, org_id, people, rentable)"
+        " VALUES (:their_segment, :base, :org, 1, 1)",
+        False,
+    ),
+    "a notice that mails a neighbour's creative": (
+        "INSERT INTO partner_notice (code, base_id, version, creative_id, starts_at)"
+        " VALUES ('x', :base, 1, :their_creative, now())",
+        False,
+    ),
+    "days of a neighbour's base": (
+        "INSERT INTO calendar_day (code, base_id, kind, title, starts_on, ends_on)"
+        " VALUES ('x', :their_base, 'blackout', 'x', now(), now())",
+        False,
+    ),
+    "images of a programme's creative deleted": (
+        "DELETE FROM creative_image WHERE creative_id = :their_creative",
+        None,
+    ),
     "links of a programme's creative deleted": ("DELETE FROM creative_link WHERE creative_id = :their_creative", None),
 }
 ADVERTISER_TRICKS = {
@@ -457,6 +519,11 @@ ADVERTISER_TRICKS = {
         "INSERT INTO creative_link (creative_id, number, url) VALUES (:their_creative, 9, 'https://x.test')",
         False,
     ),
+    "an image in a neighbour's creative": (
+        "INSERT INTO creative_image (creative_id, number, url) VALUES (:their_creative, 9, 'https://x.test/x.png')",
+        False,
+    ),
+    "merge tags of its own choice": ("INSERT INTO merge_tag_right (org_id, tags) VALUES (:org, '{city}')", False),
     "the payment of a neighbour's order": (
         "INSERT INTO payment (code, order_id, advertiser_id, gateway, amount_cents)"
         " VALUES ('x', :their_order, :org, 'fake', 15000)",
@@ -495,17 +562,22 @@ def test_own_rows_do_not_point_at_a_neighbours(admin: Connection, trade: Trade, 
     }
     values = {**own, **{f"their_{name}": value for name, value in theirs.items()}}
     wanted = {name: value for name, value in values.items() if name in text(sql).compile().params}
+    for table in ("import_plan", "segment_count"):  # else the key alone would refuse a second row
+        admin.execute(text(f"DELETE FROM {table}"))
     with acting(admin, who):
         answer = refusal(admin, sql, **wanted)
         admin.execute(text("RESET ROLE"))
-        links = admin.execute(
-            text("SELECT count(*) FROM creative_link WHERE creative_id = :id"), {"id": trade.creative}
-        ).scalar_one()
+        parts = [
+            admin.execute(
+                text(f"SELECT count(*) FROM {table} WHERE creative_id = :id"), {"id": trade.creative}
+            ).scalar_one()
+            for table in ("creative_link", "creative_image")
+        ]
     if allowed:
         assert answer is None
     elif allowed is False:
         assert answer in (DENIED, *BROKEN_RULE)
-    assert links == 1
+    assert parts == [1, 1]
 
 
 WRONG_PARTY = {
@@ -527,6 +599,13 @@ WRONG_PARTY = {
         None,
     ),
     "an advertiser deletes a signed creative's links": ("advertiser", "DELETE FROM creative_link", None),
+    "an owner lets its own column in": (
+        "owner",
+        "UPDATE column_review SET verdict = 'allowed', decided_at = now()",
+        None,
+    ),
+    "an advertiser widens its merge tags": ("advertiser", "UPDATE merge_tag_right SET tags = '{city}'", None),
+    "an advertiser throws its merge tags away": ("advertiser", "DELETE FROM merge_tag_right", None),
     "an owner says that a mailing was sent": ("owner", "UPDATE mailing SET state = 'sent'", None),
     "an advertiser starts a mailing": ("advertiser", "UPDATE mailing SET state = 'sending'", None),
     "an owner schedules an affiliate send": ("owner", "UPDATE participation_send SET state = 'scheduled'", None),
