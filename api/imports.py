@@ -41,7 +41,7 @@ class ImportSchema(Schema):
     summary = fields.Dict(
         metadata={
             "description": "encoding, delimiter, columns, headers, refused_columns, reasons, warnings, normalised,"
-            " typos, near_misses"
+            " typos, near_misses; problem_code, where the import failed"
         }
     )
     policies = fields.Dict(keys=fields.String(), values=fields.String())

@@ -68,7 +68,8 @@ class PreviewSchema(Schema):
     month_first = fields.Boolean(allow_none=True)
     missing = fields.List(fields.String(), metadata={"description": "headers of earlier files that this one lacks"})
     columns = fields.List(fields.Dict(), metadata={
-        "description": "header, field, why, type, found_type, samples (masked), filled (percent), refused, remembered,"
+        "description": "header, field, why, type, found_type, samples (masked), filled (percent), refused,"
+        " refused_for (category, where, found), remembered,"
         " fresh (earlier files lacked it), policy"
     })  # fmt: skip
 

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from broker.audience.rule import Rule
 from broker.audit.record import record
 from broker.catalogue import store
-from broker.catalogue.compare_store import any_segment
+from broker.catalogue.compare_store import ComparableSegment, any_segment, comparable_segments
 from broker.catalogue.model import Segment
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput, NotFound
+
+MOST_LISTED = 200
 
 
 class ComparingDesk(Protocol):
@@ -79,6 +81,12 @@ def compare_segments(
     record(unit, "segments.compared", "segment", codes[0], segments=list(codes))
     pairs = [Pair(pair["one"], pair["other"], pair["both"]) for pair in found["pairs"]]
     return Overlap(segments, list(found["sizes"]), pairs, int(found["union"]), broker)
+
+
+def list_comparable(unit: UnitOfWork) -> list[ComparableSegment]:
+    """The segments that the broker may compare: the newest 200 of all bases."""
+    unit.actor.require("broker")
+    return comparable_segments(unit, MOST_LISTED)
 
 
 def _segment(unit: UnitOfWork, code: str, broker: bool) -> Segment:

@@ -49,3 +49,9 @@ def test_comparisons_are_of_two_to_eight_known_segments(house: House, body: dict
 def test_an_unknown_target_is_refused(house: House, base: str) -> None:
     reply = house.api.test_client().get(f"/bases/{base}/suggestions?target=sold", headers=house.program("owner"))
     assert reply.status_code == 422
+
+
+def test_a_card_stands_on_the_desk_once(house: House) -> None:
+    cards = [{"card": "card_one", "select_rule": ""}, {"card": "card_one", "select_rule": "gender = F"}]
+    reply = house.api.test_client().post("/desk/count", json={"cards": cards}, headers=house.program("advertiser"))
+    assert (reply.status_code, reply.get_json()["code"]) == (422, "same_card")

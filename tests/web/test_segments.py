@@ -219,3 +219,21 @@ def test_the_profile_shows_the_segment_beside_the_base(segments: SegmentHouse) -
     page = client.post(f"/segments/{code}/profile?lang=en", data={"csrf_token": token}).get_data(as_text=True)
     assert "women" in page
     assert "100%" in page
+
+
+def test_the_broker_compares_segments_of_all_bases_in_guarded_figures(segments: SegmentHouse) -> None:
+    one, two = save(segments, "Broker looks here", "gender = F"), save(segments, "And here", "hair_colour = grey")
+    client, _ = segments.browser("broker")
+    assert "Broker looks here" in client.get("/overlaps?lang=en").get_data(as_text=True)
+    page = client.get(f"/overlaps?s={one}&s={two}&lang=en").get_data(as_text=True)
+    least = segments.house.front.settings.disclosure.smallest_count
+    assert page.count(f"fewer than {least:,}") == 4  # 600 people: the union, both segments, the pair
+    owner, _ = segments.browser()
+    assert owner.get("/overlaps").status_code == 403
+
+
+def test_too_many_segments_are_refused_in_a_sentence(segments: SegmentHouse) -> None:
+    client, _ = segments.browser()
+    chosen = "&".join(f"s=seg_{number}" for number in range(7))
+    page = client.get(f"/bases/{segments.base_code}/segments/overlap?{chosen}&lang=en").get_data(as_text=True)
+    assert 'role="alert"' in page

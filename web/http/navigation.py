@@ -47,7 +47,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
         ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
-        ("audit.index", _("Audit"), "history"),
+        ("overlaps.across", _("Overlaps"), "users-group"), ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
         HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,

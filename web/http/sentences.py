@@ -88,6 +88,7 @@ SENTENCES = {
     "too_many_files": _("Your organisation has sent too many files today; send one with all entries tomorrow."),
     "too_many_cards": _("That is too many cards for one count."),
     "no_cards": _("Put a card on the desk first."),
+    "same_card": _("A card stands on the desk once: join its two selections with “or”."),
     "model_not_open": _("Offers paid by click, lead or sale can be joined as soon as these are counted."),
     "bad_rate": _("Give an amount or a share that fits how the offer is paid."),
     "bad_cap": _("A cap is positive; leave it empty for none."),
