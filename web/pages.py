@@ -52,7 +52,18 @@ from web import (
     suppression_lists,
     uploads,
 )
-from web.http import clean_input, display, form_token, headers, language, limits, navigation, refusals, session
+from web.http import (
+    clean_input,
+    display,
+    form_token,
+    headers,
+    language,
+    limits,
+    navigation,
+    refusals,
+    refused_words,
+    session,
+)
 from web.http.work import EXTENSION
 from web.public import public_blueprint
 
@@ -86,6 +97,7 @@ def create_pages(front: Front) -> Flask:
     headers.install(app, payment_hosts=STRIPE_HOSTS if front.settings.payment.gateway == "stripe" else "")
     language.install(app)
     display.install(app)
+    refused_words.install(app)
     navigation.install(app, front.settings)
     refusals.install(app)
     limits.install(app, front.settings)

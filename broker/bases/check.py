@@ -226,10 +226,7 @@ class FileCheck:
                 target = IGNORE  # names people rather than groups them
             columns[header] = target
         self.result.columns = columns
-        self.result.refused_columns = [
-            {"header": header, "why": finding.why, "category": finding.category}
-            for header, finding in self._refused.items()
-        ]
+        self.result.refused_columns = [finding.of_column(header) for header, finding in self._refused.items()]
 
     @property
     def refused_fields(self) -> set[str]:

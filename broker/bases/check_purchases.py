@@ -111,10 +111,7 @@ class PurchaseCheck:
             delimiter=self.reader.delimiter,
             sheet=self.reader.source.sheet,
             columns={header: REFUSED if header in refused else field for header, field in self.mapping.items()},
-            refused_columns=[
-                {"header": header, "why": finding.why, "category": finding.category}
-                for header, finding in refused.items()
-            ],
+            refused_columns=[finding.of_column(header) for header, finding in refused.items()],
         )
 
     def _require_euros(self, headers_of: Mapping[str, str], samples: Mapping[str, list[str]]) -> None:

@@ -131,13 +131,15 @@ def move_to_building(unit: UnitOfWork, import_id: int) -> None:
     unit.run("UPDATE import_run SET state = 'building' WHERE id = :id AND state = 'reading'", id=import_id)
 
 
-def fail(unit: UnitOfWork, import_id: int, sentence: str) -> None:
-    """The import ends with a sentence for the owner."""
+def fail(unit: UnitOfWork, import_id: int, sentence: str, code: str) -> None:
+    """The import ends with a sentence for the owner, and the code by which it is told in other languages."""
     unit.run(
-        "UPDATE import_run SET state = 'failed', problem = :problem, ended_at = app_now()"
+        "UPDATE import_run SET state = 'failed', problem = :problem, ended_at = app_now(),"
+        " summary = summary || jsonb_build_object('problem_code', CAST(:code AS text))"
         " WHERE id = :id AND state IN ('waiting', 'reading')",
         id=import_id,
         problem=sentence,
+        code=code,
     )
 
 

@@ -135,6 +135,7 @@ def describe(
                 "found_type": found,
                 "samples": shown,
                 "refused": refused[header].why if header in refused else None,
+                "refused_for": refused[header].of_column(header) if header in refused else None,
                 "filled": round(100 * len(filled) / len(samples[header])) if samples[header] else 0,
                 "remembered": header in remembered,
                 "fresh": bool(remembered) and header not in remembered,

@@ -56,13 +56,14 @@ def run_import(
         except CourtierError as error:
             staging.discard()
             with database.begin() as unit:
-                import_store.fail(unit, import_id, error.sentence)
+                import_store.fail(unit, import_id, error.sentence, error.code)
                 record(unit, "import.failed", "import", run.code, code=error.code)
         except Exception:
             staging.discard()
             # A fault of ours would come again with every attempt: the owner is told, the fault is logged by the job.
             with database.begin() as unit:
-                import_store.fail(unit, import_id, "Something unforeseen stopped this import. We have been told.")
+                sentence = "Something unforeseen stopped this import. We have been told."
+                import_store.fail(unit, import_id, sentence, "fault")
                 record(unit, "import.failed", "import", run.code, code="fault")
             raise
         with database.begin() as unit:

@@ -52,6 +52,16 @@ class Finding:
             law = f"forbidden by {_ARTICLES.get(self.category, 'art. 9 GDPR')}"
         return f"{self.category} ({law}): {self.where} '{self.found}'"
 
+    def of_column(self, header: str) -> dict[str, str]:
+        """As it is kept and reported; `where` is header, values or decision."""
+        return {
+            "header": header,
+            "why": self.why,
+            "category": self.category,
+            "where": self.where,
+            "found": self.found,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:

@@ -120,7 +120,8 @@ def _import(
             number = unit.scalar("SELECT number FROM snapshot WHERE id = :id", id=done.snapshot_id)
         database.engine.dispose()
     if done.state != "done":
-        raise Conflict(done.problem or f"The import ended as {done.state}.", code="import_refused")
+        code = done.summary.get("problem_code", "import_refused")
+        raise Conflict(done.problem or f"The import ended as {done.state}.", code=code)
     counts = {name: getattr(done, name) for name in ("accepted", "rejected", "duplicates", "rentable")}
     return {"rows": done.rows_read, **counts, **done.summary, "snapshot": number}
 

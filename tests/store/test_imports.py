@@ -72,14 +72,15 @@ def test_the_uploaded_file_is_sealed_while_it_waits_and_destroyed_when_it_is_rea
 
 
 def test_a_file_that_cannot_be_imported_ends_with_its_sentence_and_leaves_nothing(owner: Owner) -> None:
-    for content, words in (
-        (b"nom;ville\na;b\n", "e-mail"),
-        (b"\0" * 900, "nothing but zeros"),
-        (b"email\n", "no rows"),
+    for content, words, code in (
+        (b"nom;ville\na;b\n", "e-mail", "no_email_column"),
+        (b"\0" * 900, "nothing but zeros", "not_a_table"),
+        (b"email\n", "no rows", "no_rows"),
     ):
         run = owner.bring(content)
         assert run.state == "failed"
         assert words in (run.problem or "")
+        assert run.summary["problem_code"] == code
     assert not [*owner.staging.iterdir()] if owner.staging.exists() else True
 
 

@@ -17,6 +17,7 @@ from broker.bases.answer_contact import answer_question
 from broker.bases.check_upload import check_upload
 from broker.bases.preview import preview_upload
 from broker.bases.run_import import run_import
+from broker.bases.start_import import start_import
 from broker.kernel.database import Database
 from broker.vault.keyring import WorkerKeys, load_worker
 from tests.front_house import House
@@ -61,9 +62,9 @@ class Desk:
         with self.worker.begin() as unit:
             return int(unit.scalar(f"SELECT id FROM {table} WHERE code = :code", code=code))
 
-    def page(self, path: str) -> str:
-        """A page's text, in English."""
-        reply = self.client.get(path + ("&" if "?" in path else "?") + "lang=en")
+    def page(self, path: str, language: str = "en") -> str:
+        """A page's text."""
+        reply = self.client.get(path + ("&" if "?" in path else "?") + f"lang={language}")
         assert reply.status_code == 200, (path, reply.status_code)
         return reply.text
 
@@ -119,6 +120,27 @@ def test_a_file_is_mapped_tried_imported_and_remembered(desk: Desk) -> None:
     row = page[page.index("<strong>Taille de bague</strong>") :]
     assert 'value="ring_size"' in row[: row.index("column-policy")]
     assert desk.post(f"/bases/{desk.base}/mapping/forget", kind="contacts").endswith("done=mapping_forgotten")
+
+
+def test_refusals_of_columns_and_files_are_french_on_french_pages(desk: Desk) -> None:
+    code = desk.upload(FILE)
+    why = "religion (interdit par l’art. 9 du RGPD)\u00a0: son nom dit «\u00a0religion\u00a0»"
+    assert why in desk.page(f"/uploads/{code}", "fr")
+    desk.post(f"/uploads/{code}/plan", **{"field-0": "email"}, then="check")
+    run = desk.post(f"/uploads/{code}/start").rpartition("/")[2]
+    run_import(desk.worker, desk.keys, desk.house.front.settings, desk.row_id("import_run", run))
+    assert why in desk.page(f"/imports/{run}", "fr")
+
+    place = desk.post(f"/bases/{desk.base}/uploads", kind="contacts", file=(io.BytesIO(b"email\n"), "v.csv")).partition(
+        "?"
+    )[0]
+    code = place.rpartition("/")[2]
+    with desk.house.front.database.begin(desk.house.people["owner"].actor) as unit:
+        run = start_import(unit, code).code
+    run_import(desk.worker, desk.keys, desk.house.front.settings, desk.row_id("import_run", run))
+    page = desk.page(f"/imports/{run}", "fr")
+    assert "no rows" not in page
+    assert "Le fichier" in page[page.index("note bad") :]
 
 
 def test_two_columns_of_one_field_are_a_sentence_and_keep_what_was_chosen(desk: Desk) -> None:

@@ -37,8 +37,13 @@ IMPORT_SENTENCES = {
     "locked_file": _("The file is locked with a password."),
     "bad_reference": _("Give the customer reference as it stands in your files."),
     "no_question": _("There is no such question, or it is over an hour old: ask again."),
+    "unknown_column": _("The file has no such column: look at the columns again."),
+    "unknown_type": _("There is no such type of a trait."),
+    "bad_domain": _("A correction names two mail domains in lower case: gmial.com → gmail.com."),
+    "too_many_domains": _("Fewer domains can be corrected at once."),
     "no_reason": _("Say why: the owner reads it."),
     "decided_already": _("This column has its verdict already."),
     "no_upload": _("There is no such file."),
+    "fault": _("Something unforeseen stopped this import. We have been told."),
     "import_ended": _("This import cannot be stopped any more."),
 }

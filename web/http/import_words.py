@@ -71,6 +71,8 @@ IMPORT_WORDS = {
     "trade-union membership": _("trade-union membership"),
     "trade union": _("trade-union membership"),
     "health data": _("health"),
+    "biometric data": _("biometric data"),
+    "genetic data": _("genetic data"),
     "sex life or orientation": _("sex life or orientation"),
     "criminal convictions": _("criminal convictions"),
     "national identity number": _("national identity number"),
