@@ -17,7 +17,7 @@ from broker.catalogue.segments import create_segment, find_segment, list_segment
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tests.store.audience_people import key_of, make_base, make_import, make_partner_list, person, write_staging
-from tests.store.test_count_desk import PEOPLE, Scene, scene, suppress
+from tests.store.count_scene import PEOPLE, Scene, scene, suppress
 
 __all__ = ["scene"]
 SHARED = 800  # contacts of the first base that stand in the second as well

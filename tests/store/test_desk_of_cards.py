@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.store.audience_people import make_base, make_partner_list, person
-from tests.store.test_count_desk import PEOPLE, Scene, scene
+from tests.store.count_scene import PEOPLE, Scene, scene
 
 __all__ = ["scene"]
 

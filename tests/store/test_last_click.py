@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from broker.audience.build_snapshot import build_snapshot
 from tests.store.audience_people import make_import
-from tests.store.test_count_desk import Scene, mail, scene
+from tests.store.count_scene import Scene, mail, scene
 
 __all__ = ["scene"]
 

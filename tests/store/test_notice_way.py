@@ -12,7 +12,7 @@ from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict
 from broker.mailings.announce_partners import announce_partners, list_notices, notice_message, plan_notice
 from broker.mailings.freeze import freeze_mailing
-from tests.store.test_count_desk import PEOPLE, Scene, scene
+from tests.store.count_scene import PEOPLE, Scene, scene
 
 __all__ = ["scene"]
 

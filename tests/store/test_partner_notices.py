@@ -9,7 +9,7 @@ from broker.audience.parse import parse_rule
 from broker.audience.policy_counts import policy_counts
 from broker.kernel.database import UnitOfWork
 from tests.store.audience_people import key_of, make_contact, make_import, make_partner_list, person
-from tests.store.test_count_desk import PEOPLE, Scene, mail, scene
+from tests.store.count_scene import PEOPLE, Scene, mail, scene
 
 __all__ = ["scene"]
 TOLD = range(1, 501)

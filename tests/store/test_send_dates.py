@@ -14,7 +14,7 @@ from broker.audience.reservations_store import kept_volumes
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from tests.store.audience_people import make_organisation
-from tests.store.test_count_desk import PEOPLE, Scene, mail, make_card, scene
+from tests.store.count_scene import PEOPLE, Scene, mail, make_card, scene
 
 __all__ = ["scene"]
 
