@@ -10,7 +10,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -47,6 +47,7 @@ class Block:
     too_many: npt.NDArray[np.bool_]
     broken: list[Broken]
     padded: int
+    surplus: dict[int, list[str]] = field(default_factory=dict)  # line → cells beyond the last column
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ class TableParser:
         giants = np.flatnonzero(sizes > LONGEST_RECORD)
         if cut.clean and not len(giants):
             begin = int(starts[first])
-            table, kept, too_many, padded = self._parse(data[begin : cut.consumed], len(starts) - first)
+            table, kept, too_many, padded, wide = self._parse(data[begin : cut.consumed], len(starts) - first)
         else:
             rows = []
             good = []
@@ -235,14 +236,20 @@ class TableParser:
                 good.append(index - first)
             table, too_many, padded = self._from_rows(rows)
             kept = np.array(good, np.int64)
+            wide = self._surplus(good, rows)
+        surplus = {int(lines[first + record]): cells for record, cells in wide.items()}
         lines = lines[first:][kept]
         if len(self.headers) == 1 and table.num_rows:
             full = np.asarray(pc.not_equal(pc.utf8_trim_whitespace(table.column(0)), ""))
             table, lines, too_many = table.filter(pa.array(full)), lines[full], too_many[full]
-        return Block(table, lines, too_many, broken, padded)
+        return Block(table, lines, too_many, broken, padded, surplus)
 
-    def _parse(self, data: bytes, count: int) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.bool_], int]:
-        """Parse `count` records; returns the table, which records it holds, the marks, and how many were filled."""
+    def _parse(
+        self, data: bytes, count: int
+    ) -> tuple[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.bool_], int, dict[int, list[str]]]:
+        """Parse `count` records; returns the table, which records it holds, the marks, how many were filled, and the
+        cells that records have beyond the last column.
+        """
         odd: list[tuple[int, str]] = []
 
         def set_aside(row: pacsv.InvalidRow) -> str:
@@ -262,7 +269,7 @@ class TableParser:
         )
         kept = np.arange(count, dtype=np.int64)
         if not odd:
-            return table, kept, np.zeros(count, np.bool_), 0
+            return table, kept, np.zeros(count, np.bool_), 0, {}
         mask = np.ones(count, np.bool_)
         mask[[number for number, _ in odd]] = False
         rows, numbers = [], []
@@ -275,7 +282,11 @@ class TableParser:
         sorting = np.argsort(order, kind="stable")
         whole = pa.concat_tables([table, others]).combine_chunks().take(pa.array(sorting))
         too_many = np.concatenate((np.zeros(int(mask.sum()), np.bool_), marks))[sorting]
-        return whole, order[sorting], too_many, padded
+        return whole, order[sorting], too_many, padded, self._surplus(numbers, rows)
+
+    def _surplus(self, records: list[int], rows: list[list[str]]) -> dict[int, list[str]]:
+        width = len(self.headers)
+        return {record: row[width:] for record, row in zip(records, rows, strict=True) if len(row) > width}
 
     def _from_rows(self, rows: list[list[str]]) -> tuple[pa.Table, npt.NDArray[np.bool_], int]:
         width = len(self.headers)

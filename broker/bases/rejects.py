@@ -43,7 +43,7 @@ def rejected(
         for place, line in enumerate(rows.lines[numbers].tolist()):
             given = [code for code, mask_ in reasons if mask_[place]]
             masked = {header: mask(columns[at][place]) for at, header in shown if columns[at][place].strip()}
-            cells = [column[place] for column in columns] if whole else []
+            cells = [*(column[place] for column in columns), *block.surplus.get(line, ())] if whole else []
             made.append(RejectedRow(line, given, json.dumps(masked, ensure_ascii=False), cells))
     return sorted(made, key=lambda row: row.line)
 

@@ -57,3 +57,12 @@ def test_a_mapping_file_of_another_shape_is_a_sentence(
 def test_a_file_or_resume_and_never_both(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["base", "import", *arguments]) == 2
     assert "resume" in capsys.readouterr().err
+
+
+def test_rejects_are_not_written_over_the_file_itself(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = file.read_bytes()
+    assert run(["base", "check", str(file), "--rejects", str(file)]) == 1
+    assert "(bad_option)" in capsys.readouterr().err
+    assert run(["base", "import", str(file), "--base", "b", "--rejects", str(file)]) == 1
+    assert "(bad_option)" in capsys.readouterr().err
+    assert file.read_bytes() == before

@@ -46,6 +46,13 @@ def test_a_rejected_row_carries_all_its_reasons_and_its_line(tmp_path: Path) -> 
     assert written[1] == ["3", "invalid_email under_digital_consent_age", "nope", "02/03/2020"]
 
 
+def test_a_row_that_is_too_long_is_written_whole(tmp_path: Path) -> None:
+    for odd in ("x@b.fr;a\n", 'x@b.fr;a"b\n'):  # the second has the block read record by record
+        check(tmp_path, f"email;nom\n{odd}y@b.fr;b\nz@b.fr;c\nc@d.fr;Durand;75011;Paris\n")
+        written = list(csv.reader(io.StringIO((tmp_path / "rejects.csv").read_text("utf-8-sig")), delimiter=";"))
+        assert written[1][1:] == ["too_many_columns", "c@d.fr", "Durand", "75011", "Paris"]
+
+
 @pytest.mark.parametrize("missing", range(5))
 def test_only_a_whole_proof_is_rentable(tmp_path: Path, missing: int) -> None:
     parts = PROOF.split(";")

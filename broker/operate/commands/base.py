@@ -67,6 +67,7 @@ def check(
 
     Example: courtier base check clients.csv --rejects rejects.csv
     """
+    _keep_apart(file, rejects)
     with _progress(file, show=not as_json) as show:
         result = check_file(
             file,
@@ -131,6 +132,7 @@ def import_(
     elif file is None:
         raise click.UsageError("Name the FILE to import, or --resume the import that was stopped.")
     else:
+        _keep_apart(file, rejects)
         with _progress(file, show=not as_json) as show:
             done = import_file(
                 invocation.settings, file, base_code, kind, whole_mapping(mapping_file, pairs), rejects, show,
@@ -237,4 +239,12 @@ def print_result(result: dict[str, object]) -> None:
         print()
         print_table(
             ("perhaps misspelt", "meant", "rows"), [(row["domain"], row["meant"], row["rows"]) for row in typos[:10]]
+        )
+
+
+def _keep_apart(file: Path, rejects: Path | None) -> None:
+    """The rejects would be written over the owner's own file."""
+    if rejects is not None and rejects.exists() and file.exists() and rejects.samefile(file):
+        raise InvalidInput(
+            f"--rejects names {file} itself, which would be lost. Give it another name.", code="bad_option"
         )
