@@ -37,6 +37,9 @@ def storable(text: str) -> None:
         raise ValidationError("Must be valid Unicode text.") from None
 
 
+LONGEST_RULE = 200_000  # characters: room for the 5,000 terms that a rule may hold
+
+
 def text(most: int = 200, *, least: int = 1, required: bool = True, **options: Any) -> fields.String:
     """Text of `least` to `most` characters."""
     limits = validate.Length(min=least, max=most)

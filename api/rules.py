@@ -7,7 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from api.fields import code_field, list_of, text
+from api.fields import LONGEST_RULE, code_field, list_of, text
 from api.segments import SegmentSchema
 from api.work import unit
 from broker.catalogue.archive_segment import archive_segment, restore_segment
@@ -22,7 +22,7 @@ calls = Blueprint("rules", __name__, description="Rules as text and tree; segmen
 class RuleQuestion(Schema):
     """Rule text, or a rule tree: one of the two. `segment` is the code of the segment whose rule it is to become."""
 
-    rule = text(10_000, least=0, required=False)
+    rule = text(LONGEST_RULE, least=0, required=False)
     tree = fields.Dict(keys=fields.String(), required=False)
     segment = code_field(required=False, load_default="")
 
@@ -56,7 +56,7 @@ class SegmentChanges(Schema):
     """What to change; what is left out stays."""
 
     name = text(120, required=False)
-    rule = text(10_000, required=False)
+    rule = text(LONGEST_RULE, required=False)
 
 
 class CopyName(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import figures_field, list_of, text
+from api.fields import LONGEST_RULE, figures_field, list_of, text
 from api.work import front, unit
 from broker.bases.find_base import find_base
 from broker.catalogue.compare_segments import compare_segments
@@ -29,13 +29,13 @@ class NewSegment(Schema):
     """A rule to save: `gender = F and age between 15 and 35`."""
 
     name = text(120)
-    rule = text(10_000)
+    rule = text(LONGEST_RULE)
 
 
 class CountQuestion(Schema):
     """A rule to count."""
 
-    rule = text(10_000)
+    rule = text(LONGEST_RULE)
     send_on = fields.Date(load_default=None, allow_none=True)  # net of what is kept on that day
 
 

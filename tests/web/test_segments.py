@@ -237,3 +237,15 @@ def test_too_many_segments_are_refused_in_a_sentence(segments: SegmentHouse) -> 
     chosen = "&".join(f"s=seg_{number}" for number in range(7))
     page = client.get(f"/bases/{segments.base_code}/segments/overlap?{chosen}&lang=en").get_data(as_text=True)
     assert 'role="alert"' in page
+
+
+def test_a_rule_of_five_hundred_terms_is_counted_and_saved(segments: SegmentHouse) -> None:
+    rule = " or ".join(
+        f"(age = {20 + place % 50} and postcode starts with {place % 95 + 1:02d})" for place in range(250)
+    )
+    api, key = segments.house.api.test_client(), segments.house.program("owner")
+    counted = api.post(f"/bases/{segments.base_code}/count", json={"rule": rule}, headers=key)
+    assert (counted.status_code, counted.get_json()["count"]) == (200, segments.people(rule))
+    saved = api.post(f"/bases/{segments.base_code}/segments", json={"name": "Long", "rule": rule}, headers=key)
+    assert saved.status_code == 201
+    assert segments.browser()[0].get(f"/segments/{saved.get_json()['code']}/edit").status_code == 200
