@@ -40,7 +40,9 @@ def refused_why(column: Mapping[str, str]) -> str:
         return column["why"]
     named, found, where = category(column["category"]), column.get("found", ""), column.get("where", "")
     if where == "decision":
-        return str(gettext("%(category)s: refused by the broker, who looked at it: %(found)s", category=named, found=found))
+        return str(
+            gettext("%(category)s: refused by the broker, who looked at it: %(found)s", category=named, found=found)
+        )
     law = str(_OURS.get(column["category"], _ART_9))
     if not found:
         return f"{named} ({law})"
