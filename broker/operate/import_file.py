@@ -70,10 +70,14 @@ def resume_import(settings: Settings, base_code: str, show: Callable[[CheckResul
     """
 
     def find(unit: UnitOfWork, keys: WorkerKeys) -> ImportRun:
-        run = next((run for run in list_imports(unit, base_code) if run.state not in ENDED), None)
+        runs = list_imports(unit, base_code)
+        run = next((run for run in runs if run.state not in ENDED), None)
         if run is None:
+            # A worker takes up what was cut off, and may have been quicker.
+            last = f"the last one, {runs[0].file_name}, is {runs[0].state}" if runs else "it has none"
+            again = "" if runs and runs[0].state == "done" else " Import the file again."
             raise NotFound(
-                f"No import of {base_code} is open: the last one ended. Import the file again.",
+                f"No import of {base_code} is open: {last}.{again}",
                 code="nothing_to_resume",
                 field="base",
             )

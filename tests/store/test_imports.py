@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from sqlalchemy import Engine
 
 from broker.bases.create_base import create_base
 from broker.bases.imports import cancel_import, find_import
+from broker.bases.model import ImportRun
 from broker.bases.publish_partner_list import PartnerName, current_partners, publish_partner_list
 from broker.bases.run_import import run_import
 from broker.bases.start_import import start_import
+from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput, NotFound
+from broker.operate import import_file
 from broker.suppression.suppress import suppress
 from broker.vault.blind_index import contact_keys
 from tests.store.import_scene import CONSENTED, KEYS, PROOF, PROOF_HEADERS, Owner, make_owner
@@ -285,3 +289,16 @@ def test_a_taken_code_is_said_so(owner: Owner) -> None:
     with pytest.raises(CourtierError) as refusal, owner.front.begin(owner.actor) as unit:
         create_base(unit, owner.base_code, "x", None)
     assert refusal.value.code == "code_taken"
+
+
+def test_resuming_says_what_became_of_the_last_import(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_alone(_settings: object, find: Callable[[UnitOfWork, object], ImportRun], *_: object) -> None:
+        with owner.front.begin(owner.actor) as unit:
+            find(unit, KEYS)
+
+    monkeypatch.setattr(import_file, "_import", find_alone)
+    with pytest.raises(NotFound, match="it has none"):
+        import_file.resume_import(owner.settings, owner.base_code, lambda _: None)
+    owner.bring(b"email\n")
+    with pytest.raises(NotFound, match=r"is failed\. Import the file again"):
+        import_file.resume_import(owner.settings, owner.base_code, lambda _: None)
