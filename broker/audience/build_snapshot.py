@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv as pcsv
 
 from broker.audience import build_store
+from broker.audience.copied import copied
 from broker.audience.customer_columns import BOUGHT, AddTraits, Study, StudyOf, customer_columns
 from broker.audience.enrichment import keep_changes
 from broker.audience.measure import measure_snapshot
@@ -150,18 +149,4 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path | None) -
 def bought_by_customer(unit: UnitOfWork, base_id: int, today: date | None = None) -> pa.Table:
     """One row per contact that bought something (columns BOUGHT), by COPY; with `today`, as that day knew it."""
     day, until = today or unit.today, today or date.max
-    raw = io.BytesIO()
-    with unit.driver.cursor() as cursor, cursor.copy(build_store.PURCHASES_COPY, (day, base_id, until)) as copy:
-        for block in copy:
-            raw.write(block)
-    raw.seek(0)
-    if raw.getbuffer().nbytes == 0:
-        return BOUGHT.empty_table()
-    return pcsv.read_csv(
-        raw,
-        read_options=pcsv.ReadOptions(column_names=BOUGHT.names),
-        parse_options=pcsv.ParseOptions(newlines_in_values=True),
-        convert_options=pcsv.ConvertOptions(
-            column_types=BOUGHT, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
-        ),
-    )
+    return copied(unit, build_store.PURCHASES_COPY, (day, base_id, until), BOUGHT)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pcsv
 
+from broker.audience.copied import copied
 from broker.kernel.database import UnitOfWork
 
 # A day with at least one line that is no return is a visit; lines of the future are left out.
@@ -43,7 +42,7 @@ LABELS = ("category", "product")
 def day_rows(unit: UnitOfWork, base_id: int, until: date) -> pa.Table:
     """One row a customer, by contact number, with DAY_COLUMNS."""
     kinds = {name: pa.float64() if name == "gap_squares" else pa.int64() for name in DAY_COLUMNS}
-    return _copied(unit, _DAYS_COPY, (base_id, until), kinds)
+    return copied(unit, _DAYS_COPY, (base_id, until), pa.schema(kinds))
 
 
 def widest(unit: UnitOfWork, base_id: int, label: str, until: date, most: int) -> list[str]:
@@ -63,14 +62,14 @@ def widest(unit: UnitOfWork, base_id: int, label: str, until: date, most: int) -
 def category_days(unit: UnitOfWork, base_id: int, until: date, categories: Sequence[str]) -> pa.Table:
     """(contact_id, category, day of the last purchase in days since 1970-01-01)."""
     kinds = {"contact_id": pa.int64(), "category": pa.string(), "day": pa.int64()}
-    return _copied(unit, _CATEGORY_DAYS_COPY, (base_id, until, list(categories)), kinds)
+    return copied(unit, _CATEGORY_DAYS_COPY, (base_id, until, list(categories)), pa.schema(kinds))
 
 
 def items_bought(unit: UnitOfWork, base_id: int, label: str, items: Sequence[str]) -> pa.Table:
     """(contact_id, item, cents, lines), one row a customer and item."""
     assert label in LABELS
     kinds = {"contact_id": pa.int64(), "item": pa.string(), "cents": pa.int64(), "lines": pa.int64()}
-    return _copied(unit, _ITEMS_COPY.format(label=label), (base_id, list(items)), kinds)
+    return copied(unit, _ITEMS_COPY.format(label=label), (base_id, list(items)), pa.schema(kinds))
 
 
 def days_with_purchases(unit: UnitOfWork, base_id: int, after: date, until: date) -> dict[int, int]:
@@ -122,23 +121,4 @@ def sector_results(unit: UnitOfWork, base_id: int) -> list[Any]:
         " JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"
         " WHERE m.base_id = :base AND m.kind <> 'own' AND o.sector IS NOT NULL GROUP BY o.sector",
         base=base_id,
-    )
-
-
-def _copied(unit: UnitOfWork, sql: str, values: Sequence[object], kinds: dict[str, pa.DataType]) -> pa.Table:
-    """The rows of a COPY as a table."""
-    raw = io.BytesIO()
-    with unit.driver.cursor() as cursor, cursor.copy(sql, values) as copy:
-        for block in copy:
-            raw.write(block)
-    raw.seek(0)
-    if raw.getbuffer().nbytes == 0:
-        return pa.schema(list(kinds.items())).empty_table()
-    return pcsv.read_csv(
-        raw,
-        read_options=pcsv.ReadOptions(column_names=list(kinds)),
-        parse_options=pcsv.ParseOptions(newlines_in_values=True),
-        convert_options=pcsv.ConvertOptions(
-            column_types=kinds, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
-        ),
     )

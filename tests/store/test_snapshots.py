@@ -165,6 +165,24 @@ def test_purchases_are_added_up_per_contact(bench: Bench) -> None:
     assert one["hair_colour"] == person(1, bench.today)["hair_colour"]
 
 
+def test_one_customer_may_have_bought_a_hundred_thousand_different_things(bench: Bench) -> None:
+    bench.load([person(1, bench.today), person(2, bench.today)])
+    with bench.database.begin() as unit:
+        first = make_import(unit, bench.base_id, "purchases")
+        make_contact(unit, bench.base_id, 1, first)
+        unit.run(
+            "INSERT INTO purchase (base_id, contact_id, day, amount_cents, product, import_id)"
+            " SELECT :base, 1, date '2026-01-01' + n % 200, 100, 'montre numéro ' || n, :import_id"
+            " FROM generate_series(1, 100000) n",
+            base=bench.base_id,
+            import_id=first,
+        )
+    build_snapshot(bench.database, bench.keys, bench.settings, first)
+    one = bench.rows().to_pylist()[0]
+    assert (one["purchase_count"], one["spend_cents"]) == (100_000, 10_000_000)
+    assert len(one["products"]) == 100_000
+
+
 def test_the_erased_leave_with_the_next_snapshot(bench: Bench) -> None:
     bench.load([person(1, bench.today), person(2, bench.today)])
     with bench.database.begin() as unit:
