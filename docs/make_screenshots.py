@@ -113,7 +113,9 @@ def walk(browser: Browser, address: str, email: str, password: str, language: st
 
 def links(page: Page, pattern: str) -> list[str]:
     """Addresses on the page that have this shape, in order."""
-    all_links = page.eval_on_selector_all("a[href]", "all => all.map(one => new URL(one.href).pathname)")
+    # Links of drawings have no plain `href` property.
+    script = "all => all.map(one => new URL(one.getAttribute('href'), location).pathname)"
+    all_links = page.eval_on_selector_all("a[href]", script)
     return [path for path in dict.fromkeys(all_links) if re.fullmatch(pattern, path) and path != "/"]
 
 
