@@ -76,10 +76,7 @@ def build_snapshot(
             run.next_number,
             import_id,
             name,
-            written.sha256,
-            written.rows,
-            written.rentable,
-            written.columns,
+            written,
         )
         measure_snapshot(unit, settings, run.base_id, snapshot_id, run.next_number, folder / name, before)
         if run.kind == "contacts":

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy.engine import Row
 
+from broker.audience.snapshot_file import WrittenSnapshot
 from broker.kernel.database import UnitOfWork
 
 # Favourites are what was bought most often, ties by name. `visits` are days with a purchase; `bought_*` leave returns
@@ -84,10 +85,7 @@ def insert_snapshot(
     number: int,
     import_id: int | None,
     file_name: str,
-    sha256: bytes,
-    rows: int,
-    rentable: int,
-    columns: list[dict[str, Any]],
+    written: WrittenSnapshot,
 ) -> int:
     """The row of a written snapshot; returns its id."""
     snapshot_id: int = unit.scalar(
@@ -98,10 +96,10 @@ def insert_snapshot(
         number=number,
         import_id=import_id,
         file_name=file_name,
-        sha256=sha256,
-        rows=rows,
-        rentable=rentable,
-        columns=json.dumps(columns),
+        sha256=written.sha256,
+        rows=written.rows,
+        rentable=written.rentable,
+        columns=json.dumps(written.columns),
     )
     return snapshot_id
 

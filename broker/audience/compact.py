@@ -41,10 +41,7 @@ def compact_base(database: Database, worker_keys: WorkerKeys, settings: Settings
                 base.next_number,
                 None,
                 name,
-                written.sha256,
-                written.rows,
-                written.rentable,
-                written.columns,
+                written,
             )
             measure_snapshot(
                 unit, settings, base_id, snapshot_id, base.next_number, folder / name, folder / base.file_name

@@ -41,10 +41,7 @@ def renew_snapshot(
             base.next_number,
             None,
             name,
-            written.sha256,
-            written.rows,
-            written.rentable,
-            written.columns,
+            written,
         )
         measure_snapshot(unit, settings, base_id, snapshot_id, base.next_number, folder / name, before)
         compact_store.make_current(unit, base_id, snapshot_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
@@ -13,11 +11,11 @@ from broker.bases import store
 from broker.bases.find_base import find_base
 from broker.bases.model import FileKind, Upload
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import InvalidInput, Unavailable
+from broker.kernel.errors import InvalidInput
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
-from broker.vault.seal import SealingWriter
+from broker.vault.sealed_file import shown_name, write_sealed
 
 
 def uploads_folder(settings: Settings) -> Path:
@@ -48,44 +46,13 @@ def receive_upload(
     store.add_upload(unit, code, base.id, kind, shown_name(file_name))
     upload = store.upload_by_code(unit, code)
     assert upload is not None
-    folder = uploads_folder(settings)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / upload.sealed_name
-    most = settings.web.max_upload_mb << 20
-    try:
-        # Workers may be another user: they share the folder's group.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o640)
-            with SealingWriter(front, file, upload.info) as writer:
-                for chunk in chunks:
-                    writer.write(chunk)
-                    if writer.size > most:
-                        raise InvalidInput(
-                            f"The file is larger than {settings.web.max_upload_mb} MB (web.max_upload_mb).",
-                            code="too_large",
-                        )
-            file.flush()
-            os.fsync(handle)
-        if not writer.size:
-            raise InvalidInput("The file is empty.", code="empty_file", field="file")
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise Unavailable(f"The file cannot be stored: {error.strerror}.", code="no_room") from None
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    store.complete_upload(unit, code, path.name, writer.size)
-    record(unit, "upload.received", "upload", code, base=base.code, kind=kind, bytes=writer.size)
+    path = uploads_folder(settings) / upload.sealed_name
+    size = write_sealed(front, path, upload.info, chunks, settings.web.max_upload_mb)
+    store.complete_upload(unit, code, path.name, size)
+    record(unit, "upload.received", "upload", code, base=base.code, kind=kind, bytes=size)
     received = store.upload_by_code(unit, code)
     assert received is not None
     return received
-
-
-def shown_name(file_name: str) -> str:
-    """The last part of a path, without control characters."""
-    name = re.sub(r"[\x00-\x1f\x7f]", "", file_name.replace("\\", "/").rpartition("/")[2]).strip()
-    return name[:200] or "file.csv"
 
 
 def destroy_ended_uploads(unit: UnitOfWork, settings: Settings) -> int:

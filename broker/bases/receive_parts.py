@@ -16,13 +16,14 @@ from broker.audit.record import record
 from broker.bases import store
 from broker.bases.find_base import find_base
 from broker.bases.model import FileKind, Upload
-from broker.bases.receive import shown_name, uploads_folder
+from broker.bases.receive import uploads_folder
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
 from broker.vault.seal import SealingWriter
+from broker.vault.sealed_file import shown_name
 
 MOST_PARTS = 10_000
 

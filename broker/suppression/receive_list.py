@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.suppression import lists_store as store
 from broker.suppression.lists_model import FILES_A_DAY, SuppressionList, list_info, list_path
 from broker.vault.keyring import FrontKeys
-from broker.vault.seal import SealingWriter
+from broker.vault.sealed_file import shown_name, write_sealed
 
 
 def receive_list(
@@ -34,35 +32,17 @@ def receive_list(
             f"Your organisation has sent {FILES_A_DAY} files in 24 hours; send one file of all entries tomorrow.",
             code="too_many_files",
         )
-    code, most = new_code("sup"), settings.web.max_upload_mb << 20
+    code = new_code("sup")
     path = list_path(settings, code)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    size = write_sealed(front, path, list_info(unit.actor.org, code), chunks, settings.web.max_upload_mb)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o640)  # workers may be another user: they share the folder's group
-            with SealingWriter(front, file, list_info(unit.actor.org, code)) as writer:
-                for chunk in chunks:
-                    writer.write(chunk)
-                    if writer.size > most:
-                        raise InvalidInput(
-                            f"The file is larger than {settings.web.max_upload_mb} MB (web.max_upload_mb).",
-                            code="too_large",
-                        )
-            file.flush()
-            os.fsync(handle)
-        if not writer.size:
-            raise InvalidInput("The file is empty.", code="empty_file", field="file")
-        store.insert_list(unit, code, name.strip()[:120], _shown(file_name), path.name, writer.size)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise Unavailable(f"The file cannot be stored: {error.strerror}.", code="no_room") from None
+        store.insert_list(unit, code, name.strip()[:120], shown_name(file_name), path.name, size)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     received = find_list(unit, code)
     unit.enqueue("key_suppression_list", received.id)
-    record(unit, "suppression_list.received", "suppression_list", code, bytes=writer.size)
+    record(unit, "suppression_list.received", "suppression_list", code, bytes=size)
     return received
 
 
@@ -87,8 +67,3 @@ def remove_list(unit: UnitOfWork, code: str) -> None:
     if store.remove_list(unit, code):
         unit.enqueue("key_suppression_list", found.id)
         record(unit, "suppression_list.removed", "suppression_list", code)
-
-
-def _shown(file_name: str) -> str:
-    plain = re.sub(r"[\x00-\x1f\x7f]", "", file_name.replace("\\", "/").rpartition("/")[2]).strip()
-    return plain[:200] or "file.csv"
