@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+# Test processes, each with a database of its own; files of tests stay whole.
+WORKERS ?= 2
 
 .PHONY: help env demo up test check lint types rooms format messages screenshots lock clean
 
@@ -20,7 +22,7 @@ up: env ## start database, web, audience and workers on this machine
 	@exec $(BIN)/courtier up
 
 test: lint types rooms ## the whole suite: lint, types, rooms, tests (PostgreSQL included)
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
 
 check: lint types rooms ## everything but the tests
 
