@@ -1,14 +1,213 @@
-"""Notifications, webhooks, threads, reminders."""
+"""What people and programs are told: events, notifications with their mails, webhooks with their deliveries."""
 
 from __future__ import annotations
+
+from alembic import op
+
+from migrations.protect import definer, protect
 
 revision = "0029"
 down_revision = "0028"
 branch_labels = None
 depends_on = None
 
+TABLES = """
+-- Something that happened, told to one organisation. The row is written in the transaction that made it happen.
+CREATE TABLE notification_event (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  org_id bigint NOT NULL REFERENCES organisation,
+  kind text NOT NULL CHECK (kind ~ '^[a-z_]+[.][a-z_0-9]+$'),
+  object_kind text NOT NULL,
+  object_code text NOT NULL,
+  facts jsonb NOT NULL CHECK (pg_column_size(facts) < 8000),   -- codes, words and figures; never a contact's data
+  once text,                                                   -- told once only under this key
+  at timestamptz NOT NULL DEFAULT app_now()
+);
+CREATE UNIQUE INDEX notification_event_once ON notification_event (org_id, kind, object_code, once)
+  WHERE once IS NOT NULL;
+CREATE INDEX notification_event_org ON notification_event (org_id, id);
 
-def upgrade() -> None: ...
+-- One person's copy, and the mail that is owed for it. `attempting` is committed before the mail leaves: whatever is
+-- killed, it leaves at most once, and a mail that may or may not have left is `uncertain` and told again in a digest.
+CREATE TABLE notification (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  event_id bigint NOT NULL REFERENCES notification_event ON DELETE CASCADE,
+  org_id bigint NOT NULL REFERENCES organisation,
+  user_id bigint NOT NULL REFERENCES app_user,
+  kind text NOT NULL,
+  read_at timestamptz,
+  mail text NOT NULL CHECK (mail IN ('none', 'digest', 'waiting', 'attempting', 'sent', 'refused', 'uncertain')),
+  tries smallint NOT NULL DEFAULT 0,
+  next_try_at timestamptz,                                     -- of the wall clock, like leases
+  mailed_at timestamptz,
+  digest_id bigint,
+  at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (event_id, user_id)
+);
+CREATE INDEX notification_user ON notification (user_id, id);
+CREATE INDEX notification_unread ON notification (user_id) WHERE read_at IS NULL;
+CREATE INDEX notification_mail ON notification (id) WHERE mail IN ('waiting', 'attempting', 'digest', 'uncertain');
+
+-- One mail of a day's notifications to one person; its own outbox, by the same rule.
+CREATE TABLE notification_digest (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  user_id bigint NOT NULL REFERENCES app_user,
+  day date NOT NULL,
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'attempting', 'sent', 'refused', 'uncertain')),
+  tries smallint NOT NULL DEFAULT 0,
+  next_try_at timestamptz,
+  mailed_at timestamptz,
+  UNIQUE (user_id, day)
+);
+ALTER TABLE notification ADD FOREIGN KEY (digest_id) REFERENCES notification_digest;
+
+-- How a person wants to be told of a kind, where it is not as the catalogue has it.
+CREATE TABLE notification_choice (
+  user_id bigint NOT NULL REFERENCES app_user,
+  kind text NOT NULL CHECK (length(kind) <= 60),
+  channel text NOT NULL CHECK (channel IN ('product', 'mail', 'digest', 'off')),
+  PRIMARY KEY (user_id, kind)
+);
+
+-- Where an organisation's programs are told.
+CREATE TABLE webhook_endpoint (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  org_id bigint NOT NULL REFERENCES organisation,
+  url text NOT NULL CHECK (length(url) <= 2000),
+  label text NOT NULL CHECK (length(label) <= 100),
+  kinds text[] NOT NULL CHECK (cardinality(kinds) BETWEEN 1 AND 200),     -- '*' stands for all
+  state text NOT NULL DEFAULT 'on' CHECK (state IN ('on', 'off', 'disabled')),   -- disabled by us, after long failure
+  failures integer NOT NULL DEFAULT 0,                         -- in a row
+  failing_since timestamptz,
+  resting_until timestamptz,
+  leased_until timestamptz,                                    -- of the wall clock: one worker at a time
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  deleted_at timestamptz
+);
+CREATE INDEX webhook_endpoint_org ON webhook_endpoint (org_id) WHERE deleted_at IS NULL;
+
+-- Sealed for the workers; the front seals and cannot open. After a rotation the old one signs too until it ends.
+CREATE TABLE webhook_secret (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  endpoint_id bigint NOT NULL REFERENCES webhook_endpoint,
+  org_id bigint NOT NULL REFERENCES organisation,
+  sealed bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  ends_at timestamptz
+);
+CREATE INDEX webhook_secret_endpoint ON webhook_secret (endpoint_id);
+
+CREATE TABLE webhook_delivery (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,                                   -- webhook-id: the same at each attempt
+  endpoint_id bigint NOT NULL REFERENCES webhook_endpoint,
+  org_id bigint NOT NULL REFERENCES organisation,
+  event_id bigint NOT NULL REFERENCES notification_event ON DELETE CASCADE,
+  state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed', 'dropped')),
+  attempts integer NOT NULL DEFAULT 0,                         -- since it was made or replayed
+  next_attempt_at timestamptz NOT NULL DEFAULT app_now(),
+  delivered_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT app_now(),
+  UNIQUE (endpoint_id, event_id)
+);
+CREATE INDEX webhook_delivery_due ON webhook_delivery (endpoint_id, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX webhook_delivery_org ON webhook_delivery (org_id, id);
+
+CREATE TABLE webhook_attempt (
+  delivery_id bigint NOT NULL REFERENCES webhook_delivery ON DELETE CASCADE,
+  number integer NOT NULL,                                     -- over all replays
+  org_id bigint NOT NULL REFERENCES organisation,
+  at timestamptz NOT NULL DEFAULT app_now(),
+  status integer,                                              -- of the reply, if there was one
+  problem text NOT NULL DEFAULT '',                            -- else a code: no_answer, not_public …
+  milliseconds integer,
+  PRIMARY KEY (delivery_id, number)
+);
+
+-- The one way by which an event is told: to the people of an organisation whose role it concerns, each as it chose,
+-- and to the endpoints that asked for it. Without an organisation it is told to the broker. The acting person knows.
+CREATE FUNCTION notify_organisation(p_kind text, p_org bigint, p_object_kind text, p_object_code text, p_facts jsonb,
+                                    p_once text, p_roles text[], p_channel text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_org bigint;
+  v_event bigint;
+  v_row bigint;
+BEGIN
+  FOR v_org IN SELECT id FROM organisation WHERE CASE WHEN p_org IS NULL THEN kind = 'broker' ELSE id = p_org END LOOP
+    INSERT INTO notification_event (code, org_id, kind, object_kind, object_code, facts, once)
+    VALUES ('evt_' || replace(gen_random_uuid()::text, '-', ''), v_org, p_kind, p_object_kind, p_object_code, p_facts,
+            nullif(p_once, ''))
+    ON CONFLICT (org_id, kind, object_code, once) WHERE once IS NOT NULL DO NOTHING RETURNING id INTO v_event;
+    CONTINUE WHEN v_event IS NULL;
+    FOR v_row IN
+      INSERT INTO notification (code, event_id, org_id, user_id, kind, mail)
+      SELECT 'ntf_' || replace(gen_random_uuid()::text, '-', ''), v_event, v_org, u.id, p_kind,
+             CASE coalesce(c.channel, p_channel) WHEN 'mail' THEN 'waiting' WHEN 'digest' THEN 'digest' ELSE 'none' END
+      FROM app_user u LEFT JOIN notification_choice c ON c.user_id = u.id AND c.kind = p_kind
+      WHERE u.org_id = v_org AND u.active AND u.role = ANY (p_roles) AND u.id IS DISTINCT FROM app_user()
+        AND coalesce(c.channel, p_channel) <> 'off'
+      RETURNING CASE mail WHEN 'waiting' THEN id END
+    LOOP
+      IF v_row IS NOT NULL THEN PERFORM jobs.enqueue('post_notification', v_row); END IF;
+    END LOOP;
+    FOR v_row IN
+      INSERT INTO webhook_delivery (code, endpoint_id, org_id, event_id)
+      SELECT 'msg_' || replace(gen_random_uuid()::text, '-', ''), e.id, v_org, v_event
+      FROM webhook_endpoint e
+      WHERE e.org_id = v_org AND e.state = 'on' AND e.deleted_at IS NULL AND e.kinds && ARRAY['*', p_kind]
+      RETURNING endpoint_id
+    LOOP
+      PERFORM jobs.enqueue('deliver_webhooks', v_row);
+    END LOOP;
+  END LOOP;
+END $$;
+
+INSERT INTO jobs.kind VALUES ('post_notification', 'notice'), ('post_digest', 'notice'), ('deliver_webhooks', 'notice');
+"""
+
+NOTIFY = "notify_organisation(text, bigint, text, text, jsonb, text, text[], text)"
 
 
-def downgrade() -> None: ...
+def upgrade() -> None:
+    op.execute("SET LOCAL ROLE courtier_owner")
+    op.execute(TABLES)
+    protect("notification_event", using="org_id = app_org()", web="SELECT")
+    protect("notification", using="user_id = app_user()", web="SELECT, UPDATE (read_at)")
+    protect("notification_digest", using="false")
+    protect("notification_choice", using="user_id = app_user()", web="SELECT, INSERT, UPDATE, DELETE")
+    protect(
+        "webhook_endpoint",
+        using="org_id = app_org()",
+        web="SELECT, INSERT (code, org_id, url, label, kinds),"
+        " UPDATE (url, label, kinds, state, failures, failing_since, resting_until, deleted_at)",
+    )
+    own_endpoint = "EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = endpoint_id AND e.org_id = app_org())"
+    protect(
+        "webhook_secret",
+        using="org_id = app_org()",
+        check=f"org_id = app_org() AND {own_endpoint}",
+        web="SELECT (id, endpoint_id, org_id, created_at, ends_at), INSERT (endpoint_id, org_id, sealed),"
+        " UPDATE (ends_at)",
+    )
+    protect(
+        "webhook_delivery",
+        using="org_id = app_org()",
+        check=f"org_id = app_org() AND {own_endpoint}",
+        web="SELECT, UPDATE (state, attempts, next_attempt_at)",
+    )
+    protect("webhook_attempt", using="org_id = app_org()", web="SELECT")
+    definer(NOTIFY, to="courtier_web, courtier_worker")
+    op.execute("RESET ROLE")
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM jobs.kind WHERE kind IN ('post_notification', 'post_digest', 'deliver_webhooks')")
+    op.execute(f"DROP FUNCTION {NOTIFY}")
+    op.execute(
+        "DROP TABLE webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint, notification_choice,"
+        " notification, notification_digest, notification_event"
+    )

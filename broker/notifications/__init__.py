@@ -1,0 +1,1 @@
+"""What people and programs are told: notifications, their mails and webhooks."""
