@@ -22,7 +22,7 @@ up: env ## start database, web, audience and workers on this machine
 	@exec $(BIN)/courtier up
 
 test: lint types rooms ## the whole suite: lint, types, rooms, tests (PostgreSQL included)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: lint types rooms ## everything but the tests
 
