@@ -69,7 +69,8 @@ SET search_path = public, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM mailing_alarm a
              WHERE a.mailing_id = NEW.id AND a.kind = 'stop' AND a.released_at IS NULL) THEN
-    RAISE EXCEPTION 'a stopped mailing is released first' USING ERRCODE = 'check_violation', CONSTRAINT = 'mailing_held';
+    RAISE EXCEPTION 'a stopped mailing is released first'
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'mailing_held';
   END IF;
   RETURN NEW;
 END $$;
@@ -118,7 +119,8 @@ CREATE TABLE proof_request (
 );
 CREATE INDEX proof_request_creative ON proof_request (creative_id);
 CREATE INDEX proof_request_org ON proof_request (org_id, asked_at);
-INSERT INTO jobs.kind VALUES ('send_proofs', 'mailing'), ('study_mailing', 'mailing'), ('write_legal_report', 'mailing');
+INSERT INTO jobs.kind VALUES
+  ('send_proofs', 'mailing'), ('study_mailing', 'mailing'), ('write_legal_report', 'mailing');
 """
 
 # The tables are the workers'. The front asks these functions, each of which says for whom it answers.
@@ -183,8 +185,8 @@ SET search_path = public, pg_temp AS $$
     'links', (SELECT jsonb_agg(jsonb_build_object('number', l.number, 'url', l.url, 'clicks', coalesce(c.clicks, 0),
                 'clickers', coalesce(c.clickers, 0)) ORDER BY coalesce(c.clickers, 0) DESC, l.number)
               FROM m JOIN creative_link l ON l.creative_id = m.creative_id AND NOT l.hidden
-              LEFT JOIN (SELECT link, count(*) AS clicks, count(DISTINCT position) AS clickers FROM click GROUP BY link) c
-                ON c.link = l.number),
+              LEFT JOIN (SELECT link, count(*) AS clicks, count(DISTINCT position) AS clickers FROM click
+                         GROUP BY link) c ON c.link = l.number),
     'hours', (SELECT jsonb_agg(jsonb_build_object('at', hour, 'clicks', n) ORDER BY hour)
               FROM (SELECT date_trunc('hour', at) AS hour, count(*) AS n FROM click GROUP BY 1) h),
     'complaints', (SELECT count(DISTINCT position) FROM returned WHERE kind = 'complaint'),
@@ -192,8 +194,8 @@ SET search_path = public, pg_temp AS $$
               FROM (SELECT reason, verdict, count(DISTINCT position) AS n FROM returned WHERE kind = 'bounce'
                     GROUP BY 1, 2) r),
     'refused', (SELECT jsonb_agg(jsonb_build_object('status', status, 'mails', n) ORDER BY n DESC)
-              FROM (SELECT coalesce(substring(s.reply FROM '[245]\\.[0-9]{1,3}\\.[0-9]{1,3}'), left(s.reply, 3)) AS status,
-                      count(*) AS n FROM send s JOIN m ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+              FROM (SELECT coalesce(substring(s.reply FROM '[245]\\.[0-9]{1,3}\\.[0-9]{1,3}'), left(s.reply, 3))
+                        AS status, count(*) AS n FROM send s JOIN m ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                     WHERE s.state = 'refused' AND NOT s.seed GROUP BY 1 ORDER BY 2 DESC LIMIT 20) r),
     'opt_outs', (SELECT jsonb_object_agg(scope, n) FROM (SELECT o.scope, count(*) AS n FROM opt_out o
               JOIN m ON m.id = o.mailing_id GROUP BY 1) o),
@@ -233,7 +235,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     FROM this JOIN mailing m ON m.base_id = this.base_id AND m.id <> this.id AND m.state = 'sent'
       AND m.created_at <= this.created_at
     JOIN dispatch d ON d.id = m.dispatch_id LEFT JOIN rental_order o ON o.id = d.order_id
-    WHERE m.kind = this.kind AND (app_role() IN ('system', 'broker') OR m.owner_id = app_org() OR m.advertiser_id = app_org())
+    WHERE m.kind = this.kind AND (app_role() IN ('system', 'broker') OR m.owner_id = app_org()
+                                  OR m.advertiser_id = app_org())
     ORDER BY m.id DESC LIMIT p_most)
   SELECT p.code, p.kind, p.ended_at, p.same_card, s.sent, s.accepted, s.bounced,
     (SELECT count(DISTINCT h.position) FROM hit h WHERE h.mailing_id = p.id AND h.verdict = 'human'),
