@@ -9,7 +9,7 @@ from uuid import uuid4
 from broker.delivery import store
 from broker.delivery.model import Addressed, Batch, MailingFacts
 from broker.kernel.database import UnitOfWork
-from broker.mailings.seeds import seed_info
+from broker.mailings.seeds import seed_info, seed_person
 from broker.vault.blind_index import contact_keys
 from broker.vault.data_keys import data_key
 from broker.vault.keyring import WorkerKeys
@@ -31,8 +31,9 @@ def claim_batch(unit: UnitOfWork, facts: MailingFacts, limit: int, after: int, l
 class AddressBook:
     """Opens the addresses of one base's batches, keeping its data keys for the time of a job."""
 
-    def __init__(self, worker: WorkerKeys, base_id: int) -> None:
+    def __init__(self, worker: WorkerKeys, base_id: int, seed_domain: str = "") -> None:
         self._worker = worker
+        self._seed_domain = seed_domain  # of control mailboxes that are ours
         self._base_id = base_id
         self._keys: dict[int, bytes] = {}
 
@@ -78,7 +79,9 @@ class AddressBook:
     def _seeds(self, unit: UnitOfWork, facts: MailingFacts, positions: list[int]) -> dict[int, dict[str, str]]:
         if not positions:
             return {}
-        return {
-            row.position: {"email": open_message(self._worker, bytes(row.sealed), seed_info(row.org_id)).decode()}
-            for row in store.sealed_seeds(unit, facts.id, positions)
-        }
+        found = {}
+        for row in store.sealed_seeds(unit, facts.id, positions):
+            sealed = row.sealed
+            plain = "" if sealed is None else open_message(self._worker, bytes(sealed), seed_info(row.org_id)).decode()
+            found[row.position] = seed_person(row.style, plain, row.tag, self._seed_domain)
+        return found

@@ -12,9 +12,9 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from broker.delivery.encode import display_name, header_text, quoted_value, unfolded
+from broker.delivery.letter import Letter
 from broker.delivery.sign import DkimSigner
 from broker.delivery.template import Slot, Template, merge_value
-from broker.delivery.transport import Letter
 from broker.mailings.slots import MERGE_TAGS, SLOT
 from broker.vault.keyring import FrontKeys
 from broker.vault.tokens import make_token, make_tokens

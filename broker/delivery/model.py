@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from broker.delivery.transport import Letter
+from broker.delivery.letter import Letter
 from broker.kernel.database import UnitOfWork
 
 # Called in the transaction that writes outcomes: (unit, mailing, [(dispatch, position)]) of accepted sends, seeds among

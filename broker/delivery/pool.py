@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from broker.delivery.transport import ConnectionLost, Relay, SmtpConnection, connect
+from broker.delivery.converse import ConnectionLost
+from broker.delivery.transport import Relay, SmtpConnection, connect
 from broker.kernel.settings import MailSettings
 
 PASSWORD = "COURTIER_RELAY_PASSWORD"  # noqa: S105 (the variable's name)

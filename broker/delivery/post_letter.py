@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
 from broker.delivery.encode import display_name, header_text, unfolded
+from broker.delivery.letter import Attempted, Letter
 from broker.delivery.pool import relays_of
 from broker.delivery.sign import DkimSigner, dkim_signer
-from broker.delivery.transport import Attempted, Letter, connect
+from broker.delivery.transport import connect
 from broker.kernel.ids import new_code
 from broker.kernel.settings import MailSettings
 from broker.vault.keyring import WorkerKeys
@@ -23,7 +25,8 @@ class Note:
     """What is written, to whom. `local` is the sender's name at the sending domain.
 
     `answers` are Message-IDs (with their angle brackets) that the note answers: then it is marked as an automatic
-    reply (RFC 3834), else as made by a machine. `enclosed` are (file name, media type, bytes).
+    reply (RFC 3834), else as made by a machine. `enclosed` are (file name, media type, bytes). `leave_url` is where one
+    POST ends such notes (RFC 8058).
     """
 
     to: str
@@ -34,6 +37,7 @@ class Note:
     date: datetime
     answers: tuple[str, ...] = ()
     enclosed: tuple[tuple[str, str, bytes], ...] = ()
+    leave_url: str = ""
 
 
 def compose_note(signer: DkimSigner, domain: str, note: Note) -> Letter:
@@ -49,6 +53,11 @@ def compose_note(signer: DkimSigner, domain: str, note: Note) -> Letter:
         (b"MIME-Version", b"1.0"),
         (b"Content-Type", content_type),
     ]
+    if note.leave_url:  # before MIME-Version: the order in which they are signed
+        fields[5:5] = [
+            (b"List-Unsubscribe", b"<%b>" % note.leave_url.encode("ascii")),
+            (b"List-Unsubscribe-Post", b"List-Unsubscribe=One-Click"),
+        ]
     canonical = b"".join(b"%b:%b\r\n" % (name.lower(), unfolded(value)) for name, value in fields)
     signature = signer.header(canonical, hashlib.sha256(body).digest(), int(note.date.timestamp()))
     fields.append((b"Auto-Submitted", b"auto-replied" if note.answers else b"auto-generated"))
@@ -61,17 +70,22 @@ def compose_note(signer: DkimSigner, domain: str, note: Note) -> Letter:
     return Letter(b"", note.to.encode("ascii"), signature + head + b"\r\n" + body)
 
 
-def post_note(worker: WorkerKeys, mail: MailSettings, note: Note) -> Attempted:
-    """Hand the note to the first relay, once: a note that is lost is not sent again. Raises `ConnectionLost`."""
+def post_note(
+    worker: WorkerKeys, mail: MailSettings, note: Note, may_leave: Callable[[], bool] = lambda: True
+) -> Attempted:
+    """Hand the note to the first relay, once: a note that is lost is not sent again. Raises `ConnectionLost`.
+
+    `may_leave` is asked at the last moment before the text leaves; where it says no, the note is `deferred`.
+    """
     letter = compose_note(dkim_signer(worker, mail.sending_domain, mail.dkim_selector), mail.sending_domain, note)
-    return asyncio.run(_carry(letter, mail))
+    return asyncio.run(_carry(letter, mail, may_leave))
 
 
-async def _carry(letter: Letter, mail: MailSettings) -> Attempted:
+async def _carry(letter: Letter, mail: MailSettings, may_leave: Callable[[], bool]) -> Attempted:
     seconds = float(mail.timeout_seconds)
     connection = await connect(relays_of(mail)[0], seconds)
     try:
-        return await connection.carry(letter, seconds, lambda: True, lambda: None)
+        return await connection.carry(letter, seconds, may_leave, lambda: None)
     finally:
         connection.quit()
 

@@ -31,6 +31,7 @@ from broker.delivery.window import BatchRun, LeaseLost
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import IntegrityFault, Unavailable
 from broker.kernel.settings import Settings
+from broker.mailings.seeds import seed_domain
 from broker.mailings.sign_creative import check_content
 from broker.mailings.slots import fill_image_slots, fill_mailing_slots
 from broker.mailings.store import creative_by_id, links_of
@@ -158,7 +159,7 @@ class _Sender:
         self._journal = journal
         self._should_stop = should_stop
         self._until = time.monotonic() + slice_seconds
-        self._book = AddressBook(worker_keys, facts.base_id)
+        self._book = AddressBook(worker_keys, facts.base_id, seed_domain(settings.mail))
         with self._units.begin() as unit:
             self._composer = _composer(unit, worker_keys, settings, facts)
         self._after = -1

@@ -202,9 +202,9 @@ def sealed_contacts(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[tuple[
 
 
 def sealed_seeds(unit: UnitOfWork, mailing_id: int, positions: Sequence[int]) -> list[Row[Any]]:
-    """(position, org_id, sealed) of seeds in a mailing."""
+    """(position, org_id, sealed, style, tag) of seeds in a mailing."""
     return unit.all(
-        "SELECT s.position, a.org_id, a.sealed FROM mailing_seed s JOIN seed_address a ON a.id = s.seed_id"
+        "SELECT s.position, a.org_id, a.sealed, a.style, s.tag FROM mailing_seed s JOIN seed_address a ON a.id = s.seed_id"
         " WHERE s.mailing_id = :mailing AND s.position = ANY(:positions)",
         mailing=mailing_id,
         positions=list(positions),

@@ -1,66 +1,39 @@
-"""One SMTP connection, pipelined (RFC 5321, RFC 2920): MAIL, RCPT and DATA leave as one group.
-
-What an attempt ends with never overstates what is known: before the final dot has left nothing was handed over
-(`deferred`); once it has left, a missing reply means that nobody knows (`uncertain`).
-"""
+"""One SMTP connection, pipelined (RFC 5321, RFC 2920): opened, secured, logged in, and fed with dialogues."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import ssl
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from broker.delivery.converse import ConnectionLost, Dialogue, MayLeave, dialogue
+from broker.delivery.letter import Attempted, Letter
 from broker.delivery.smtp_reply import Reply, parse_reply
 
 LONGEST_LINE = 8192
-
-
-class ConnectionLost(Exception):
-    """The server closed, reset, or fell silent for longer than the time allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One mail, ready to leave: envelope and raw bytes with CRLF line ends, not dot-stuffed."""
-
-    mail_from: bytes
-    rcpt_to: bytes
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """What became of a letter: state of the send, the reply it rests on, and whether the connection is still good."""
-
-    state: str  # accepted, refused, deferred or uncertain
-    reply: Reply
-    connected: bool = True
-
-
-def dot_stuffed(raw: bytes) -> bytes:
-    """The bytes between 354 and the reply: leading dots doubled, the final dot appended (RFC 5321, 4.5.2)."""
-    if b"\r\n." in raw:
-        raw = raw.replace(b"\r\n.", b"\r\n..")
-    if raw.startswith(b"."):
-        raw = b"." + raw
-    return raw + b".\r\n" if raw.endswith(b"\r\n") else raw + b"\r\n.\r\n"
+Landed = Callable[[list[Attempted]], object]
 
 
 class SmtpConnection(asyncio.Protocol):
-    """A connection that carries one letter at a time. Replies arrive in order and are awaited one by one."""
+    """A connection that carries one dialogue at a time. Replies arrive in order."""
 
     def __init__(self) -> None:
         self._buffer = b""
         self._lines: list[bytes] = []
         self._replies: list[Reply] = []
+        self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._wanted = 1
+        self._dialogue: Dialogue | None = None
+        self._landed: Landed | None = None
         self._lost: str | None = None
+        self._loop = asyncio.get_running_loop()
+        self._seconds = 60.0
+        self._deadline = 0.0
         self.extensions: dict[str, str] = {}
         self.carried = 0
+        self.secured = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -76,11 +49,42 @@ class SmtpConnection(asyncio.Protocol):
                 self._replies.append(parse_reply(self._lines))
                 self._lines = []
         if len(self._replies) >= self._wanted:
-            self._wake()
+            self._go_on()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._lost = type(error).__name__ if error else "closed by the server"
+        self._lost = self._lost or (type(error).__name__ if error else "closed by the server")
+        if self._dialogue is not None:
+            self._step(ConnectionLost(self._lost))
         self._wake()
+
+    def _go_on(self) -> None:
+        if self._dialogue is None:
+            self._wake()
+            return
+        while self._talks() and len(self._replies) >= self._wanted:
+            taken, self._replies = self._replies[: self._wanted], self._replies[self._wanted :]
+            self._step(taken)
+
+    def _talks(self) -> bool:
+        return self._dialogue is not None
+
+    def _step(self, given: list[Reply] | ConnectionLost | None) -> None:
+        """Let the dialogue go on to where it wants the next replies; each step may take the time allowed."""
+        assert self._dialogue is not None
+        try:
+            if isinstance(given, ConnectionLost):
+                self._wanted = self._dialogue.throw(given)
+            else:
+                self._wanted = self._dialogue.send(given)  # type: ignore[arg-type]  # None starts it
+        except StopIteration as end:
+            landed, self._dialogue, self._landed = self._landed, None, None
+            self._deadline = 0.0
+            if landed is not None:
+                landed(end.value)
+            return
+        self._deadline = self._loop.time() + self._seconds
+        if isinstance(given, ConnectionLost):  # it wants more of a connection that is gone
+            self._step(given)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -91,32 +95,65 @@ class SmtpConnection(asyncio.Protocol):
         """Whether it may carry another letter."""
         return not self._transport.is_closing()
 
+    def write(self, data: bytes) -> None:
+        """Send bytes; of a connection that is gone nothing is said here: its loss is told to the dialogue."""
+        self._transport.write(data)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def launch(
+        self, letters: Sequence[Letter], seconds: float, may_leave: MayLeave, left: Callable[[], object], landed: Landed
+    ) -> None:
+        """Start to carry letters; `landed` gets what became of each, in order, once all is known."""
+        self._seconds, self._landed = seconds, landed
+        self._dialogue = dialogue(self, letters, may_leave, left)
+        if self._lost is not None or not self.alive:
+            self._lost = self._lost or "closed by the server"
+            self._wanted = 0
+        self._step(None)
+        if self._talks() and self._lost is not None:
+            self._step(ConnectionLost(self._lost))
+
+    def expire(self) -> None:
+        """Break off what has waited for longer than it may."""
+        if self._deadline and self._loop.time() > self._deadline:
+            self._lost = "no reply in time"
+            self._transport.abort()
+
+    async def carry(
+        self, letter: Letter, seconds: float, may_leave: MayLeave, left: Callable[[], object] = lambda: None
+    ) -> Attempted:
+        """Carry one letter and await what became of it."""
+        done: asyncio.Future[list[Attempted]] = self._loop.create_future()
+        self.launch([letter], seconds, may_leave, left, done.set_result)
+        watch = asyncio.create_task(self._watched(seconds))
+        try:
+            return (await done)[0]
+        finally:
+            watch.cancel()
+
+    async def _watched(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, seconds / 4))
+            self.expire()
+
     async def reply(self, seconds: float) -> Reply:
         """The next reply; `ConnectionLost` when it does not come in time or the server has gone."""
-        return (await self.replies(1, seconds))[0]
-
-    async def replies(self, count: int, seconds: float) -> list[Reply]:
-        """The next replies, awaited together; `ConnectionLost` when not all of them come."""
-        if len(self._replies) < count:
-            await self._wait(count, time.monotonic() + seconds)
-        taken, self._replies = self._replies[:count], self._replies[count:]
-        return taken
-
-    async def _wait(self, count: int, until: float) -> None:
-        loop = asyncio.get_running_loop()
-        while len(self._replies) < count:
+        until = self._loop.time() + seconds
+        while not self._replies:
             if self._lost is not None:
                 raise ConnectionLost(self._lost)
-            if time.monotonic() >= until:
-                self._transport.abort()
-                raise ConnectionLost("no reply in time")
-            self._waiter, self._wanted = loop.create_future(), count
-            timer = loop.call_later(max(0.0, until - time.monotonic()), self._wake)
+            self._waiter, self._wanted = self._loop.create_future(), 1
             try:
-                await self._waiter
+                await asyncio.wait_for(self._waiter, max(0.0, until - self._loop.time()))
+            except TimeoutError:
+                self._transport.abort()
+                raise ConnectionLost("no reply in time") from None
             finally:
-                timer.cancel()
                 self._waiter = None
+        return self._replies.pop(0)
 
     async def command(self, line: bytes, seconds: float) -> Reply:
         """Send one command and await its reply."""
@@ -139,97 +176,53 @@ class SmtpConnection(asyncio.Protocol):
         elif not (await self.command(b"HELO " + name.encode(), seconds)).positive:
             raise ConnectionLost("EHLO and HELO refused")
 
-    async def encrypt(self, host: str, name: str, seconds: float, *, required: bool) -> None:
-        """STARTTLS (RFC 3207) with the server's name verified; what was offered before counts for nothing."""
+    async def encrypt(self, relay: Relay, seconds: float) -> None:
+        """STARTTLS (RFC 3207) by the relay's policy; what was offered before counts for nothing afterwards.
+
+        `opportunistic` encrypts where it can and `encrypt` always, both whatever the certificate (RFC 7435: better than
+        clear text, no proof of who it is); `required` verifies name and chain. Raises `TlsFailed`.
+        """
         if "STARTTLS" not in self.extensions:
-            if required:
-                raise ConnectionLost("TLS is required and not offered")
-            return
+            if relay.tls == "opportunistic":
+                return
+            raise ConnectionLost("TLS is required and not offered")
         said = await self.command(b"STARTTLS", seconds)
         if not said.positive:
+            if relay.tls == "opportunistic":
+                return
             raise ConnectionLost(f"STARTTLS {said.code}")
         if self._buffer or self._replies:
             raise ConnectionLost("text injected before TLS")
-        loop = asyncio.get_running_loop()
         try:
-            context = ssl.create_default_context()
-            secured = await loop.start_tls(self._transport, self, context, server_hostname=host)
-        except (OSError, ssl.SSLError) as error:
-            raise ConnectionLost(f"TLS: {type(error).__name__}") from None
+            context = tls_context(relay)
+            secured = await self._loop.start_tls(
+                self._transport, self, context, server_hostname=relay.host, ssl_handshake_timeout=seconds
+            )
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise TlsFailed(f"TLS: {getattr(error, 'reason', None) or type(error).__name__}") from None
+        if secured is None:
+            raise TlsFailed("TLS: closed in the handshake")
         assert isinstance(secured, asyncio.Transport)
-        self._transport = secured
-        await self.introduce(name, seconds)
+        self._transport, self.secured = secured, True
+        await self.introduce(relay.name, seconds)
 
-    async def authenticate(self, username: str, password: str, seconds: float) -> None:
-        """AUTH PLAIN (RFC 4616)."""
-        secret = base64.b64encode(f"\0{username}\0{password}".encode())
-        said = await self.command(b"AUTH PLAIN " + secret, seconds)
+    async def authenticate(self, relay: Relay, seconds: float) -> None:
+        """AUTH PLAIN (RFC 4616) or LOGIN. A password never travels in clear text unless TLS was switched off."""
+        if relay.tls != "none" and not self.secured:
+            raise ConnectionLost("no log-in without TLS")
+        offered = self.extensions.get("AUTH", "PLAIN").upper().split()
+        if "PLAIN" in offered:
+            secret = base64.b64encode(f"\0{relay.username}\0{relay.password}".encode())
+            said = await self.command(b"AUTH PLAIN " + secret, seconds)
+        elif "LOGIN" in offered:
+            said = await self.command(b"AUTH LOGIN", seconds)
+            for word in (relay.username, relay.password):
+                if said.code == 334:
+                    said = await self.command(base64.b64encode(word.encode()), seconds)
+        else:
+            raise ConnectionLost(f"the relay takes no log-in that we know ({' '.join(offered)})")
         if not said.positive:
             raise ConnectionLost(f"log-in refused ({said.code})")
-
-    async def carry(
-        self, letter: Letter, seconds: float, may_leave: Callable[[], bool], left: Callable[[], None]
-    ) -> Attempted:
-        """Try to hand over one letter.
-
-        `may_leave` is asked at the last moment before the text leaves: a worker that slept through its lease must not
-        send. `left` is called when the text has left (or never will), so that the caller can use the wait.
-        """
-        sent_dot = False
-        try:
-            group = b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n" % (letter.mail_from, letter.rcpt_to)
-            if "PIPELINING" in self.extensions:
-                self._transport.write(group)
-                mail, rcpt, data = await self.replies(3, seconds)
-            else:
-                mail = await self.command(b"MAIL FROM:<%b>" % letter.mail_from, seconds)
-                if not mail.positive:
-                    return await self._given_up(mail, seconds)
-                rcpt = await self.command(b"RCPT TO:<%b>" % letter.rcpt_to, seconds)
-                if not rcpt.positive:
-                    return await self._given_up(rcpt, seconds)
-                data = await self.command(b"DATA", seconds)
-            refusal = next((said for said in (mail, rcpt) if not said.positive), None)
-            if data.code != 354:
-                return await self._given_up(refusal or data, seconds)
-            if refusal is not None:
-                # A server may say 354 though no recipient stands: an empty text ends it (RFC 2920, 3.1).
-                await self.command(b".", seconds)
-                return await self._given_up(refusal, seconds)
-            if not may_leave():
-                self._transport.abort()
-                return Attempted("deferred", Reply(451, "lease over before the text left"), connected=False)
-            sent_dot = True
-            self._transport.write(dot_stuffed(letter.raw))
-            left()
-            final = await self.reply(seconds)
-        except ConnectionLost as error:
-            left()
-            self._transport.abort()
-            if sent_dot:
-                return Attempted("uncertain", Reply(0, f"connection lost after the text: {error}"), connected=False)
-            return Attempted("deferred", Reply(451, f"connection lost before the text: {error}"), connected=False)
-        self.carried += 1
-        if final.positive:
-            return Attempted("accepted", final)
-        return Attempted(*_failure(final), connected=self._usable(final))
-
-    async def _given_up(self, refusal: Reply, seconds: float) -> Attempted:
-        """Nothing was handed over: clear the envelope so that the connection can go on."""
-        state, reply = _failure(refusal)
-        if not self._usable(refusal):
-            return Attempted(state, reply, connected=False)
-        try:
-            reset = await self.command(b"RSET", seconds)
-        except ConnectionLost:
-            return Attempted(state, reply, connected=False)
-        return Attempted(state, reply, connected=reset.positive)
-
-    def _usable(self, reply: Reply) -> bool:
-        """421 announces that the server closes; what it refused is only put off."""
-        if reply.code == 421:
-            self._transport.abort()
-        return reply.code != 421
 
     def quit(self) -> None:
         """Say goodbye without waiting for the answer."""
@@ -238,9 +231,8 @@ class SmtpConnection(asyncio.Protocol):
             self._transport.close()
 
 
-def _failure(reply: Reply) -> tuple[str, Reply]:
-    """5xx is final; 4xx, and whatever does not belong at this point, may work later."""
-    return ("refused" if 500 <= reply.code < 600 else "deferred"), reply
+class TlsFailed(ConnectionLost):
+    """The handshake did not succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +245,36 @@ class Relay:
     tls: str = "none"
     username: str = ""
     password: str = field(default="", repr=False)
+    ca_file: str = ""
+    weight: int = 1
+
+    @property
+    def label(self) -> str:
+        """How it is named in pace rules and reports."""
+        return f"{self.host}:{self.port}"
+
+
+def tls_context(relay: Relay) -> ssl.SSLContext:
+    """What the relay's policy asks of TLS."""
+    context = ssl.create_default_context(cafile=relay.ca_file or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if relay.tls != "required":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def connect(relay: Relay, seconds: float) -> SmtpConnection:
     """Open, greet, encrypt and log in as the relay asks; raises `ConnectionLost`."""
+    try:
+        return await _connect(relay, seconds, with_tls=relay.tls != "none")
+    except TlsFailed:
+        if relay.tls != "opportunistic" or relay.username:
+            raise
+        return await _connect(relay, seconds, with_tls=False)
+
+
+async def _connect(relay: Relay, seconds: float, *, with_tls: bool) -> SmtpConnection:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(seconds):
@@ -265,10 +283,10 @@ async def connect(relay: Relay, seconds: float) -> SmtpConnection:
         raise ConnectionLost(f"no connection to the relay: {type(error).__name__}") from None
     try:
         await connection.greet(relay.name, seconds)
-        if relay.tls != "none":
-            await connection.encrypt(relay.host, relay.name, seconds, required=relay.tls == "required")
+        if with_tls:
+            await connection.encrypt(relay, seconds)
         if relay.username:
-            await connection.authenticate(relay.username, relay.password, seconds)
+            await connection.authenticate(relay, seconds)
     except ConnectionLost:
         connection.quit()
         raise

@@ -17,10 +17,11 @@ from datetime import datetime
 from broker.delivery import store
 from broker.delivery.claim import boot_seconds
 from broker.delivery.compose import Composer
+from broker.delivery.letter import Attempted
 from broker.delivery.model import Accrue, Addressed, Batch, MailingFacts, Outcome, Prepared, after_attempt
 from broker.delivery.smtp_reply import Reply, blotted
 from broker.delivery.steady import SteadyUnits
-from broker.delivery.transport import Attempted, SmtpConnection
+from broker.delivery.transport import SmtpConnection
 from broker.kernel.errors import Unavailable
 
 UNWRITABLE = Reply(550, "5.1.3 the address cannot be written to")

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker.delivery.encode import LONGEST, display_name, header_text, quoted_printable, quoted_value
-from broker.delivery.transport import dot_stuffed
+from broker.delivery.converse import dot_stuffed
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300)
 

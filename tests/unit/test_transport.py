@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from broker.delivery.converse import ConnectionLost
+from broker.delivery.letter import Attempted, Letter
 from broker.delivery.smtp_reply import Reply, blotted, parse_reply
-from broker.delivery.transport import Attempted, ConnectionLost, Letter, Relay, connect
+from broker.delivery.transport import Relay, connect
 
 LETTER = Letter(b"b-x@bounce.test", b"zoe@exemple.test", b"Subject: x\r\n\r\n.body\r\n")
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -69,7 +71,7 @@ def test_an_accepted_letter_is_accepted_and_its_dots_are_stuffed() -> None:
     seen: list[bytes] = []
     result, alive = attempt(server(b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 2.0.0 kept\r\n", seen=seen))
     assert (result.state, result.reply.code, alive) == ("accepted", 250, True)
-    assert seen[0] == b"MAIL FROM:<b-x@bounce.test>\r\n"
+    assert seen[0] == b"MAIL FROM:<b-x@bounce.test> SIZE=%d\r\n" % len(LETTER.raw)
     assert seen[-1] == b"Subject: x\r\n\r\n..body\r\n.\r\n"
 
 
