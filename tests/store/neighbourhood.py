@@ -433,3 +433,27 @@ def furnish_money(connection: Connection, mark: str, owner: Somebody, invoice: i
     payout = add(connection, "payout", code=f"pto_{mark}", owner_id=org, bank_account_id=account, **much)
     add(connection, "payout_line", "payout_id", payout_id=payout, invoice_id=invoice, amount_cents=120)
     add(connection, "ledger_close", month="2026-11-01", target="soft_closed", asked_by=user)
+    furnish_roles(connection, mark, owner, invoice)
+
+
+def furnish_roles(connection: Connection, mark: str, owner: Somebody, invoice: int) -> None:
+    """What was agreed about invoices, what a register said, what a platform took."""
+    org = owner.org_id
+    signed = {"reference": mark, "signatory": "S", "signed_on": "2026-01-01"}
+    add(connection, "role_contract", code=f"role_{mark}", org_id=org, role="principal", **signed)
+    add(connection, "invoicing_mandate", code=f"mand_{mark}", org_id=org, **signed)
+    add(connection, "invoice_contest", code=f"cont_{mark}", org_id=org, invoice_id=invoice, reason="r")
+    add(connection, "vat_answer", org_id=org, vat_number="FR1", valid=True, source="fake")
+    sums = {"net_cents": 100, "vat_cents": 20, "total_cents": 120, "sha256": bytes(32)}
+    document = add(
+        connection,
+        "platform_document",
+        code=f"plat_{mark}",
+        flow="sales",
+        invoice_id=invoice,
+        number=mark,
+        issued_on="2026-11-01",
+        **sums,
+    )
+    told = {"status": 200, "state": "deposited", "reference": mark, "at": "2026-11-02"}
+    add(connection, "platform_status", document_id=document, **told)

@@ -34,7 +34,8 @@ RIGHTFUL = {
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
     **dict.fromkeys(("base_mapping", "bank_account", "field_watch", "base_cost"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
-    "merge_tag_right": "broker",
+    **dict.fromkeys(("invoicing_mandate", "invoice_contest"), "owner"),
+    **dict.fromkeys(("merge_tag_right", "role_contract"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
@@ -43,6 +44,7 @@ STAFF_WRITES = {
     **dict.fromkeys(
         ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
     ),
+    **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
