@@ -18,7 +18,8 @@ from broker.vault.tokens import TOKEN_LENGTH, Purpose, read_token
 
 BOUNCE_PREFIX, LEAVE_PREFIX = "b-", "u-"
 # Addresses of the bounce domain that take mail besides the tokens' own.
-DESKS = frozenset({"abuse", "fbl", "postmaster"})
+COMPLAINT_DESKS = frozenset({"abuse", "fbl"})
+DESKS = COMPLAINT_DESKS | {"postmaster"}
 _TOKEN = re.compile(rf"(?<![a-z2-7])[a-z2-7]{{{TOKEN_LENGTH}}}(?![a-z2-7])", re.IGNORECASE)
 
 

@@ -10,6 +10,7 @@ from broker.feedback.model import ReturnedMail
 from broker.feedback.returned.complaint import read_complaint
 from broker.feedback.returned.dsn import read_groups
 from broker.feedback.returned.freeform import is_bounce, read_freeform
+from broker.feedback.returned.notification import read_notification
 from broker.feedback.returned.opened import OpenedMail, open_mail
 from broker.feedback.returned.reply import read_autoreply, read_read_receipt, read_wish_to_leave
 
@@ -23,6 +24,7 @@ def read_opened(mail: OpenedMail) -> list[ReturnedMail]:
     """The same for a message already taken apart."""
     return (
         read_complaint(mail)
+        or read_notification(mail)
         or read_read_receipt(mail)
         or _bounces(mail)
         or read_autoreply(mail)

@@ -13,7 +13,7 @@ from broker.delivery.post_letter import Note, post_note
 from broker.delivery.transport import ConnectionLost
 from broker.feedback import store
 from broker.feedback.answer_letter import prepare_answer
-from broker.feedback.match_returned import match_returned
+from broker.feedback.match_returned import COMPLAINT_DESKS, match_returned
 from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
 from broker.feedback.parse_returned import read_opened
 from broker.feedback.receive_inbound import open_inbound
@@ -36,7 +36,7 @@ Post = Callable[[WorkerKeys, MailSettings, Note], object]
 NOT_THE_MAILBOX = frozenset(
     {
         "sender_refused", "message_too_large", "mail_loop", "authentication", "blocked", "spam", "virus", "format",
-        "relay_denied", "policy",
+        "relay_denied", "policy", "greylisted",
     }
 )  # fmt: skip
 IN_FLIGHT = frozenset({"claimed", "attempting"})
@@ -77,6 +77,8 @@ def _read(
     if match is None:
         store.finish_inbound(unit, inbound_id, result, None)
         return None
+    if result.kind == "other" and mail.returned and _came_to_complain(recipients):
+        result = replace(result, kind="complaint", verdict="none", reason="copy")
     if match.asks_to_leave and result.kind != "bounce":
         result = replace(result, kind="unsubscribe", verdict="none", reason="asked_by_mail")
     if not act(unit, settings, inbound_id, result, match.key, reverse_bounces):
@@ -86,6 +88,11 @@ def _read(
     if result.kind == "other":
         return prepare_answer(unit, worker, settings, mail, match.key)
     return None
+
+
+def _came_to_complain(recipients: Sequence[str]) -> bool:
+    """Whether a message was sent to the desk of complaints: some providers return the mail itself, without a report."""
+    return any(address.rpartition("@")[0].lower() in COMPLAINT_DESKS for address in recipients)
 
 
 def act(

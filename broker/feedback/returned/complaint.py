@@ -7,6 +7,7 @@ import re
 from broker.feedback.model import ReturnedMail
 from broker.feedback.returned.addresses import addresses_of, is_machine
 from broker.feedback.returned.opened import OpenedMail, first
+from broker.feedback.returned.phrases import phrase
 
 # Feedback types (RFC 5965 section 7.3, RFC 6591) that are no person's complaint: nothing follows from them.
 WITHOUT_EFFECT = frozenset({"not_spam", "auth_failure"})
@@ -19,9 +20,15 @@ def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
     own_form = addresses_of(mail.headers, "x-hmxmroriginalrecipient") + addresses_of(
         mail.returned, "x-hmxmroriginalrecipient"
     )
-    if own_form or re.match(r"(?i)complaint about message from", mail.header("subject")):
-        return [_complaint("abuse", (own_form or _addressee(mail))[0] if own_form or _addressee(mail) else "")]
+    by_subject = mail.returned and phrase("complaint_subject").search(mail.header("subject"))
+    if own_form or (by_subject and not _is_mailing(mail)):
+        return [_complaint("abuse", next(iter(own_form or _addressee(mail)), ""))]
     return []
+
+
+def _is_mailing(mail: OpenedMail) -> bool:
+    """Whether the message is a mailing of somebody's: its subject then says what it likes."""
+    return "list-unsubscribe" in mail.headers or "list-id" in mail.headers
 
 
 def _read_arf(mail: OpenedMail) -> list[ReturnedMail]:

@@ -17,12 +17,16 @@ from broker.feedback.returned.verdict import find_reply, find_status, judge
 _BEFORE = (
     "to|recipients?|address(?:es)?|email|failed recipient|user|rcpt to|destinataires?|adresse|mail to|unknown user"
     "|undeliverable to|user mailbox exceeds allowed size|invalid final delivery userid|could not deliver mail to"
-    "|unable to deliver to"
+    "|unable to deliver to|5\\d\\d"
 )
 AT_LINE = re.compile(
     rf"^[ \t>*•|\"'`-]{{0,80}}(?:(?:{_BEFORE})\b[\s:;=]{{0,20}})?(?:rfc822; ?|smtp[:;] ?|mailto:)?[<(\"'\[]{{0,2}}"
     rf"(?P<address>{ADDRESS.pattern})",
     re.IGNORECASE | re.MULTILINE,
+)
+# What a notice repeats of our own mail's head: whom we wrote to may be a list, the failed address stands below.
+_ABOUT = re.compile(
+    r"Your message[ \t]{0,9}\n\s{0,9}\n(?:[ \t]{1,9}(?:To|Cc|Subject|Sent):[^\n]*\n){1,9}", re.IGNORECASE
 )
 
 
@@ -78,6 +82,7 @@ def find_recipients(mail: OpenedMail) -> list[str]:
     )
     senders += addresses_of(mail.returned, "from", "sender", "return-path", "reply-to", "errors-to", "x-envelope-from")
     senders = [address for address in senders if address.lower() not in {one.lower() for one in returned_to}]
+    notice = _ABOUT.sub("\n", notice)
     at_line = without(_cut(notice, AT_LINE), senders)
     named = phrase("named_before", after=f"(?P<address>{ADDRESS.pattern})")
     places = [at_line, without(_cut(notice, named), senders), without(addresses_in(notice), senders)]

@@ -27,6 +27,7 @@ HEADER_START = re.compile(
     r"^[> \t]{0,8}(?:Return-Path|Received|DKIM-Signature|X-Envelope-From|X-Originating-IP|MIME-Version|Message-ID):",
     re.IGNORECASE | re.MULTILINE,
 )
+ABOUT_FIELDS = re.compile(r"following header fields:\s{0,9}\n(?:[ \t]{1,9}[\w-]{2,30}:[^\n]*\n){1,30}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,11 @@ def open_mail(raw: bytes) -> OpenedMail:
 
 def split_notice(words: str) -> tuple[str, str]:
     """(the notice, the copy of the returned message) of a plain-text bounce."""
-    marks = (phrase("returned_below", r"^[ \t>|*=_-]{0,80}").search(words), HEADER_START.search(words))
+    about = ABOUT_FIELDS.search(words)  # fields that a notice quotes before it goes on are no copy
+    marks = (
+        phrase("returned_below", r"^[ \t>|*=_-]{0,80}").search(words),
+        HEADER_START.search(words, about.end() if about else 0),
+    )
     starts = [match.start() for match in marks if match]
     if not starts:
         return words, ""
@@ -147,7 +152,7 @@ def _own_parts(message: Message) -> list[Message]:
     while waiting and len(found) < MOST_PARTS:
         part = waiting.pop(0)
         if part.get_content_maintype() == "multipart" and part.is_multipart():
-            waiting[:0] = [child for child in part.get_payload() if isinstance(child, Message)]
+            waiting[:0] = [_mended(child) for child in part.get_payload() if isinstance(child, Message)]
         else:
             found.append(part)
     return found
@@ -203,10 +208,22 @@ def _inner_fields(part: Message) -> Fields:
 def _groups(part: Message) -> list[Fields]:
     payload = part.get_payload()
     if isinstance(payload, list):
-        groups = [_fields(group) for group in payload if isinstance(group, Message) and group.keys()]
+        blocks = [group for group in payload if isinstance(group, Message) and group.keys()]
+        groups = [fields for block in blocks for fields in _apart(block)]
         if groups:
             return groups
     return _groups_of_text(_text(part))
+
+
+def _apart(block: Message) -> list[Fields]:
+    """The fields of a block, in a group for each recipient: some servers leave out the empty lines between them."""
+    groups: list[Fields] = [{}]
+    for name, value in block.raw_items():
+        key = name.lower()
+        if key == "final-recipient" and key in groups[-1]:
+            groups.append({})
+        groups[-1].setdefault(key, []).append(decoded(value))
+    return groups
 
 
 def _groups_of_text(text: str) -> list[Fields]:

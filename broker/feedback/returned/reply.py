@@ -34,6 +34,8 @@ def read_autoreply(mail: OpenedMail) -> list[ReturnedMail]:
         or (mail.header("x-auto-response-suppress").lower() == "all" and _away_subject(mail))
         or mail.header("delivered-to").lower().startswith("autoresponder")
     )
+    if phrase("challenge").search(f"{mail.header('subject')}\n{own_words(mail.notice)[:LONGEST_WISH]}"):
+        return [ReturnedMail("autoreply", _writer(mail), reason="challenge")]
     away = _away_subject(mail)
     if not marked and not away:
         return []

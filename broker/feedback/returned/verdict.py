@@ -72,6 +72,21 @@ _SOFT_CODES = {
     "6.": "format", "7.": "policy",
 }  # fmt: skip
 
+# The server had taken the address at RCPT and refuses what it has read since: a filter that says "unknown" of whoever
+# is not let through (gateways of phone companies do). With pipelining the refusal of RCPT is printed below DATA too;
+# the next reply then says that no recipient is left.
+_AFTER_DATA = re.compile(
+    r"in reply to (?:end of )?DATA\b|after (?:end of data|DATA)\b"
+    r"|>>> DATA\s+(?:<<<|>>>)? ?5\d\d "
+    r"(?!.{0,300}(?:<<<|>>>) 5\d\d (?:\d\.\d\.\d )?.{0,12}(?:need rcpt|no valid recip))",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_ACCOUNT = re.compile(r"does ?n.t have an? \S{1,60} account", re.IGNORECASE)
+_NAMELESS = re.compile(r"\b550:?\s+:\s+User unknown")  # with nobody before the colon: a phone company's filter
+_OF_NOBODY = frozenset({"user_unknown", "domain_unknown"})
+# A gateway's own guess before the words of the server behind it: "5.1.0 - Unknown address error 550-'5.7.1 ...'".
+_GUESS = re.compile(r"\b5\.\d\.\d - [A-Z][\w ]{3,50} (\d{3})[- ]'")
+
 STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 REPLY = re.compile(r"(?<![\d.:/#-])([45][0-5]\d)(?=[ \-#:\t]|$)(?!-\d)")
 ADDRESS_OR_URL = re.compile(r"(?i)https?://\S+|<?[\w.+=&'*/?^`{|}~!#$%-]+@[\w-]+(?:\.[\w-]+)+>?")
@@ -94,6 +109,18 @@ def find_reply(text: str) -> str:
     """The first SMTP reply code of class 4 or 5 in a text, or an empty string."""
     match = REPLY.search(text)
     return match[1] if match else ""
+
+
+def _let_in(status: str, dialogue: str) -> bool:
+    """Whether "unknown" is said of somebody who seems to be known: by a policy, or when the text had been read."""
+    if status.startswith("5.7.") or _NAMELESS.search(dialogue):
+        return True
+    return status not in _HARD_CODES and bool(_AFTER_DATA.search(dialogue)) and not _NO_ACCOUNT.search(dialogue)
+
+
+def without_guess(diagnosis: str) -> str:
+    """A diagnosis without what a gateway put before the words of the server that it quotes."""
+    return _GUESS.sub(r"\1 '", diagnosis)
 
 
 def judge_words(words: str, *, weak: bool | None = None) -> Judgement | None:
@@ -121,11 +148,14 @@ def judge_status(status: str) -> Judgement | None:
     return None
 
 
-def judge(diagnosis: str, notice: str, status: str, reply: str, *, delayed: bool = False) -> Judgement:
+def judge(
+    diagnosis: str, notice: str, status: str, reply: str, *, dialogue: str = "", delayed: bool = False
+) -> Judgement:
     """The verdict on one failed recipient.
 
     `diagnosis` is the server's own reply (best evidence), `notice` the words around it (they often list every
-    possible cause, so they come after the codes). `delayed`: delivery is still being tried, never hard.
+    possible cause, so they come after the codes). `dialogue`: where the two servers' words may stand. `delayed`:
+    delivery is still being tried, never hard.
     """
     if status in _SENDER_CODES:
         return Judgement("soft", "sender_refused")
@@ -136,6 +166,8 @@ def judge(diagnosis: str, notice: str, status: str, reply: str, *, delayed: bool
         or judge_words(notice)
         or Judgement("soft", "unknown")
     )
+    if found.verdict == "hard" and found.reason in _OF_NOBODY and _let_in(status, f"{diagnosis}\n{dialogue}"):
+        found = Judgement("soft", "filtered")
     temporary = status.startswith("4.") or (not status and reply.startswith("4"))
     # "450 4.1.1 unverified" is tried again and may well be somebody.
     return Judgement("soft", found.reason) if delayed or temporary else found
