@@ -55,6 +55,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("sending", "sent", (), "no send is waiting any more"),
     Transition("sending", "cancelled", ("advertiser", "owner"), "its mailing is stopped; what left is billed"),
     Transition("sent", "settled", (), "invoiced to the advertiser and shared with the owner"),
+    Transition("sent", "scheduled", (), "the mailing of a further use, or of names made good, exists"),
+    Transition("scheduled", "sent", (), "a further use failed or was stopped before it left"),
 )
 
 
