@@ -14,15 +14,13 @@ from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput
 from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
-from broker.mailings.freeze_store import FrozenSeed, Plan
+from broker.mailings.freeze_store import Plan
 from broker.mailings.model import Mailing
-from broker.mailings.seeds import seed_info
+from broker.mailings.seed_list import seed_list
 from broker.mailings.sign_creative import check_content
-from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move, seeds_of
+from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move
 from broker.rentals.advance import advance_order
-from broker.vault.blind_index import contact_keys
 from broker.vault.keyring import WorkerKeys
-from broker.vault.open import open_message
 
 
 def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
@@ -55,7 +53,8 @@ def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, maili
         )
     store.make_partition(unit, mailing)
     store.write_recipients(unit, mailing, chosen.contact_ids.tolist(), keys)
-    seeds = _seeds(unit, worker_keys, mailing.owner_id, mailing.advertiser_id, set(keys), len(keys))
+    parties = (mailing.owner_id, mailing.advertiser_id)
+    seeds = seed_list(unit, worker_keys, settings.mail, *parties, set(keys), len(keys))
     store.write_seeds(unit, mailing, seeds)
     store.mark_frozen(unit, mailing, chosen.exclusions)
     if store.is_due(unit, mailing.id):
@@ -101,20 +100,6 @@ def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Pla
         raise Conflict(
             f"The card's audience has fallen under the floor of {floor:,} since the order.", code="under_floor"
         )
-
-
-def _seeds(
-    unit: UnitOfWork, worker_keys: WorkerKeys, owner_id: int, advertiser_id: int, taken: set[bytes], start: int
-) -> list[FrozenSeed]:
-    """The control addresses behind the recipients; one that is a recipient anyway is not written to twice."""
-    rows = seeds_of(unit, owner_id, advertiser_id)
-    addresses = [open_message(worker_keys, bytes(row.sealed), seed_info(row.org_id)).decode() for row in rows]
-    seeds: list[FrozenSeed] = []
-    for row, key in zip(rows, contact_keys(worker_keys, addresses), strict=True):
-        if key not in taken:
-            taken.add(key)
-            seeds.append(FrozenSeed(start + len(seeds), row.id, key))
-    return seeds
 
 
 def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:

@@ -41,6 +41,7 @@ class FrozenSeed:
     position: int
     seed_id: int
     key: bytes
+    tag: str | None = None  # what makes its address this mailing's own
 
 
 def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
@@ -92,8 +93,8 @@ def write_seeds(unit: UnitOfWork, mailing: Mailing, seeds: Sequence[FrozenSeed])
         [{**common, "position": seed.position, "key": seed.key} for seed in seeds],
     )
     unit.run_many(
-        "INSERT INTO mailing_seed (mailing_id, position, seed_id) VALUES (:mailing, :position, :seed)",
-        [{"mailing": mailing.id, "position": seed.position, "seed": seed.seed_id} for seed in seeds],
+        "INSERT INTO mailing_seed (mailing_id, position, seed_id, tag) VALUES (:mailing, :position, :seed, :tag)",
+        [{"mailing": mailing.id, "position": seed.position, "seed": seed.seed_id, "tag": seed.tag} for seed in seeds],
     )
 
 

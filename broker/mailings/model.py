@@ -82,10 +82,12 @@ class CreativeImage:
 
 @dataclass(frozen=True, slots=True)
 class SeedAddress:
-    """A control address as its organisation may see it: that it exists."""
+    """A control address as its organisation may see it: that it exists, and how a mailing's own one is made."""
 
     id: int
     created_at: datetime
+    code: str = ""
+    style: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,22 +227,40 @@ def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
     return row
 
 
-def add_seed(unit: UnitOfWork, org_id: int, sealed: bytes) -> None:
-    """Store a sealed control address."""
-    unit.run("INSERT INTO seed_address (org_id, sealed) VALUES (:org, :sealed)", org=org_id, sealed=sealed)
+def add_seed(unit: UnitOfWork, org_id: int, sealed: bytes | None, style: str = "plain") -> None:
+    """Store a sealed control address; one of the house has none."""
+    unit.run(
+        "INSERT INTO seed_address (org_id, sealed, style) VALUES (:org, :sealed, :style)",
+        org=org_id,
+        sealed=sealed,
+        style=style,
+    )
+
+
+def end_seed(unit: UnitOfWork, org_id: int, code: str) -> bool:
+    """Use a control address no more; whether there was one."""
+    done = unit.run(
+        "UPDATE seed_address SET ended_at = app_now() WHERE org_id = :org AND code = :code AND ended_at IS NULL",
+        org=org_id,
+        code=code,
+    )
+    return done.rowcount == 1
 
 
 def seeds_of_org(unit: UnitOfWork, org_id: int) -> list[SeedAddress]:
-    """The control addresses of one organisation, oldest first."""
-    rows = unit.all("SELECT id, created_at FROM seed_address WHERE org_id = :org ORDER BY id", org=org_id)
-    return [SeedAddress(row.id, row.created_at) for row in rows]
+    """The control addresses of one organisation that are in use, oldest first."""
+    rows = unit.all(
+        "SELECT id, created_at, code, style FROM seed_address WHERE org_id = :org AND ended_at IS NULL ORDER BY id",
+        org=org_id,
+    )
+    return [SeedAddress(**row._asdict()) for row in rows]
 
 
 def seeds_of(unit: UnitOfWork, owner_id: int, advertiser_id: int) -> list[Row[Any]]:
-    """(id, org_id, sealed) of the control addresses of both parties and of the broker."""
+    """(id, org_id, sealed, style) of the control addresses of both parties and of the broker."""
     return unit.all(
-        "SELECT a.id, a.org_id, a.sealed FROM seed_address a JOIN organisation o ON o.id = a.org_id"
-        " WHERE a.org_id IN (:owner, :advertiser) OR o.kind = 'broker' ORDER BY a.id",
+        "SELECT a.id, a.org_id, a.sealed, a.style FROM seed_address a JOIN organisation o ON o.id = a.org_id"
+        " WHERE (a.org_id IN (:owner, :advertiser) OR o.kind = 'broker') AND a.ended_at IS NULL ORDER BY a.id",
         owner=owner_id,
         advertiser=advertiser_id,
     )

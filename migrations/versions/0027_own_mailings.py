@@ -209,6 +209,7 @@ CREATE TABLE pressure_rule (
 -- mailbox of ours, made anew for each mailing; `plain`: as it is, for servers that know no sub-addresses.
 ALTER TABLE seed_address ALTER sealed DROP NOT NULL;
 ALTER TABLE seed_address ADD COLUMN style text NOT NULL DEFAULT 'plain' CHECK (style IN ('plain', 'plus', 'house')),
+  ADD COLUMN code text NOT NULL UNIQUE DEFAULT 'seed_' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12),
   ADD COLUMN ended_at timestamptz, ADD CHECK ((style = 'house') = (sealed IS NULL));
 ALTER TABLE mailing_seed ADD COLUMN tag text, ADD COLUMN arrived_at timestamptz;
 CREATE UNIQUE INDEX mailing_seed_tag ON mailing_seed (tag);
@@ -295,7 +296,7 @@ def upgrade() -> None:
         check="owner_id = app_org() OR app_role() = 'broker'",
         web="SELECT, UPDATE (state, resolution, closed_by, closed_at)",
     )
-    op.execute("GRANT SELECT (style, ended_at), UPDATE (ended_at) ON seed_address TO courtier_web")
+    op.execute("GRANT SELECT (code, style, ended_at), UPDATE (ended_at) ON seed_address TO courtier_web")
     definer("check_own_variant()", to="courtier_web, courtier_worker")
     definer("own_effect(bigint)", to="courtier_web, courtier_worker")
     definer("purchases_until(bigint)", to="courtier_web, courtier_worker")
@@ -312,7 +313,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM seed_address WHERE style = 'house'")
     op.execute("ALTER TABLE mailing_seed DROP COLUMN tag, DROP COLUMN arrived_at")
     op.execute("REVOKE UPDATE (ended_at) ON seed_address FROM courtier_web")
-    op.execute("ALTER TABLE seed_address DROP COLUMN style, DROP COLUMN ended_at")
+    op.execute("ALTER TABLE seed_address DROP COLUMN style, DROP COLUMN code, DROP COLUMN ended_at")
     op.execute("ALTER TABLE seed_address ALTER sealed SET NOT NULL")
     # What the own mailings sent goes with them, as the notices do in 0018.
     op.execute("DELETE FROM own_held_out")
