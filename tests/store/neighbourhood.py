@@ -242,6 +242,7 @@ def furnish(connection: Connection) -> Trade:
         volume=1_000,
         send_on="2026-11-30",
     )
+    furnish_order_people(connection, mark, owner, advertiser, order)
     mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
@@ -259,6 +260,32 @@ def furnish(connection: Connection) -> Trade:
         programme,
         participation,
         mailing,
+    )
+
+
+def furnish_order_people(connection: Connection, mark: str, owner: Somebody, advertiser: Somebody, order: int) -> None:
+    """What stands around an order: an agency, the owner's rules and decisions, a signature; subscribed files."""
+    agency = settle_in(connection, "agency")
+    org, buyer = owner.org_id, advertiser.org_id
+    mandate = {"agency_id": agency.org_id, "advertiser_id": buyer, "bill_to": "agency", "starts_on": "2026-01-01"}
+    add(connection, "agency_mandate", code=f"man_{mark}", **mandate)
+    blocked = {"effect": "refuse", "title": "Casinos", "sectors": ["gambling"], "reason": "Not with us."}
+    add(connection, "approval_rule", code=f"rul_{mark}", owner_id=org, **blocked)
+    add(connection, "approval_policy", "owner_id", owner_id=org)
+    days = {"answer_days": 2, "due_on": "2026-12-01", "expires_on": "2026-12-04"}
+    add(connection, "order_review", "order_id", order_id=order, owner_id=org, **days)
+    add(connection, "order_decision", order_id=order, owner_id=org, decision="approved", made_by="person")
+    signed = {"version": 1, "content": "{}", "content_hash": bytes(32), "pdf": b"%PDF", "pdf_hash": bytes(32)}
+    signer = {"signed_by": advertiser.user_id, "signer_name": "S", "signer_org": "A", "proof": "password"}
+    add(connection, "order_signature", code=f"sig_{mark}", order_id=order, **signed, **signer)
+    add(connection, "suppression_host", "host", org_id=buyer, host="files.advertiser.test")
+    add(
+        connection,
+        "suppression_feed",
+        code=f"fee_{mark}",
+        org_id=buyer,
+        name="Ours",
+        url="https://files.advertiser.test",
     )
 
 
