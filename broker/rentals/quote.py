@@ -16,11 +16,12 @@ from broker.catalogue.card_terms import refuse_unwanted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
-from broker.kernel.money import micros_to_cents, share
+from broker.kernel.money import micros_to_cents
 from broker.kernel.settings import CompanySettings, Settings
-from broker.ledger.vat import Party, vat_on_service
+from broker.ledger.vat import Party
 from broker.rentals import store
 from broker.rentals.model import Order, check_volume
+from broker.rentals.sale_terms import sale_terms
 
 
 class Counter(Protocol):
@@ -67,7 +68,9 @@ def quote(
     advertiser = organisation(unit, unit.actor.org)
     if advertiser is None:
         raise NotFound("Your organisation no longer exists.")
-    vat = vat_on_service(
+    terms = sale_terms(
+        unit,
+        card.owner_id,
         company_party(settings.company),
         Party(advertiser.country, advertiser.postcode or "", advertiser.vat_number or ""),
         settings.trade.vat_bp,
@@ -91,9 +94,9 @@ def quote(
             size_shown=size,
             price_micros=price,
             commission_bp=settings.trade.commission_bp,
-            vat_bp=vat.bp,
+            vat_bp=terms.main.bp,
             net_cents=net,
-            vat_cents=share(net, vat.bp),
+            vat_cents=terms.vat_cents(volume, price, settings.trade.commission_bp),
             send_on=send_on,
             valid_until=unit.now + timedelta(days=settings.trade.quote_days),
             created_by=unit.actor.user_id,
