@@ -34,4 +34,4 @@ def install(app: Flask, settings: Settings) -> None:
         if scheme.lower() != "bearer" or not secret:
             raise NotAuthenticated("Send an API key in the header Authorization: Bearer ck_…", code="api_key_missing")
         with front().database.begin(PUBLIC) as unit:
-            g.actor = actor_of_api_key(unit, secret.strip())
+            g.actor = actor_of_api_key(unit, secret.strip(), request.headers.get("Courtier-For", "").strip())

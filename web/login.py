@@ -20,7 +20,7 @@ pages = Blueprint("login", __name__)
 SECOND_FACTOR_FOR: dict[str, tuple[str, ...]] = {
     "optional": (),
     "staff": ("broker", "accountant"),
-    "everybody": ("broker", "accountant", "owner", "advertiser"),
+    "everybody": ("broker", "accountant", "owner", "advertiser", "agency"),
 }
 
 

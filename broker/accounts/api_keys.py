@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.accounts import store
+from broker.accounts.act_for import acting_for
 from broker.accounts.model import ApiKey
 from broker.accounts.secrets import bearer_hash, bearer_matches, new_bearer
 from broker.audit.record import record
@@ -19,6 +20,11 @@ def create_api_key(unit: UnitOfWork, name: str) -> tuple[ApiKey, str]:
     """Make a key that acts as the acting user; the second value is the secret, shown this once."""
     if unit.actor.user_id is None:
         raise Forbidden("An API key acts as a user: log in as one.", code="user_needed")
+    if unit.actor.agency_id is not None:
+        raise Forbidden(
+            "You act for a client: go back to your agency first. Its keys act for a client by the header Courtier-For.",
+            code="own_organisation_needed",
+        )
     if not name.strip():
         raise InvalidInput("Name the key, so that you know later what it is for.", code="missing_name", field="name")
     secret = new_bearer()
@@ -41,8 +47,11 @@ def revoke_api_key(unit: UnitOfWork, prefix: str) -> None:
     record(unit, "api_key.revoked", "api_key", prefix)
 
 
-def actor_of_api_key(unit: UnitOfWork, secret: str) -> Actor:
-    """Who a key acts as. Unknown, malformed, revoked and wrong keys get one reply."""
+def actor_of_api_key(unit: UnitOfWork, secret: str, client_code: str = "") -> Actor:
+    """Who a key acts as. Unknown, malformed, revoked and wrong keys get one reply.
+
+    `client_code`: the advertiser for which an agency's program acts; `Forbidden` (`no_mandate`) without its mandate.
+    """
     mark, _, rest = secret.partition("_")
     prefix, _, bearer = rest.partition("_")
     found = store.find_api_key(unit, prefix) if mark == MARK and bearer else None
@@ -50,4 +59,5 @@ def actor_of_api_key(unit: UnitOfWork, secret: str) -> Actor:
     if not bearer_matches(stored, bearer) or found is None:
         raise NotAuthenticated("The API key is unknown, revoked or wrong.", code="bad_api_key")
     store.mark_api_key_used(unit, found.key_id)
-    return Actor(found.role, found.org_id, found.user_id, found.name)
+    actor = Actor(found.role, found.org_id, found.user_id, found.name)
+    return acting_for(unit, actor, client_code) if client_code else actor

@@ -13,7 +13,7 @@ from broker.kernel.ids import new_code
 
 
 def create_organisation(unit: UnitOfWork, kind: OrganisationKind, name: str, **legal: str) -> Organisation:
-    """Create a base owner, an advertiser or the broker; `legal` holds keys of `LEGAL_FIELDS`."""
+    """Create a base owner, an advertiser, an agency or the broker; `legal` holds keys of `LEGAL_FIELDS`."""
     unit.actor.require("broker")
     if kind not in get_args(OrganisationKind):
         known = ", ".join(get_args(OrganisationKind))

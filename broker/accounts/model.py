@@ -8,14 +8,15 @@ from typing import Literal
 
 from broker.kernel.actor import Actor
 
-OrganisationKind = Literal["owner", "advertiser", "broker"]
-UserRole = Literal["owner", "advertiser", "broker", "accountant"]
+OrganisationKind = Literal["owner", "advertiser", "agency", "broker"]
+UserRole = Literal["owner", "advertiser", "agency", "broker", "accountant"]
 Language = Literal["fr", "en"]
 
 # Who may log in for whom: the accountant works for the broker.
 ROLES_OF_KIND: dict[OrganisationKind, frozenset[UserRole]] = {
     "owner": frozenset({"owner"}),
     "advertiser": frozenset({"advertiser"}),
+    "agency": frozenset({"agency"}),
     "broker": frozenset({"broker", "accountant"}),
 }
 LEGAL_FIELDS = ("siren", "vat_number", "street", "postcode", "city", "country", "language", "sector", "vat_due")
@@ -23,7 +24,7 @@ LEGAL_FIELDS = ("siren", "vat_number", "street", "postcode", "city", "country", 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A base owner, an advertiser or the broker."""
+    """A base owner, an advertiser, an agency that orders for advertisers, or the broker."""
 
     id: int
     code: str

@@ -21,7 +21,7 @@ def find_session(unit: UnitOfWork, token: str) -> SessionView | None:
     found = store.find_session(unit, bearer_hash(token))
     if found is None or found.stage == "code":
         return None
-    actor = Actor(found.role, found.org_id, found.user_id, found.name)
+    actor = Actor(found.role, found.org_id, found.user_id, found.name, found.agency_id)
     return SessionView(
         actor, found.name, found.org_name, found.language, found.csrf_token, str(found.code), found.stage == "enrol"
     )

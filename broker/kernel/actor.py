@@ -7,21 +7,27 @@ from typing import Literal
 
 from broker.kernel.errors import Forbidden
 
-Role = Literal["owner", "advertiser", "broker", "accountant", "system", "public"]
+Role = Literal["owner", "advertiser", "agency", "broker", "accountant", "system", "public"]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person (or the system) acting for an organisation."""
+    """A person (or the system) acting for an organisation.
+
+    `agency_id`: the agency whose person acts for this advertiser, under its mandate.
+    """
 
     role: Role
     org_id: int | None = None
     user_id: int | None = None
     name: str = ""
+    agency_id: int | None = None
 
     def require(self, *roles: Role) -> None:
         """Refuse unless the actor has one of these roles; the system may do all that a role may."""
         if self.role != "system" and self.role not in roles:
+            if self.role == "agency" and "advertiser" in roles:
+                raise Forbidden("Choose first for which of your clients you act.", code="client_needed")
             raise Forbidden(f"This needs the role {' or '.join(roles)}; you are logged in as {self.role}.")
 
     @property

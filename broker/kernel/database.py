@@ -122,11 +122,12 @@ def identify(session: Session | Connection, actor: Actor) -> None:
         "org": "" if actor.org_id is None else str(actor.org_id),
         "role": actor.role,
         "user_id": "" if actor.user_id is None else str(actor.user_id),
+        "agency": "" if actor.agency_id is None else str(actor.agency_id),
     }
     session.execute(
         text(
             "SELECT set_config('app.org', :org, true), set_config('app.role', :role, true),"
-            " set_config('app.user', :user_id, true)"
+            " set_config('app.user', :user_id, true), set_config('app.agency', :agency, true)"
         ),
         values,
     )

@@ -87,7 +87,7 @@ def sign_for_controller(invocation: Invocation, email: str, take_away: bool) -> 
 @click.argument("organisation", metavar="ORG")
 @click.argument("email")
 @click.option("--name", required=True, help="Who the person is.")
-@click.option("--role", required=True, type=click.Choice(["owner", "advertiser", "broker", "accountant"]))
+@click.option("--role", required=True, type=click.Choice(["owner", "advertiser", "agency", "broker", "accountant"]))
 @click.option("--language", default="fr", type=click.Choice(["fr", "en"]), show_default=True)
 @json_option
 @click.pass_obj
