@@ -54,29 +54,38 @@ def forms(address: str) -> dict[str, bytes]:
     return found
 
 
+def is_exact(form: str) -> bool:
+    """Whether upper and lower case of a form are not the same."""
+    return form.startswith("base64") or form in ("md5", "sha1", "sha256")
+
+
+def shared_start(patterns: set[bytes]) -> bytes:
+    """The longest bytes that all begin with."""
+    first, last = min(patterns), max(patterns)
+    length = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[:length]
+
+
 class Canaries:
     """Searches bytes for a set of addresses."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        self._folded: dict[bytes, str] = {}
-        self._exact: dict[bytes, str] = {}
+        groups: dict[tuple[str, bytes], set[bytes]] = {}
         for address in addresses:
-            for name, pattern in forms(address.lower()).items():
-                if name.startswith("base64") or name in ("md5", "sha1", "sha256"):
-                    self._exact[pattern] = name
-                else:
-                    self._folded[pattern.lower()] = name
+            for form, pattern in forms(address.lower()).items():
+                kept = pattern if is_exact(form) else pattern.lower()
+                groups.setdefault((form, kept[:4]), set()).add(kept)
+        # What all patterns of a group begin with: where it does not occur, none of them does.
+        self._groups = [(form, shared_start(patterns), patterns) for (form, _), patterns in groups.items()]
 
     def search(self, place: str, content: bytes) -> Iterator[Leak]:
         """Leaks in the bytes and in whatever is packed inside them (gzip, zip and so XLSX, PDF streams, Parquet)."""
         for name, layer in unpack(place, content):
             folded = layer.lower()
-            for pattern, form in self._folded.items():
-                if pattern in folded:
-                    yield Leak(name, form)
-            for pattern, form in self._exact.items():
-                if pattern in layer:
-                    yield Leak(name, form)
+            for form, start, patterns in self._groups:
+                searched = layer if is_exact(form) else folded
+                if start in searched:
+                    yield from (Leak(name, form) for pattern in patterns if pattern in searched)
 
     def search_tree(self, root: Path, leave_out: Iterable[Path] = ()) -> Iterator[Leak]:
         """Leaks in every file below `root`, names included, but for the folders and files left out."""
