@@ -20,6 +20,7 @@ from broker.kernel.errors import Conflict, InvalidInput
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.mailings.create_creative import Message, create_creative
+from broker.mailings.sender_name import sender_name
 from broker.mailings.sign_creative import sign_creative
 
 MOST_NAMES = 60  # in the mail itself; the whole list is behind its link
@@ -103,7 +104,9 @@ def notice_message(unit: UnitOfWork, base_code: str, language: str, wait_days: i
         f"<p>{words['when']}</p><p>{words['no']}</p><p>{words['list']}</p><p>{words['who']}</p>"
         "<p>{{owner_name}}</p></body></html>"
     )
-    return Message(name=words["name"], subject=words["subject"], from_name=owner, language=language, html=html)
+    return Message(
+        name=words["name"], subject=words["subject"], from_name=sender_name(owner), language=language, html=html
+    )
 
 
 def announce_partners(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from broker.mailings.campaign_parameters import check_parameters
 from broker.mailings.creative_check import CreativeReport, Extras, check_creative
 from broker.mailings.model import Creative, CreativeLink, content_hash
 from broker.mailings.own_text import LONGEST as LONGEST_PLAIN
+from broker.mailings.sender_name import check_sender_name
+from broker.mailings.variants import LETTERS, SubjectTest, Variant, Variation, check_test, compose_variants
 
 LONGEST_SUBJECT = 200
 MOST_IMAGES = 200
@@ -22,7 +24,10 @@ MOST_IMAGES = 200
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What an author writes. `plain` empty: the text part is made from the HTML. `utm`: added to each link."""
+    """What an author writes. `plain` empty: the text part is made from the HTML. `utm`: added to each link.
+
+    `variants`: other subjects and preheaders, tried as `test` says.
+    """
 
     name: str
     subject: str
@@ -32,6 +37,8 @@ class Message:
     preheader: str = ""
     plain: str = field(default="", repr=False)
     utm: Mapping[str, str] = field(default_factory=dict)
+    variants: Sequence[Variation] = ()
+    test: SubjectTest = field(default_factory=SubjectTest)
 
 
 def create_creative(unit: UnitOfWork, message: Message) -> Creative:
@@ -41,9 +48,9 @@ def create_creative(unit: UnitOfWork, message: Message) -> Creative:
     """
     unit.actor.require("advertiser", "owner")
     message = _tidy(message)
-    report = _checked(unit, message)
+    report, variants = _checked(unit, message)
+    content = _content(message, report, variants)
     links = links_in(report)
-    content = _content(message, report, links)
     creative = Creative(id=0, code=new_code("creative"), org_id=unit.actor.org, state="draft", **content)
     creative_id = store.add_creative(unit, creative, links)
     _ask_for_images(unit, creative_id, report)
@@ -63,9 +70,9 @@ def revise_creative(unit: UnitOfWork, code: str, message: Message) -> Creative:
             code="creative_signed",
         )
     message = _tidy(message)
-    report = _checked(unit, message)
+    report, variants = _checked(unit, message)
+    after = replace(before, **_content(message, report, variants))
     links = links_in(report)
-    after = replace(before, **_content(message, report, links))
     store.change_creative(unit, after, links)
     _ask_for_images(unit, before.id, report)
     record(unit, "creative.changed", "creative", code, links=report.links, weight=report.weight)
@@ -87,8 +94,10 @@ def _tidy(message: Message) -> Message:
         )
     if message.language not in ("fr", "en"):
         raise InvalidInput("The language of a creative is fr or en.", code="bad_language", field="language")
+    check_sender_name(from_name)
     return replace(
         message,
+        variants=check_test(message.variants, message.test, Variation(subject, preheader)),
         name=name,
         subject=subject,
         from_name=from_name,
@@ -99,15 +108,14 @@ def _tidy(message: Message) -> Message:
     )
 
 
-def _checked(unit: UnitOfWork, message: Message) -> CreativeReport:
+def _checked(unit: UnitOfWork, message: Message) -> tuple[CreativeReport, tuple[Variant, ...]]:
     tags = image_store.merge_tags_of(unit, unit.actor.org)
-    report = check_creative(
-        message.html,
-        message.language,
-        message.subject,
-        Extras(message.preheader, message.plain, message.utm, tags=tags),
-    )
+    extras = Extras(message.preheader, message.plain, message.utm, tags=tags)
+    report = check_creative(message.html, message.language, message.subject, extras)
     errors = list(report.errors)
+    variants, reports = compose_variants(message.html, message.language, message.variants, extras)
+    for number, one in reports:
+        errors += [f"Variant {LETTERS[number]}: {error}" for error in one.errors if error not in report.errors]
     if len(report.pictures) > MOST_IMAGES:
         errors.append(f"The message has {len(report.pictures)} remote images; at most {MOST_IMAGES} are fetched.")
     if errors:
@@ -117,7 +125,7 @@ def _checked(unit: UnitOfWork, message: Message) -> CreativeReport:
             field="html",
             details=report.keys(),
         )
-    return report
+    return report, variants
 
 
 def links_in(report: CreativeReport) -> list[CreativeLink]:
@@ -126,9 +134,12 @@ def links_in(report: CreativeReport) -> list[CreativeLink]:
     return [hidden, *(CreativeLink(number, url) for number, url in enumerate(report.urls, start=1))]
 
 
-def _content(message: Message, report: CreativeReport, links: list[CreativeLink]) -> dict[str, Any]:
+def _content(message: Message, report: CreativeReport, variants: tuple[Variant, ...]) -> dict[str, Any]:
     """What a creative holds of a message and its check."""
+    test = message.test if variants else None
     return {
+        "variants": variants,
+        "test": test,
         "name": message.name,
         "subject": message.subject,
         "from_name": message.from_name,
@@ -141,7 +152,14 @@ def _content(message: Message, report: CreativeReport, links: list[CreativeLink]
         "plain": report.plain,
         "report": report.keys(),
         "content_hash": content_hash(
-            message.subject, message.from_name, message.language, report.html, report.plain, links
+            message.subject,
+            message.from_name,
+            message.language,
+            report.html,
+            report.plain,
+            links_in(report),
+            variants,
+            test,
         ),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from broker.audit.record import record
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
@@ -11,7 +13,9 @@ from broker.mailings import image_store, store
 from broker.mailings.create_creative import links_in
 from broker.mailings.creative_check import Extras, check_creative
 from broker.mailings.fetch_image import fetch_image
-from broker.mailings.model import Creative, content_hash
+from broker.mailings.model import Creative
+from broker.mailings.sign_creative import hash_of
+from broker.mailings.variants import Variation, compose_variants
 
 
 def fetch_images(database: Database, settings: Settings, creative_id: int) -> None:
@@ -44,15 +48,12 @@ def compose_again(unit: UnitOfWork, code: str) -> None:
         return
     names = {image.url: image.name for image in images if image.name is not None}
     # Its author may use fewer tags now than when it was written: what was accepted stays accepted.
-    report = check_creative(
-        creative.source_html,
-        creative.language,
-        creative.subject,
-        Extras(creative.preheader, creative.own_plain, creative.utm, names),
-    )
-    links = links_in(report)
-    digest = content_hash(creative.subject, creative.from_name, creative.language, report.html, report.plain, links)
-    store.recompose(unit, creative.id, report, digest)
+    extras = Extras(creative.preheader, creative.own_plain, creative.utm, names)
+    report = check_creative(creative.source_html, creative.language, creative.subject, extras)
+    variations = [Variation(one.subject, one.preheader) for one in creative.variants]
+    variants, _ = compose_variants(creative.source_html, creative.language, variations, extras)
+    again = replace(creative, html=report.html, plain=report.plain, variants=variants)
+    store.recompose(unit, creative.id, report, hash_of(again, links_in(report)), variants)
     record(unit, "creative.images_kept", "creative", code, kept=len(names), refused=len(images) - len(names))
 
 

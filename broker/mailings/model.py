@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 from broker.kernel.clock import PARIS
+from broker.mailings.variants import SubjectTest, Variant
 
 # The life of a mailing, written once: state → states it may go to.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -43,6 +44,7 @@ class Creative:
     """A message as stored: `html` and `plain` hold slots; `report` is what the check said.
 
     `own_plain` is the text part as its author wrote it (empty: made from the HTML), `utm` what each link gets added.
+    `variants` are other subjects and preheaders that `test` says how to try.
     """
 
     id: int
@@ -62,6 +64,8 @@ class Creative:
     content_hash: bytes
     state: str
     signed_at: datetime | None = None
+    variants: tuple[Variant, ...] = ()
+    test: SubjectTest | None = None
 
     @property
     def signed(self) -> bool:
@@ -115,10 +119,22 @@ class Mailing:
 
 
 def content_hash(
-    subject: str, from_name: str, language: str, html: str, plain: str, links: Sequence[CreativeLink]
+    subject: str,
+    from_name: str,
+    language: str,
+    html: str,
+    plain: str,
+    links: Sequence[CreativeLink],
+    variants: Sequence[Variant] = (),
+    test: SubjectTest | None = None,
 ) -> bytes:
-    """SHA-256 over everything a reader gets: what the BAT signs, and what is proven again before the send."""
-    parts = [subject, from_name, language, html, plain, [[link.number, link.url, link.hidden] for link in links]]
+    """SHA-256 over everything a reader gets, in all variants: what the BAT signs and what is proven before a send."""
+    parts: list[object] = [
+        subject, from_name, language, html, plain, [[link.number, link.url, link.hidden] for link in links]
+    ]  # fmt: skip
+    if variants:  # without any, the hash is that of a message alone
+        tried = None if test is None else [test.share_percent, test.wait_minutes]
+        parts += [[[one.subject, one.preheader, one.html] for one in variants], tried]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()
 
 
@@ -128,3 +144,8 @@ def start_of(send_on: date | None, now: datetime) -> datetime:
     if send_on is None or send_on <= today:
         return now
     return datetime.combine(send_on, FIRST_HOUR, PARIS)
+
+
+def day_of(mailing: Mailing, now: datetime) -> date:
+    """The day on which a mailing leaves, of Paris; today for one that is due."""
+    return max(mailing.starts_at or now, now).astimezone(PARIS).date()

@@ -31,9 +31,23 @@ def sign_creative(unit: UnitOfWork, code: str) -> Creative:
     return signed
 
 
+def hash_of(creative: Creative, links: list[CreativeLink]) -> bytes:
+    """The hash of a creative as it is stored now."""
+    return content_hash(
+        creative.subject,
+        creative.from_name,
+        creative.language,
+        creative.html,
+        creative.plain,
+        links,
+        creative.variants,
+        creative.test,
+    )
+
+
 def check_content(creative: Creative, links: list[CreativeLink]) -> None:
     """Prove that a stored creative is what its hash says."""
-    found = content_hash(creative.subject, creative.from_name, creative.language, creative.html, creative.plain, links)
+    found = hash_of(creative, links)
     if found != creative.content_hash:
         raise IntegrityFault(
             "The stored creative differs from its content hash: it was changed outside the product.",

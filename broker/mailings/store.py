@@ -12,10 +12,11 @@ from sqlalchemy.engine import Row
 from broker.kernel.database import UnitOfWork
 from broker.mailings.creative_check import CreativeReport
 from broker.mailings.model import Creative, CreativeLink, Mailing, SeedAddress
+from broker.mailings.variants import Variant, loaded, stored
 
 _CREATIVE = (
     "SELECT id, code, org_id, name, subject, from_name, language, preheader, own_plain, utm, source_html, html, plain,"
-    " report, content_hash, state, signed_at FROM creative"
+    " report, content_hash, state, signed_at, variants, test FROM creative"
 )
 _MAILING = (
     "SELECT id, code, kind, dispatch_id, owner_id, advertiser_id, base_id, creative_id, content_hash, state,"
@@ -26,7 +27,8 @@ _MAILING = (
 
 def _creative(row: Row[Any]) -> Creative:
     values = row._asdict()
-    return Creative(**values | {"content_hash": bytes(values["content_hash"])})
+    tried = loaded(values["variants"], values["test"])
+    return Creative(**values | {"content_hash": bytes(values["content_hash"])} | tried)
 
 
 def _mailing(row: Row[Any]) -> Mailing:
@@ -38,9 +40,9 @@ def add_creative(unit: UnitOfWork, creative: Creative, links: Sequence[CreativeL
     """Store a creative and its links; returns its id."""
     creative_id: int = unit.scalar(
         "INSERT INTO creative (code, org_id, name, subject, from_name, language, preheader, own_plain, utm,"
-        " source_html, html, plain, report, content_hash) VALUES (:code, :org_id, :name, :subject, :from_name,"
-        " :language, :preheader, :own_plain, CAST(:utm AS jsonb), :source_html, :html, :plain,"
-        " CAST(:report AS jsonb), :content_hash) RETURNING id",
+        " source_html, html, plain, report, content_hash, variants, test) VALUES (:code, :org_id, :name, :subject,"
+        " :from_name, :language, :preheader, :own_plain, CAST(:utm AS jsonb), :source_html, :html, :plain,"
+        " CAST(:report AS jsonb), :content_hash, CAST(:variants AS jsonb), CAST(:test AS jsonb)) RETURNING id",
         code=creative.code,
         org_id=creative.org_id,
         **_content(creative),
@@ -54,7 +56,8 @@ def change_creative(unit: UnitOfWork, creative: Creative, links: Sequence[Creati
     unit.run(
         "UPDATE creative SET name = :name, subject = :subject, from_name = :from_name, language = :language,"
         " preheader = :preheader, own_plain = :own_plain, utm = CAST(:utm AS jsonb), source_html = :source_html,"
-        " html = :html, plain = :plain, report = CAST(:report AS jsonb), content_hash = :content_hash WHERE id = :id",
+        " html = :html, plain = :plain, report = CAST(:report AS jsonb), content_hash = :content_hash,"
+        " variants = CAST(:variants AS jsonb), test = CAST(:test AS jsonb) WHERE id = :id",
         id=creative.id,
         **_content(creative),
     )
@@ -62,12 +65,15 @@ def change_creative(unit: UnitOfWork, creative: Creative, links: Sequence[Creati
     _add_links(unit, creative.id, links)
 
 
-def recompose(unit: UnitOfWork, creative_id: int, report: CreativeReport, content_hash: bytes) -> None:
+def recompose(
+    unit: UnitOfWork, creative_id: int, report: CreativeReport, content_hash: bytes, variants: Sequence[Variant]
+) -> None:
     """Write what a draft became when its images were fetched; its links are the same."""
     unit.run(
         "UPDATE creative SET html = :html, plain = :plain, report = CAST(:report AS jsonb),"
-        " content_hash = :content_hash WHERE id = :id",
+        " content_hash = :content_hash, variants = CAST(:variants AS jsonb) WHERE id = :id",
         id=creative_id,
+        variants=json.dumps(stored(variants, None)[0]),
         html=report.html,
         plain=report.plain,
         report=json.dumps(report.keys()),
@@ -76,7 +82,10 @@ def recompose(unit: UnitOfWork, creative_id: int, report: CreativeReport, conten
 
 
 def _content(creative: Creative) -> dict[str, object]:
+    variants, test = stored(creative.variants, creative.test)
     return {
+        "variants": json.dumps(variants),
+        "test": None if test is None else json.dumps(test),
         "name": creative.name,
         "subject": creative.subject,
         "from_name": creative.from_name,

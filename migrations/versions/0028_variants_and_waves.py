@@ -195,7 +195,8 @@ SET search_path = public, pg_temp AS $$
                     GROUP BY 1, 2) r),
     'refused', (SELECT jsonb_agg(jsonb_build_object('status', status, 'mails', n) ORDER BY n DESC)
               FROM (SELECT coalesce(substring(s.reply FROM '[245]\\.[0-9]{1,3}\\.[0-9]{1,3}'), left(s.reply, 3))
-                        AS status, count(*) AS n FROM send s JOIN m ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+                        AS status, count(*) AS n
+                    FROM send s JOIN m ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                     WHERE s.state = 'refused' AND NOT s.seed GROUP BY 1 ORDER BY 2 DESC LIMIT 20) r),
     'opt_outs', (SELECT jsonb_object_agg(scope, n) FROM (SELECT o.scope, count(*) AS n FROM opt_out o
               JOIN m ON m.id = o.mailing_id GROUP BY 1) o),
