@@ -15,6 +15,7 @@ from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Mask, Tally
 from broker.audience.own_lists_store import listed_keys, lists_in_use
 from broker.audience.partners import reach_of
+from broker.audience.pressure_caps import caps_of
 from broker.audience.reservations import DayPressure, check_send_date, pressure_on, state_of
 from broker.audience.reservations_store import sending_state
 from broker.kernel.database import UnitOfWork
@@ -28,21 +29,22 @@ def exclusion_masks(
     advertiser_id: int | None,
     policy: str = "",
     send_on: date | None = None,
+    freezing: int | None = None,
 ) -> dict[str, Mask]:
     """For each exclusion, which rows of the snapshot it takes away.
 
     Without an advertiser, `partner` takes those whose consent names no partner at all, and suppressions towards
     single advertisers do not count: what is left can be rented to somebody. `policy` asks what another partner policy
     than the base's own would allow. With a send date, `pressure` is that day's and `reserved` takes who has another
-    mail on it (reservations.py); without one it is today's, and nobody is reserved.
+    mail on it (reservations.py); without one it is today's, and nobody is reserved. `freezing`: as there.
     """
     base_id, today = snapshot.row.base_id, unit.today
     if send_on is None:
-        pressed = snapshot.rows_of_keys(store.pressed_keys(unit, trade.pressure_per_week, trade.pressure_per_month))
+        pressed = snapshot.rows_of_keys(store.pressed_keys(unit, caps_of(unit, trade, base_id), advertiser_id))
         day = DayPressure(pressed, np.zeros(len(pressed), dtype=np.bool_))
     else:
         check_send_date(unit, send_on)
-        day = pressure_on(unit, trade, snapshot, send_on)
+        day = pressure_on(unit, trade, snapshot, send_on, advertiser_id, freezing)
     return {
         "consent": ~snapshot.consent,
         "quarantine": np.isin(snapshot.contact_ids, store.quarantined_contacts(unit, base_id)),
@@ -78,7 +80,8 @@ def exclusion_reasons(
         store.quarantined_sources(unit, base_id),
         store.count_suppressed(unit, base_id, advertiser_id),
         lists_in_use(unit, advertiser_id),
-        sending_state(unit) if send_on is None else (send_on, *state_of(unit, trade, base_id, send_on)),
+        caps_of(unit, trade, base_id),
+        sending_state(unit) if send_on is None else (send_on, *state_of(unit, base_id, send_on)),
         store.last_click(unit, base_id),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,15 @@ def select_recipients(
     draw_seed: int,
     dispatch_id: int | None = None,
     round_when_short: bool = False,
+    send_on: date | None = None,
 ) -> Recipients:
     """Rule and selects, minus all exclusions towards this advertiser, minus who is in the dispatch already.
 
     Without an advertiser the exclusions are those of `exclusion_masks`: who can be rented to somebody. A volume of 0
     only counts. `round_when_short`: where fewer are left than `volume`, a round number of them that tells no size
     (guard.sendable), since whoever ordered sees how many there were.
+
+    With the mailing's day, pressure is that day's, and whoever has another mail on it is left out (`reserved`).
 
     Of more than `volume` the first of a random order are drawn; the order follows from `draw_seed` alone (keyed
     BLAKE2b over the contact key), so a second freeze draws the same people. Raises `no_snapshot`, or as check_rule.
@@ -51,7 +55,9 @@ def select_recipients(
     try:
         table = snapshot.table(unit.today)
         members = snapshot.mask(checked_rule(unit, base_id, both(rule, select_rule), table.columns), unit.today)
-        masks = exclusion_masks(unit, settings.trade, snapshot, advertiser_id)
+        masks = exclusion_masks(
+            unit, settings.trade, snapshot, advertiser_id, send_on=send_on, freezing=dispatch_id or 0
+        )
         frozen = [] if dispatch_id is None else store.dispatch_keys(unit, dispatch_id)
         masks["duplicates"] = snapshot.rows_of_keys(frozen)
         left, tally = exclude(members, masks, (*EXCLUSIONS, "duplicates"))

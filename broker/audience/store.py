@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Row
 
 from broker.audience.model import CardFacts, SavedRule, SnapshotRow
+from broker.audience.pressure_caps import Caps
 from broker.kernel.database import UnitOfWork
 
 # States of a send that put pressure on a person: what left, may have left, or will leave.
@@ -68,20 +69,28 @@ def suppressed_keys(unit: UnitOfWork, base_id: int, advertiser_id: int | None) -
     return [bytes(row.contact_key) for row in rows]
 
 
-def pressed_keys(unit: UnitOfWork, per_week: int, per_month: int) -> list[bytes]:
-    """Contact keys that got, or wait for, as many mails in 7 or 30 days as one may get, from any base.
+def pressed_keys(unit: UnitOfWork, caps: Caps, advertiser_id: int | None) -> list[bytes]:
+    """Contact keys that got, or wait for, as many mails in 7 or 30 days as one may get, from any base; with an
+    advertiser, as many of its own.
 
     Bounced mail reached nobody and does not press.
     """
+    week = "coalesce(s.outcome_at, app_now()) > app_now() - interval '7 days'"
+    theirs = "m.advertiser_id = :advertiser"
     rows = unit.all(
-        f"SELECT s.contact_key FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"  # noqa: S608 - a constant of ours
+        f"SELECT s.contact_key FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"  # noqa: S608 - constants of ours
         f" WHERE m.state <> 'failed' AND (m.ended_at IS NULL OR m.ended_at > app_now() - interval '30 days')"
-        f" AND NOT s.seed AND s.state IN {_PRESSING} AND s.bounced_at IS NULL"
+        f" AND NOT s.seed AND s.state IN {_PRESSING} AND s.bounced_at IS NULL AND (:own OR m.kind <> 'own')"
         f" AND coalesce(s.outcome_at, app_now()) > app_now() - interval '30 days'"
-        f" GROUP BY s.contact_key HAVING count(*) >= :per_month"
-        f" OR count(*) FILTER (WHERE coalesce(s.outcome_at, app_now()) > app_now() - interval '7 days') >= :per_week",
-        per_week=per_week,
-        per_month=per_month,
+        f" GROUP BY s.contact_key HAVING count(*) >= :per_month OR count(*) FILTER (WHERE {week}) >= :per_week"
+        f" OR count(*) FILTER (WHERE {theirs}) >= CAST(:their_month AS integer)"
+        f" OR count(*) FILTER (WHERE {theirs} AND {week}) >= CAST(:their_week AS integer)",
+        per_week=caps.per_week,
+        per_month=caps.per_month,
+        own=caps.own_counts,
+        advertiser=advertiser_id or 0,
+        their_week=caps.advertiser_week,
+        their_month=caps.advertiser_month,
     )
     return [bytes(row.contact_key) for row in rows]
 

@@ -15,7 +15,7 @@ from broker.kernel.errors import Conflict, CourtierError, InvalidInput
 from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
 from broker.mailings.freeze_store import Plan
-from broker.mailings.model import Mailing
+from broker.mailings.model import Mailing, day_of
 from broker.mailings.seed_list import seed_list
 from broker.mailings.sign_creative import check_content
 from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move
@@ -80,6 +80,7 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> Recipient
         draw_seed=mailing.draw_seed,
         dispatch_id=mailing.dispatch_id,
         round_when_short=plan.minimum_order is not None,
+        send_on=day_of(mailing, unit.now),
     )
 
 
