@@ -176,6 +176,11 @@ def furnish(connection: Connection) -> Trade:
     unfit = {"url": "https://advertiser.test/x.png", "state": "refused", "why": "too_large"}
     add(connection, "creative_image", "number", creative_id=creative, number=1, **unfit)
     add(connection, "merge_tag_right", "org_id", org_id=buyer, tags=["first_name"])
+    name = secrets.token_hex(6)
+    add(connection, "pace_rule", "name", scope="domain", name=name, per_minute=60)
+    add(connection, "warm_up", "domain", domain=name, started_on="2026-11-02", caps=[50, 100])
+    add(connection, "warm_day", "domain", domain=name, day="2026-11-02", used=3)
+    add(connection, "relay_health", "name", name=name, failures=1, reason="banner 421")
     connection.execute(
         text(
             "UPDATE creative SET state = 'signed', signed_hash = content_hash, signed_by = 1, signed_at = now()"
