@@ -170,8 +170,12 @@ def check_budget(today: int, year: int, rules: DisclosureSettings) -> None:
 
 def sendable(left: int, key: int, volume: int, rules: DisclosureSettings) -> int:
     """How many names an order gets of `left`: its volume, or, where that is more, a round number that tells no size."""
-    if left >= volume:
-        return volume
+    return volume if left >= volume else told_nothing(left, key, rules)
+
+
+def told_nothing(left: int, key: int, rules: DisclosureSettings) -> int:
+    """A round number of at most `left` names whose exact number it does not tell, be it all of a known volume: how many
+    of a run are no duplicates would else say whether the one person of a suppression file is among them."""
     short = _hash(b"order", key) % (2 * amplitude(left, rules) + 1)
     return max(0, (left - short) // rules.rounding * rules.rounding)
 

@@ -73,10 +73,12 @@ class Recipients:
 
     `contact_ids` int64 [n]; `contact_keys` 16-byte voids [n] (`.tolist()` gives bytes); `exclusions` includes
     `duplicates` (already in this dispatch) and `volume` (left out by the cap); `audience_size` is how many the rule
-    took before any exclusion: audience_size = n + sum(exclusions).
+    took before any exclusion: audience_size = n + sum(exclusions). `supplied`: how many were drawn before duplicates
+    were taken out of a run of net names; else n.
     """
 
     contact_ids: NDArray[np.int64]
     contact_keys: NDArray[np.void]
     exclusions: dict[str, int]
     audience_size: int
+    supplied: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -10,14 +11,33 @@ from numpy.typing import NDArray
 
 from broker.audience import store
 from broker.audience.exclusions import exclude, exclusion_masks
-from broker.audience.guard import cell_key, sendable
+from broker.audience.guard import cell_key, sendable, told_nothing
 from broker.audience.loaded import LoadedSnapshot
 from broker.audience.model import EXCLUSIONS, Recipients
+from broker.audience.own_lists_store import listed_keys
 from broker.audience.references import checked_rule
+from broker.audience.reservations import draw_by_code
+from broker.audience.reservations_store import earlier_keys, reached_keys
 from broker.audience.rule import Rule, both
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDraw:
+    """How an order takes its names. `code` makes the draw take whom its reservation counted on, and each use of a
+    licence the same people. `net_names`: the run is drawn first, then its duplicates are taken out and measured.
+
+    `remail_of` and `remail_who` ('clickers', 'non_clickers'): only those of an earlier mailing. `earlier_of`: nobody
+    whom this order (by id) wrote to before, for names made good.
+    """
+
+    code: str = ""
+    net_names: bool = False
+    remail_of: int | None = None
+    remail_who: str | None = None
+    earlier_of: int | None = None
 
 
 def select_recipients(
@@ -33,6 +53,7 @@ def select_recipients(
     dispatch_id: int | None = None,
     round_when_short: bool = False,
     send_on: date | None = None,
+    order: OrderDraw | None = None,
 ) -> Recipients:
     """Rule and selects, minus all exclusions towards this advertiser, minus who is in the dispatch already.
 
@@ -41,6 +62,9 @@ def select_recipients(
     (guard.sendable), since whoever ordered sees how many there were.
 
     With the mailing's day, pressure is that day's, and whoever has another mail on it is left out (`reserved`).
+
+    `order` says how an order draws: see there. Of net names the volume is drawn before the advertiser's own suppression
+    files and the dispatch's other bases are taken out, and a round number of what is left that tells no size.
 
     Of more than `volume` the first of a random order are drawn; the order follows from `draw_seed` alone (keyed
     BLAKE2b over the contact key), so a second freeze draws the same people. Raises `no_snapshot`, or as check_rule.
@@ -60,21 +84,44 @@ def select_recipients(
         )
         frozen = [] if dispatch_id is None else store.dispatch_keys(unit, dispatch_id)
         masks["duplicates"] = snapshot.rows_of_keys(frozen)
+        order = order or OrderDraw()
+        if order.remail_of is not None and order.remail_who is not None:
+            members &= snapshot.rows_of_keys(reached_keys(unit, order.remail_of, order.remail_who))
+        if order.earlier_of is not None:
+            masks["duplicates"] |= snapshot.rows_of_keys(earlier_keys(unit, order.earlier_of))
+        twice = np.zeros(len(members), dtype=np.bool_)
+        if order.net_names:  # measured in the run: who stands in the advertiser's files, or in another base's mailing
+            twice = masks["duplicates"] | snapshot.rows_of_keys(listed_keys(unit, base_id, advertiser_id))
+            masks["suppression"] = snapshot.rows_of_keys(store.suppressed_keys(unit, base_id, advertiser_id))
+            masks["duplicates"] = np.zeros(len(members), dtype=np.bool_)
         left, tally = exclude(members, masks, (*EXCLUSIONS, "duplicates"))
-        everyone = np.flatnonzero(left)
-        drawn = everyone if volume == 0 else draw(snapshot, everyone, draw_seed)
+        drawn = np.flatnonzero(left)
+        if volume != 0:
+            drawn = draw_by_code(snapshot, drawn, order.code) if order.code else draw(snapshot, drawn, draw_seed)
     finally:
         snapshot.close()
-    most = volume
+    most = len(drawn) if volume is None else volume
     if round_when_short and volume:
         most = sendable(len(drawn), cell_key(snapshot.noise, left), volume, settings.disclosure)
-    kept = drawn if most is None else drawn[:most]
+    run = drawn[:most]
+    kept = run
+    if order.net_names and volume:
+        net = run[~twice[run]]
+        inside = np.zeros(len(members), dtype=np.bool_)
+        inside[net] = True
+        kept = net[: told_nothing(len(net), cell_key(snapshot.noise, inside), settings.disclosure)]
     keys = np.ascontiguousarray(snapshot.contact_keys[kept]).view("V16")
+    duplicates = int(np.count_nonzero(twice[run]))
     return Recipients(
         contact_ids=snapshot.contact_ids[kept],
         contact_keys=keys,
-        exclusions={**tally.exclusions, "volume": len(drawn) - len(kept)},
+        exclusions={
+            **tally.exclusions,
+            "duplicates": tally.exclusions["duplicates"] + duplicates,
+            "volume": len(drawn) - len(kept) - duplicates,
+        },
         audience_size=tally.count,
+        supplied=len(run),
     )
 
 

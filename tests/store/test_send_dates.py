@@ -11,9 +11,9 @@ import pytest
 
 from broker.audience.parse import parse_rule
 from broker.audience.reservations_store import kept_volumes
+from broker.kernel import clock
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
-from tests.store.audience_people import make_organisation
 from tests.store.count_scene import PEOPLE, Scene, mail, make_card, scene
 
 __all__ = ["scene"]
@@ -66,8 +66,8 @@ def pick(unit: UnitOfWork, scene: Scene, volume: int, day: date, text: str = "al
 
 
 def place(unit: UnitOfWork, scene: Scene, volume: int, day: date, states: tuple[str, ...]) -> None:
-    """A rental order of another advertiser on a card of the whole base, brought through these states."""
-    buyer = make_organisation(unit, "advertiser")
+    """A rental order on a card of the whole base, brought through these states."""
+    buyer = scene.advertiser
     code = secrets.token_hex(6)
     card = make_card(unit, scene, "all", ("gender",))
     unit.run(
@@ -138,11 +138,10 @@ def test_an_option_keeps_for_five_days_an_approval_until_the_send(scene: Scene) 
         place(unit, scene, 500, day, ("ordered",))
     assert counted(scene, day)["exclusions"]["reserved"] == 500
     with scene.database.begin() as unit:
-        assert [kept.volume for kept in kept_volumes(unit, scene.base, day, 30, option_days=5)] == [500]
-        assert kept_volumes(unit, scene.base, day, 30, option_days=0) == []
-    with scene.database.begin() as unit:
+        assert [kept.volume for kept in kept_volumes(unit, scene.base, day, 30)] == [500]
         place(unit, scene, 400, day, ("ordered", "approved"))
-        assert [kept.volume for kept in kept_volumes(unit, scene.base, day, 30, option_days=0)] == [400]
+        clock.advance(unit.session, timedelta(days=5, minutes=1))
+        assert [kept.volume for kept in kept_volumes(unit, scene.base, day, 30)] == [400]
 
 
 def test_frozen_recipients_count_on_their_mailings_day(scene: Scene) -> None:
