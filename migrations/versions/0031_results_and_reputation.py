@@ -216,7 +216,8 @@ def upgrade() -> None:
     protect(
         "seed_mailbox",
         using=own,
-        check="org_id = app_org() AND EXISTS (SELECT 1 FROM seed_address a WHERE a.id = seed_id AND a.org_id = app_org())",
+        check="org_id = app_org()"
+        " AND EXISTS (SELECT 1 FROM seed_address a WHERE a.id = seed_id AND a.org_id = app_org())",
         web="SELECT (seed_id, org_id, host, port, tls, problem, looked_at, created_at),"
         " INSERT (seed_id, org_id, host, port, tls, sealed), DELETE",
     )
