@@ -249,6 +249,7 @@ def furnish(connection: Connection) -> Trade:
     )
     furnish_order_people(connection, mark, owner, advertiser, order)
     mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
+    furnish_results(connection, mark, owner, buyer, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
     return Trade(
@@ -388,6 +389,24 @@ def furnish_mailing(
         commission_micros=5_000,
     )
     return mailing
+
+
+def furnish_results(connection: Connection, mark: str, owner: Somebody, buyer: int, base: int, mailing: int) -> None:
+    """What a mailing did: opens, the owner's results, hashes for the advertiser; a domain of its own, watched seeds."""
+    org, at = owner.org_id, "2026-11-02"
+    add(connection, "mailing_opens", "opens", mailing_id=mailing, day=at, opens=3)
+    clicked = {"contact_id": 1, "kind": "clicked", "reference": "C-1", "at": at}
+    add(connection, "owner_result", org_id=org, base_id=base, mailing_id=mailing, **clicked)
+    add(connection, "objection_hash", org_id=buyer, sha256=bytes(32), md5=bytes(16), at=at)
+    names = {"domain": f"news.{mark}.test", "return_domain": f"bounce.news.{mark}.test"}
+    add(connection, "sending_domain", code=f"dom_{mark}", org_id=org, **names)
+    add(connection, "mail_tally", "hour", hour=at, sending_domain=mark, relay="r", provider="p", accepted=1)
+    held = {"kind": "relay", "name": mark, "reason": "blocked", "sent": 9, "counted": 9}
+    add(connection, "reputation_pause", code=f"hold_{mark}", **held)
+    seed = one(connection, "SELECT max(id) FROM seed_address WHERE org_id = :org", org=org)
+    mailbox = {"host": "imap.seed.test", "port": 993, "tls": True, "sealed": b"sealed"}
+    add(connection, "seed_mailbox", "seed_id", seed_id=seed, org_id=org, **mailbox)
+    add(connection, "seed_watch", "position", mailing_id=mailing, position=2, seed_id=seed, org_id=org, sent_at=at)
 
 
 def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order: int, mailing: int) -> int:
