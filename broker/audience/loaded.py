@@ -123,6 +123,10 @@ class LoadedSnapshot:
         table = np.concatenate(([False], wanted(np.asarray(column.values))))
         return np.take(table, column.codes)
 
+    def days(self, name: str) -> NDArray[np.datetime64]:
+        """The days of a stored column of dates (datetime64[D]), NaT where missing."""
+        return self._days(name)
+
     def missing(self, name: str) -> Mask:
         """Which rows have no value in a stored column."""
         found: Mask = self.fast.column(name).codes == 0

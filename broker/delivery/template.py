@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape, unescape
 
 from broker.delivery.encode import SOFT_BREAK, quoted_printable
-from broker.mailings.slots import MERGE_TAGS, SLOT
+from broker.mailings.slots import SLOT, person_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,10 @@ def _slot(name: str, default: str, in_html: bool) -> tuple[Slot, str] | None:
         return Slot("link", link=int(name[5:]), in_html=in_html), "c"
     if name == "unsubscribe_url":
         return Slot("leave", in_html=in_html), "u"
-    if name in MERGE_TAGS:
+    field = person_field(name)
+    if field is not None:
         return Slot(
-            MERGE_TAGS[name], default=unescape(default.strip()) if in_html else default.strip(), in_html=in_html
+            field, default=unescape(default.strip()) if in_html else default.strip(), in_html=in_html
         ), ""
     return None
 

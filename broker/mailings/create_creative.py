@@ -110,7 +110,8 @@ def _tidy(message: Message) -> Message:
 
 def _checked(unit: UnitOfWork, message: Message) -> tuple[CreativeReport, tuple[Variant, ...]]:
     tags = image_store.merge_tags_of(unit, unit.actor.org)
-    extras = Extras(message.preheader, message.plain, message.utm, tags=tags)
+    own = image_store.writes_to_its_own(unit, unit.actor.org)
+    extras = Extras(message.preheader, message.plain, message.utm, tags=tags, own=own)
     report = check_creative(message.html, message.language, message.subject, extras)
     errors = list(report.errors)
     variants, reports = compose_variants(message.html, message.language, message.variants, extras)

@@ -63,7 +63,8 @@ class Extras:
     """What a creative has beside its HTML and subject.
 
     `images`: address → name of those that we serve. `own_plain`: the text part as written, empty to have it made.
-    `utm`: parameters added to each link. `tags`: the merge tags that its author may use.
+    `utm`: parameters added to each link. `tags`: the merge tags that its author may use. `own`: an owner's message to
+    its own customers.
     """
 
     preheader: str = ""
@@ -71,17 +72,18 @@ class Extras:
     utm: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     tags: Collection[str] = tuple(MERGE_TAGS)
+    own: bool = False
 
 
 def check_creative(html: str, language: str = "fr", subject: str = "", extras: Extras | None = None) -> CreativeReport:
     """Clean, rewrite and judge a creative. `errors` not empty means that it cannot be used."""
     extras = extras or Extras()
     cleaned = clean_html(html, extras.images)
-    missing = missing_lines(cleaned.html)
-    composed = with_legal_lines(cleaned.html, language)
+    missing = missing_lines(cleaned.html, extras.own)
+    composed = with_legal_lines(cleaned.html, language, extras.own)
     errors = list(cleaned.errors)
     if extras.own_plain.strip():
-        plain, wrong = own_text(understand(extras.own_plain)[0], cleaned.urls, language)
+        plain, wrong = own_text(understand(extras.own_plain)[0], cleaned.urls, language, extras.own)
         errors += wrong
     else:
         plain = plain_text(composed)

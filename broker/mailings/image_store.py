@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from broker.kernel.database import UnitOfWork
 from broker.mailings.fetch_image import FetchedImage
 from broker.mailings.model import CreativeImage
-from broker.mailings.slots import MERGE_TAGS
+from broker.mailings.slots import MERGE_TAGS, OWN_TAGS
 
 
 def set_images(unit: UnitOfWork, creative_id: int, urls: Sequence[str]) -> None:
@@ -76,9 +76,16 @@ def image_content(unit: UnitOfWork, name: str) -> bytes | None:
 
 
 def merge_tags_of(unit: UnitOfWork, org_id: int) -> tuple[str, ...]:
-    """The merge tags that an organisation may use: all that are declared, unless the broker said which."""
+    """The merge tags that an organisation may use: all that are declared, unless the broker said which; an
+    owner's, whose mail goes to its own customers, also those of purchases."""
     tags = unit.scalar("SELECT tags FROM merge_tag_right WHERE org_id = :org", org=org_id)
-    return tuple(MERGE_TAGS) if tags is None else tuple(tag for tag in MERGE_TAGS if tag in tags)
+    known = tuple(MERGE_TAGS) if tags is None else tuple(tag for tag in MERGE_TAGS if tag in tags)
+    return (*known, *OWN_TAGS) if writes_to_its_own(unit, org_id) else known
+
+
+def writes_to_its_own(unit: UnitOfWork, org_id: int) -> bool:
+    """Whether an organisation's creatives are for its own customers: those of owners are."""
+    return bool(unit.scalar("SELECT kind = 'owner' FROM organisation WHERE id = :org", org=org_id))
 
 
 def set_merge_tags(unit: UnitOfWork, org_id: int, tags: Sequence[str]) -> None:

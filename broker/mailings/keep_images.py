@@ -15,6 +15,7 @@ from broker.mailings.creative_check import Extras, check_creative
 from broker.mailings.fetch_image import fetch_image
 from broker.mailings.model import Creative
 from broker.mailings.sign_creative import hash_of
+from broker.mailings.slots import MERGE_TAGS, OWN_TAGS
 from broker.mailings.variants import Variation, compose_variants
 
 
@@ -48,7 +49,9 @@ def compose_again(unit: UnitOfWork, code: str) -> None:
         return
     names = {image.url: image.name for image in images if image.name is not None}
     # Its author may use fewer tags now than when it was written: what was accepted stays accepted.
-    extras = Extras(creative.preheader, creative.own_plain, creative.utm, names)
+    own = image_store.writes_to_its_own(unit, creative.org_id)
+    tags = (*MERGE_TAGS, *OWN_TAGS)
+    extras = Extras(creative.preheader, creative.own_plain, creative.utm, names, tags, own)
     report = check_creative(creative.source_html, creative.language, creative.subject, extras)
     variations = [Variation(one.subject, one.preheader) for one in creative.variants]
     variants, _ = compose_variants(creative.source_html, creative.language, variations, extras)

@@ -55,6 +55,23 @@ LINES = (
         },
     ),
 )
+# Of an owner's message to its own customers: it is the sender itself, and no partner has a part in it.
+OWN_LINES = (
+    LegalLine(
+        "source_line",
+        "{{owner_name}}",
+        {
+            "fr": "Vous recevez ce message de {{owner_name}} parce que vous êtes client ou avez accepté ses messages.",
+            "en": "You receive this message from {{owner_name}} because you are a customer or agreed to its messages.",
+        },
+    ),
+    LegalLine(
+        "advertiser",
+        "{{advertiser_identity}}",
+        {"fr": "Expéditeur : {{advertiser_identity}}.", "en": "Sender: {{advertiser_identity}}."},
+    ),
+    LINES[2],
+)
 _FRAME = '<div style="font-size:12px;line-height:1.5;color:#555555;padding:16px 0">%s</div>'
 _HIDDEN = (
     '<a href="%s" aria-hidden="true" tabindex="-1"'
@@ -62,15 +79,20 @@ _HIDDEN = (
 )
 
 
-def missing_lines(html: str) -> list[str]:
+def lines_for(own: bool) -> tuple[LegalLine, ...]:
+    """The lines of a partner's mail, or of an owner's own."""
+    return OWN_LINES if own else LINES
+
+
+def missing_lines(html: str, own: bool = False) -> list[str]:
     """The names of the legal lines that a cleaned creative does not hold."""
-    return [line.name for line in LINES if line.slot not in html]
+    return [line.name for line in lines_for(own) if line.slot not in html]
 
 
-def with_legal_lines(html: str, language: str) -> str:
+def with_legal_lines(html: str, language: str, own: bool = False) -> str:
     """The cleaned HTML with the missing legal lines and the link that only machines see at its end."""
-    absent = set(missing_lines(html))
-    texts = [line.wording[language] for line in LINES if line.name in absent]
+    absent = set(missing_lines(html, own))
+    texts = [line.wording[language] for line in lines_for(own) if line.name in absent]
     footer = _FRAME % "<br>".join(texts) if texts else ""
     footer += _HIDDEN % link_slot(0)
     end = html.rfind("</body>")

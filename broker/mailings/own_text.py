@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from broker.mailings.legal_lines import LINES
+from broker.mailings.legal_lines import lines_for
 from broker.mailings.plain_text import plain_text
 from broker.mailings.slots import TAG_IN_URL, link_slot
 
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _AFTER = ".,;:!?…'»)]}"
 
 
-def own_text(text: str, urls: list[str], language: str) -> tuple[str, list[str]]:
+def own_text(text: str, urls: list[str], language: str, own: bool = False) -> tuple[str, list[str]]:
     """The text with slots, and what is wrong with it. Addresses that `urls` does not hold yet are added to it."""
     errors: list[str] = []
 
@@ -30,6 +30,6 @@ def own_text(text: str, urls: list[str], language: str) -> tuple[str, list[str]]
         return link_slot(urls.index(url) + 1) + rest
 
     lines = _ADDRESS.sub(numbered, text.replace("\r\n", "\n").replace("\r", "\n").strip())
-    missing = [line.wording[language] for line in LINES if line.slot not in lines]
+    missing = [line.wording[language] for line in lines_for(own) if line.slot not in lines]
     legal = plain_text("<br>".join(missing)) if missing else ""
     return f"{lines}\n\n{legal}" if legal else f"{lines}\n", errors

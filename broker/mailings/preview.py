@@ -7,11 +7,11 @@ from collections.abc import Callable
 from html import escape
 
 from broker.mailings.model import Creative
-from broker.mailings.slots import MERGE_TAGS, SLOT, fill_image_slots
+from broker.mailings.slots import SLOT, fill_image_slots, person_field
 
 EXAMPLES = {  # one French reader for both languages: bases are French
-    "fr": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon"},
-    "en": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon"},
+    "fr": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon", "event_day": "14 mars 2026"},
+    "en": {"first_name": "Camille", "last_name": "Martin", "city": "Lyon", "event_day": "14 March 2026"},
 }
 NAMES = {
     "fr": {"owner_name": "[propriétaire de la base]", "advertiser_identity": "[identité de l'annonceur]"},
@@ -45,7 +45,7 @@ def _filled(
         tag, default = match[1], match[2] or ""
         if tag.startswith("link:"):
             return "#"
-        if tag in MERGE_TAGS:
+        if person_field(tag):
             return written(EXAMPLES[creative.language].get(tag) or default)
         return written(names.get(tag, ""))
 

@@ -1,7 +1,8 @@
 """Slots: what stands between double braces in a stored creative, and when it is filled.
 
 * of a **person**, filled for each recipient: the declared merge tags `{{first_name|default}}`, the numbered links
-  `{{link:3}}` and the address of the opt-out page `{{unsubscribe_url}}`;
+  `{{link:3}}` and the address of the opt-out page `{{unsubscribe_url}}`; in an owner's own mailings also what its
+  purchases say (`{{product}}`, `{{suggestion_1}}`, `{{product_size}}` …, broker/insight/mail_fields.py);
 * of a **mailing**, filled once: names of owner and advertiser, the address of the partner list, the year;
 * of an **image** that we serve: `{{image:<its name>}}`.
 
@@ -17,14 +18,27 @@ from html import escape
 from typing import Final
 
 MERGE_TAGS: Final = {"first_name": "first_name", "last_name": "last_name", "city": "city"}  # tag → sealed field
+# Of own mailings alone; any other attribute of the product is `product_<its name>`.
+OWN_TAGS: Final = (
+    "event_day", "product", "category", "product_size", "product_colour", "suggestion_1", "suggestion_2",
+    "suggestion_3",
+)  # fmt: skip
+OWN_ATTRIBUTE: Final = "product_"
 MAILING_TAGS: Final = ("owner_name", "advertiser_name", "advertiser_identity", "partners_url", "current_year")
 URL_TAGS: Final = ("unsubscribe_url", "partners_url")
 
-SLOT: Final = re.compile(r"\{\{\s*([a-z_]+(?::\d+)?)\s*(?:\|([^{}]*))?\}\}")
+SLOT: Final = re.compile(r"\{\{\s*([a-z_][a-z0-9_]*(?::\d+)?)\s*(?:\|([^{}]*))?\}\}")
 ANY_TAG: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 IMAGE_SLOT: Final = re.compile(r"\{\{image:([0-9a-f]{32}\.(?:png|jpg|gif|webp))\}\}")
 FOREIGN: Final = re.compile(r"\*\|[^|*<>]{1,80}\|\*|%%[A-Za-z_ ]{1,40}%%|\[\[[A-Za-z_ :]{1,40}\]\]")
 TAG_IN_URL: Final = re.compile(r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[", re.IGNORECASE)
+
+
+def person_field(tag: str) -> str | None:
+    """Where a merge tag's text stands in what is known of a recipient; None for what is no merge tag."""
+    if tag in OWN_TAGS or (tag.startswith(OWN_ATTRIBUTE) and ":" not in tag):
+        return tag
+    return MERGE_TAGS.get(tag)
 
 
 def link_slot(number: int) -> str:
@@ -47,7 +61,8 @@ def unknown_tags(text: str, allowed: Collection[str] = tuple(MERGE_TAGS)) -> lis
     found: dict[str, None] = {}
     for match in ANY_TAG.finditer(text):
         name = match[1].partition("|")[0].strip()
-        if name not in allowed and name not in MAILING_TAGS and name not in URL_TAGS:
+        attribute = name.startswith(OWN_ATTRIBUTE) and "product" in allowed
+        if name not in allowed and not attribute and name not in MAILING_TAGS and name not in URL_TAGS:
             found[name or match[0]] = None
     for match in FOREIGN.finditer(text):
         found[match[0]] = None
