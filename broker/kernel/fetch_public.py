@@ -42,7 +42,7 @@ def fetch_public(
     """The file at `url`. Those of `private_hosts` may have private addresses and any port. Raises `FetchRefused`."""
     for _ in range(MOST_REDIRECTS + 1):
         absolute = f"https:{url}" if url.startswith("//") else url
-        reply = _ask(absolute, accept, most_bytes, private_hosts, resolve or _resolve)
+        reply = _ask(absolute, accept, most_bytes, private_hosts, resolve or resolve_host)
         if isinstance(reply, bytes):
             return reply
         url = urljoin(absolute, reply)
@@ -61,7 +61,7 @@ def _ask(url: str, accept: str, most_bytes: int, private_hosts: Sequence[str], r
     trusted = host in private_hosts
     if port != PORTS[parts.scheme] and not trusted:
         raise FetchRefused("not_public")
-    address = _address(host, port, trusted, resolve)
+    address = public_address(host, port, trusted, resolve)
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
@@ -102,7 +102,8 @@ def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes | str:
         reply.close()
 
 
-def _address(host: str, port: int, trusted: bool, resolve: Resolve) -> str:
+def public_address(host: str, port: int, trusted: bool, resolve: Resolve) -> str:
+    """The first address of a host, of which each must be public unless it is trusted. Raises `FetchRefused`."""
     try:
         addresses = resolve(host, port)
     except (OSError, UnicodeError):
@@ -114,7 +115,8 @@ def _address(host: str, port: int, trusted: bool, resolve: Resolve) -> str:
     return addresses[0]
 
 
-def _resolve(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
+    """The addresses of a host."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 

@@ -47,3 +47,14 @@ def planned_sends(unit: UnitOfWork, base_id: int, start: date, end: date) -> lis
         end=end,
     )
     return [PlannedSend(**row._asdict()) for row in rows]
+
+
+def orders_under_plan(unit: UnitOfWork, first: date, last: date) -> list[int]:
+    """Orders with a send date in a span of days that have not ended."""
+    rows = unit.all(
+        "SELECT id FROM rental_order WHERE send_on BETWEEN :first AND :last"
+        " AND state NOT IN ('refused', 'cancelled', 'expired', 'settled') ORDER BY id",
+        first=first,
+        last=last,
+    )
+    return [row.id for row in rows]

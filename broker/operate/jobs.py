@@ -64,7 +64,10 @@ from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
 from broker.mailings.schedule import schedule_participation_send
+from broker.notifications.deliver_webhooks import deliver_webhooks
+from broker.notifications.post_mail import forget_old, post_digest, post_notification
 from broker.operate.faults import print_fault
+from broker.operate.house_notices import ask_for_notices, notice_poster, tell_of_the_day
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
@@ -76,6 +79,7 @@ from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import WorkerKeys
 
 DELIVERY_QUEUES = ("delivery",)
+NOTICE_QUEUES = ("notice",)
 OTHER_QUEUES = ("import", "mailing", "feedback", "billing", "house")
 # croniter reads the seconds last.
 EVERY_TWO_SECONDS, EVERY_FIVE_SECONDS = "* * * * * */2", "* * * * * */5"
@@ -164,6 +168,13 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "apply_profile": lambda row_id: apply_profile(database, means.keys, row_id),
         "renew_base": renew,
         "post_account_letter": lambda row_id: post_account_letter(database, means.keys, settings, row_id),
+        "post_notification": lambda row_id: post_notification(
+            database, means.keys.front, settings, row_id, notice_poster(means.keys, settings)
+        ),
+        "post_digest": lambda row_id: post_digest(
+            database, means.keys.front, settings, row_id, notice_poster(means.keys, settings)
+        ),
+        "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
@@ -216,6 +227,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             asked = enqueue_what_is_due(unit)
             asked += ask_for_classification(unit)
+            asked += ask_for_notices(unit)
             expire_orders(unit)
             for mailing_id in due_settlements(unit, settings):
                 unit.enqueue("settle_mailing", mailing_id)
@@ -240,6 +252,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_hit_sources(unit)
             forget_unconfirmed(unit)
             forget_letters(unit, LINK_DAYS)
+            forget_old(unit)
 
     def keep_promises(timestamp: int) -> None:
         """Announce and erase the silent; look for stale fields; rewrite snapshots without whoever was erased."""
@@ -268,6 +281,12 @@ def _add_house_tasks(app: App, means: Means) -> None:
     app.periodic(cron="7 * * * *")(
         app.task(name="read_calendars", queue="house", queueing_lock="read_calendars")(read_calendars)
     )
+
+    def tell(timestamp: int) -> None:
+        """What is told because a day has come: digests, steps of the plan, ageing files and keys."""
+        tell_of_the_day(database)
+
+    app.periodic(cron="*/10 * * * *")(app.task(name="tell", queue="house", queueing_lock="tell")(tell))
     app.periodic(cron="*/10 * * * *")(
         app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)
     )

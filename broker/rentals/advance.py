@@ -7,6 +7,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.rentals import store
 from broker.rentals.model import Order, OrderState, require_transition
+from broker.rentals.tell import tell_parties
 
 
 def advance_order(unit: UnitOfWork, order_id: int, state: OrderState, reason: str = "") -> Order:
@@ -22,4 +23,5 @@ def advance_order(unit: UnitOfWork, order_id: int, state: OrderState, reason: st
         require_transition(order, state)
         store.set_state(unit, order.id, state)
         record(unit, f"order.{state}", "rental_order", order.code, reason=reason)
+        tell_parties(unit, order, state, reason)
     return order

@@ -8,6 +8,7 @@ from broker.kernel.errors import Conflict, Forbidden
 from broker.rentals import store
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition, transition
+from broker.rentals.tell import tell_parties
 
 _PAID = ("paid", "on_credit", "scheduled", "sending")
 
@@ -33,6 +34,7 @@ def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
         raise Forbidden(f"Only the {' or the '.join(step.parties)} may cancel this order now.", code="order_party")
     store.set_state(unit, order.id, "cancelled")
     record(unit, "order.cancelled", "rental_order", order.code, reason=reason.strip())
+    tell_parties(unit, order, "cancelled", reason)
     return find_order(unit, code)
 
 
@@ -40,7 +42,10 @@ def expire_orders(unit: UnitOfWork) -> int:
     """Close quotes past their validity and orders unanswered on their send date; return how many. For the sweep."""
     overdue = store.overdue(unit, unit.today)
     for order_id, _ in overdue:
+        order = store.order_by_id(unit, order_id)
         store.set_state(unit, order_id, "expired")
+        if order is not None:
+            tell_parties(unit, order, "expired")
     for _, code in overdue:
         record(unit, "order.expired", "rental_order", code)
     return len(overdue)

@@ -8,6 +8,7 @@ from broker.kernel.errors import Conflict, NotFound
 from broker.rentals import store
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition
+from broker.rentals.tell import tell_parties
 
 
 def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
@@ -34,4 +35,5 @@ def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
         )
     store.set_state(unit, order.id, "ordered", creative_id=creative.id)
     record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
+    tell_parties(unit, order, "ordered")
     return find_order(unit, order.code)

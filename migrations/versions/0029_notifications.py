@@ -166,10 +166,53 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A test for one endpoint of the acting organisation, whichever kinds it asked for.
+CREATE FUNCTION test_webhook(p_endpoint bigint, p_facts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  v_endpoint webhook_endpoint;
+  v_event bigint;
+BEGIN
+  SELECT * INTO v_endpoint FROM webhook_endpoint WHERE id = p_endpoint AND org_id = app_org() AND state = 'on';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no such endpoint' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  INSERT INTO notification_event (code, org_id, kind, object_kind, object_code, facts)
+  VALUES ('evt_' || replace(gen_random_uuid()::text, '-', ''), v_endpoint.org_id, 'webhook.test', 'webhook',
+          v_endpoint.code, p_facts) RETURNING id INTO v_event;
+  INSERT INTO webhook_delivery (code, endpoint_id, org_id, event_id)
+  VALUES ('msg_' || replace(gen_random_uuid()::text, '-', ''), v_endpoint.id, v_endpoint.org_id, v_event);
+  PERFORM jobs.enqueue('deliver_webhooks', v_endpoint.id);
+END $$;
+
+-- The link in a mail: whoever holds it wants no more mails of a kind (all its digests, where the mail was one).
+CREATE FUNCTION notification_mail_named(p_user bigint, p_id bigint, p_digest boolean)
+RETURNS TABLE (kind text, language text, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT n.kind, u.language, u.role FROM notification n JOIN app_user u ON u.id = n.user_id
+  WHERE NOT p_digest AND n.id = p_id AND n.user_id = p_user
+  UNION ALL SELECT '', u.language, u.role FROM notification_digest d JOIN app_user u ON u.id = d.user_id
+  WHERE p_digest AND d.id = p_id AND d.user_id = p_user
+$$;
+CREATE FUNCTION stop_notification_mail(p_user bigint, p_kinds text[], p_digest boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  INSERT INTO notification_choice (user_id, kind, channel) SELECT p_user, unnest(p_kinds), 'product'
+  ON CONFLICT (user_id, kind) DO UPDATE SET channel = 'product'
+    WHERE notification_choice.channel = CASE WHEN p_digest THEN 'digest' ELSE notification_choice.channel END
+      AND notification_choice.channel <> 'off';
+  UPDATE notification_choice SET channel = 'product' WHERE p_digest AND user_id = p_user AND channel = 'digest';
+  UPDATE notification SET mail = 'none'
+  WHERE user_id = p_user AND mail IN ('waiting', 'digest') AND (kind = ANY (p_kinds) OR (p_digest AND mail = 'digest'))
+$$;
+
 INSERT INTO jobs.kind VALUES ('post_notification', 'notice'), ('post_digest', 'notice'), ('deliver_webhooks', 'notice');
 """
 
 NOTIFY = "notify_organisation(text, bigint, text, text, jsonb, text, text[], text)"
+
+MAIL_NAMED = "notification_mail_named(bigint, bigint, boolean)"
+TEST = "test_webhook(bigint, jsonb)"
+STOP_MAIL = "stop_notification_mail(bigint, text[], boolean)"
 
 
 def upgrade() -> None:
@@ -201,12 +244,15 @@ def upgrade() -> None:
     )
     protect("webhook_attempt", using="org_id = app_org()", web="SELECT")
     definer(NOTIFY, to="courtier_web, courtier_worker")
+    definer(TEST, to="courtier_web, courtier_worker")
+    definer(MAIL_NAMED, to="courtier_public")
+    definer(STOP_MAIL, to="courtier_public")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM jobs.kind WHERE kind IN ('post_notification', 'post_digest', 'deliver_webhooks')")
-    op.execute(f"DROP FUNCTION {NOTIFY}")
+    op.execute(f"DROP FUNCTION {NOTIFY}, {TEST}, {MAIL_NAMED}, {STOP_MAIL}")
     op.execute(
         "DROP TABLE webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint, notification_choice,"
         " notification, notification_digest, notification_event"

@@ -1,6 +1,7 @@
 """A worker: runs jobs until it is told to end. It holds the keys that open addresses.
 
-Two lanes: deliveries one at a time, since each uses a whole core; everything else beside them.
+Three lanes: deliveries one at a time, since each uses a whole core; what people and programs are told, so that a slow
+endpoint holds up nothing; everything else beside them.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import SettingsError, Unavailable
 from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
-from broker.operate.jobs import DELIVERY_QUEUES, OTHER_QUEUES, Means, make_app
+from broker.operate.jobs import DELIVERY_QUEUES, NOTICE_QUEUES, OTHER_QUEUES, Means, make_app
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.vault.current_ring import CurrentRing
 
-LANES = ((DELIVERY_QUEUES, 1), (OTHER_QUEUES, 2))
+LANES = ((DELIVERY_QUEUES, 1), (OTHER_QUEUES, 2), (NOTICE_QUEUES, 2))
 GRACE_SECONDS = 20.0  # the supervisor waits a little longer before it kills
 
 

@@ -1,0 +1,44 @@
+"""Who is told what when an order takes a step."""
+
+from __future__ import annotations
+
+from broker.kernel.database import UnitOfWork
+from broker.notifications.notify import notify
+from broker.rentals.model import Order, OrderState
+
+
+def tell_parties(unit: UnitOfWork, order: Order, state: OrderState, reason: str = "") -> None:
+    """Tell the parties that `order` (as it was) became `state`. A quote is its advertiser's alone.
+
+    Steps from `scheduled` to `sent` are not told here but as those of the mailing.
+    """
+    card, both = order.card_title, (order.advertiser_id, order.owner_id)
+    if state == "ordered":
+        notify(
+            unit,
+            "order.placed",
+            order.owner_id,
+            order.code,
+            advertiser=order.advertiser_name,
+            card=card,
+            volume=order.volume,
+            send_on=order.send_on or "",
+        )
+    elif state == "approved":
+        notify(unit, "order.approved", order.advertiser_id, order.code, card=card, total_cents=order.total_cents)
+    elif state == "refused":
+        notify(unit, "order.refused", order.advertiser_id, order.code, card=card, reason=reason)
+    elif state == "expired" and order.state == "quote":
+        notify(unit, "order.quote_expired", order.advertiser_id, order.code, card=card)
+    elif state == "expired":
+        for org_id in both:
+            notify(unit, "order.expired", org_id, order.code, card=card)
+    elif state == "cancelled" and order.state != "quote":
+        for org_id in both:
+            notify(unit, "order.cancelled", org_id, order.code, card=card, reason=reason)
+    elif state in ("paid", "on_credit"):
+        for party in (*both, None):
+            notify(unit, f"order.{state}", party, order.code, card=card, total_cents=order.total_cents)
+    elif state == "settled":
+        for party in (*both, None):
+            notify(unit, "order.settled", party, order.code, card=card)
