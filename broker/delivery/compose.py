@@ -15,7 +15,7 @@ from broker.delivery.encode import display_name, header_text, quoted_value, unfo
 from broker.delivery.letter import Letter
 from broker.delivery.sign import DkimSigner
 from broker.delivery.template import Slot, Template, merge_value
-from broker.mailings.slots import MERGE_TAGS, SLOT
+from broker.mailings.slots import SLOT, person_field
 from broker.vault.keyring import FrontKeys
 from broker.vault.tokens import make_token, make_tokens
 
@@ -132,16 +132,17 @@ class Composer:
 
 
 def _has_tags(subject: str) -> bool:
-    return any(match[1] in MERGE_TAGS for match in SLOT.finditer(subject))
+    return any(person_field(match[1]) for match in SLOT.finditer(subject))
 
 
 def _fill(text: str, person: dict[str, str]) -> str:
     """Merge tags of a subject line, as plain text."""
 
     def value(match: re.Match[str]) -> str:
-        if match[1] not in MERGE_TAGS:
+        field = person_field(match[1])
+        if field is None:
             return match[0]
-        return merge_value(Slot(MERGE_TAGS[match[1]], default=(match[2] or "").strip()), person)
+        return merge_value(Slot(field, default=(match[2] or "").strip()), person)
 
     return SLOT.sub(value, text)
 
