@@ -57,9 +57,20 @@ class AudienceClient:
         day = None if send_on is None else send_on.isoformat()
         return self.ask("count_cards", viewer_org_id=viewer_org_id, parts=list(parts), send_on=day)
 
-    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> dict[str, Any]:
-        """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor."""
-        return self.ask("count_for_advertiser", viewer_org_id=viewer_org_id, card_id=card_id, select_rule=select_rule)
+    def count_for_advertiser(
+        self, viewer_org_id: int, card_id: int, select_rule: Rule | None, send_on: date | None = None
+    ) -> dict[str, Any]:
+        """The guarded figure of a card with selects: `{shown, below_floor}`, `shown` being 0 below the floor.
+
+        With a day, net of who is held on it or at the cap of mails.
+        """
+        return self.ask(
+            "count_for_advertiser",
+            viewer_org_id=viewer_org_id,
+            card_id=card_id,
+            select_rule=select_rule,
+            send_on=None if send_on is None else send_on.isoformat(),
+        )
 
     def compare_segments(
         self,

@@ -99,8 +99,10 @@ class CountDesk(Protocol):
     ) -> Mapping[str, Any]:
         """What publishing a rule would mean: floor, exclusions, guarded size, profile and tables."""
 
-    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> Mapping[str, Any]:
-        """The guarded figure of a selection inside a card."""
+    def count_for_advertiser(
+        self, viewer_org_id: int, card_id: int, select_rule: Rule | None, send_on: date | None = None
+    ) -> Mapping[str, Any]:
+        """The guarded figure of a selection inside a card, net of what is held on a day if one is given."""
 
     def count_cards(
         self, viewer_org_id: int, parts: Sequence[Mapping[str, Any]], send_on: date | None = None

@@ -92,10 +92,11 @@ class RelaySettings:
 
     host: str = "127.0.0.1"
     port: int = _at_least(1, 25)
-    weight: int = _at_least(1, 1)
-    tls: str = _one_of("none", "none", "opportunistic", "required")
+    weight: int = _at_least(1, 1)  # its share of the mail beside other relays
+    tls: str = _one_of("none", "none", "opportunistic", "encrypt", "required")
+    tls_ca: str = ""  # a file of certificates to trust; empty: the system's
     username: str = ""  # the password comes from COURTIER_RELAY_PASSWORD
-    connections: int = _at_least(1, 8)
+    connections: int = _at_least(1, 8)  # of each worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,26 @@ class MailinSettings:
     port: int = _at_least(0, 8425)
     max_message_kb: int = _at_least(1, 10_240)
     maildir: str = ""  # a Maildir whose new mail is read as well; empty: none
+    imap_host: str = ""  # an IMAP mailbox that is emptied as well; its password: COURTIER_MAILIN_PASSWORD
+    imap_port: int = _at_least(1, 993)
+    imap_user: str = ""
+    imap_folder: str = "INBOX"
+    imap_tls: bool = True
     soft_bounces: int = _at_least(1, 5)  # on so many days, with no mail delivered since, an address counts as dead
     soft_bounce_days: int = _at_least(1, 30)  # within so many days
     answer_days: int = _at_least(1, 7)  # a person's letters are answered once in so many days
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """When a mailing that is being sent is warned of, and when it is stopped. Rates in hundredths of a per cent."""
+
+    complaint_warn_bp: int = _at_least(1, 10)
+    complaint_stop_bp: int = _at_least(1, 30)
+    bounce_warn_bp: int = _at_least(1, 300)
+    bounce_stop_bp: int = _at_least(1, 800)
+    least_sends: int = _at_least(1, 1_000)  # no rate is said of fewer mails
+    proofs_per_day: int = _at_least(1, 100)  # proof mails that an organisation may have sent in 24 hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +176,18 @@ class TradeSettings:
     minimum_order: int = _at_least(1, 5_000)
     vat_bp: int = _at_least(0, 2_000)
     vat_due: str = _one_of("receipt", "receipt", "invoice")
+    vat_register: str = _one_of("none", "none", "fake", "vies")  # who is asked about VAT numbers of other countries
+    mandate_required: bool = True  # nothing is invoiced in an owner's name before its mandate is recorded
+    corrections_by: str = _one_of("owner", "owner", "company")  # who issues the credit note on a self-bill
     quote_days: int = _at_least(1, 15)
     option_days: int = _at_least(1, 5)  # how long a placed order keeps its volume on its day before it is approved
+    net_floor_bp: int = _at_least(0, 8_500)  # net names: the share of the names run that is paid in any case
+    run_charge_cents: int = _at_least(0, 500)  # net names: a thousand of the names run and not paid
+    reuse_bp: int = _at_least(1, 5_000)  # a further use, or a re-mail, of the price of a first use
+    tolerance_bp: int = _at_least(0, 500)  # by how much a guaranteed volume may fall short
+    licence_months: int = _at_least(1, 12)  # how long the uses of a licence may be taken, unless it says otherwise
+    make_good_days: int = _at_least(1, 90)  # how long names that are made good may be asked for
+    most_options: int = _at_least(1, 3)  # options of one advertiser on quotes of one base at a time
     bounce_freeze_hours: int = _at_least(0, 72)  # a bounce in this window after the send is not billed
     adult_age: int = _at_least(15, 18)
     retention_months: int = _at_least(1, 36)  # customers, from the last that was heard of them
@@ -217,6 +245,7 @@ class Settings:
     worker: WorkerSettings = WorkerSettings()
     mail: MailSettings = MailSettings()
     mailin: MailinSettings = MailinSettings()
+    watch: WatchSettings = WatchSettings()
     keys: KeySettings = KeySettings()
     disclosure: DisclosureSettings = DisclosureSettings()
     trade: TradeSettings = TradeSettings()
@@ -279,6 +308,8 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
 def _check_together(settings: Settings, reader: _Reader) -> None:
     if settings.payment.gateway == "fake" and not settings.instance.demo:
         raise reader.fault(("payment", "gateway"), "'fake' takes no real money and is allowed only with demo = true")
+    if settings.trade.vat_register == "fake" and not settings.instance.demo:
+        raise reader.fault(("trade", "vat_register"), "'fake' asks nobody and is allowed only with demo = true")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", settings.instance.name):
         raise reader.fault(("instance", "name"), "use 1 to 31 lower-case letters, digits, '-' or '_'")
     if not re.fullmatch(r"https?://[^/\s]+", settings.web.public_url):

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from broker.kernel.errors import Conflict, InvalidInput
+from broker.kernel.money import micros_to_cents
 
 OrderState = Literal[
     "quote",
@@ -65,7 +66,10 @@ class Order:
     """A booking of one data card. Prices are micros a send, amounts cents; terms never change once quoted.
 
     `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed;
-    `commission_bp`, what the broker keeps, is None for the advertiser.
+    `commission_bp`, what the broker keeps, is None for the advertiser. `price_micros` is a send of the first use,
+    `reuse_price_micros` of each further one (0: there is none), both after discount and re-use rate of
+    `list_price_micros`. `remail_of` is the code of the mailing whose `clickers` or `non_clickers` are written to again.
+    `held_until`: its contacts are kept for it on its day until then; None where nothing is held.
     """
 
     id: int
@@ -96,11 +100,42 @@ class Order:
     refusal: str | None
     created_at: datetime
     updated_at: datetime
+    list_price_micros: int
+    discount_bp: int
+    reuse_bp: int
+    reuse_price_micros: int
+    uses: int
+    use_until: date | None
+    net_names: bool
+    net_floor_bp: int
+    run_micros: int
+    shortfall: str
+    tolerance_bp: int
+    remedy: str | None
+    remail_of: str | None
+    remail_who: str | None
+    option_days: int
+    held_until: datetime | None
 
     @property
     def total_cents(self) -> int:
         """Net and VAT: what a prepayment takes."""
         return self.net_cents + self.vat_cents
+
+    @property
+    def gross_micros(self) -> int:
+        """All sends of all uses, in micros."""
+        return self.volume * (self.price_micros + (self.uses - 1) * self.reuse_price_micros)
+
+    @property
+    def sends(self) -> int:
+        """The sends of all uses."""
+        return self.volume * self.uses
+
+    @property
+    def discount_cents(self) -> int:
+        """What the agency's discount takes off."""
+        return micros_to_cents(self.gross_micros * 10_000 // (10_000 - self.discount_bp)) - self.net_cents
 
 
 def transition(start: str, end: str) -> Transition | None:

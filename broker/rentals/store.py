@@ -21,8 +21,13 @@ SELECT o.id, o.code, o.state, o.advertiser_id, coalesce(party_name(o.advertiser_
        o.base_id, o.segment_id, o.creative_id, c.code AS creative_code, o.volume, o.select_rule_text, o.size_shown,
        o.price_micros,
        commission_shown(o.id, NULL) AS commission_bp, o.vat_bp, o.contract_role, o.net_cents, o.vat_cents, o.send_on,
-       o.valid_until, o.refusal, o.created_at, o.updated_at
-FROM rental_order o LEFT JOIN creative c ON c.id = o.creative_id
+       o.valid_until, o.refusal, o.created_at, o.updated_at,
+       coalesce(o.list_price_micros, o.price_micros) AS list_price_micros, o.discount_bp, o.reuse_bp,
+       o.reuse_price_micros, o.uses, o.use_until, o.net_names, o.net_floor_bp, o.run_micros, o.shortfall,
+       o.tolerance_bp, o.remedy, r.code AS remail_of, o.remail_who, o.option_days,
+       nullif(h.held_until, 'infinity') AS held_until
+FROM rental_order o LEFT JOIN creative c ON c.id = o.creative_id LEFT JOIN mailing r ON r.id = o.remail_of
+LEFT JOIN order_hold h ON h.order_id = o.id AND o.send_on IS NOT NULL
 """
 
 _COUNT = "SELECT count(*) FROM rental_order o WHERE (:state = '' OR o.state = :state) AND"
@@ -68,6 +73,21 @@ class NewOrder:
     send_on: date | None
     valid_until: datetime
     created_by: int | None
+    list_price_micros: int
+    discount_bp: int
+    reuse_bp: int
+    reuse_price_micros: int
+    uses: int
+    use_until: date | None
+    net_names: bool
+    net_floor_bp: int
+    run_micros: int
+    shortfall: str
+    tolerance_bp: int
+    remedy: str | None
+    option_days: int
+    remail_of: int | None = None
+    remail_who: str | None = None
 
 
 def card_terms(unit: UnitOfWork, code: str) -> CardTerms | None:
@@ -79,17 +99,9 @@ def card_terms(unit: UnitOfWork, code: str) -> CardTerms | None:
 def insert_order(unit: UnitOfWork, order: NewOrder) -> int:
     """Insert a quote and return its id."""
     values = {item.name: getattr(order, item.name) for item in fields(order)}
-    return int(
-        unit.scalar(
-            "INSERT INTO rental_order (code, advertiser_id, owner_id, card_id, card_code, card_title, base_id,"
-            " segment_id, volume, select_rule_text, select_rule, size_shown, price_micros, commission_bp, vat_bp,"
-            " net_cents, vat_cents, send_on, valid_until, created_by)"
-            " VALUES (:code, :advertiser_id, :owner_id, :card_id, :card_code, :card_title, :base_id, :segment_id,"
-            " :volume, :select_rule_text, CAST(:select_rule AS jsonb), :size_shown, :price_micros, :commission_bp,"
-            " :vat_bp, :net_cents, :vat_cents, :send_on, :valid_until, :created_by) RETURNING id",
-            **values,
-        )
-    )
+    marks = [f"CAST(:{name} AS jsonb)" if name == "select_rule" else f":{name}" for name in values]
+    statement = f"INSERT INTO rental_order ({', '.join(values)}) VALUES ({', '.join(marks)}) RETURNING id"  # noqa: S608 - ours
+    return int(unit.scalar(statement, **values))
 
 
 def order_by_code(unit: UnitOfWork, code: str) -> Order | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -30,9 +30,11 @@ SETTINGS = Settings(instance=InstanceSettings(demo=True), payment=PaymentSetting
 class NoAudience:
     """An audience process that is never asked: the card's own size is enough."""
 
-    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: dict[str, Any]) -> dict[str, int]:
-        """A selection of a third of the card."""
-        return {"shown": 40_000}
+    def count_for_advertiser(
+        self, viewer_org_id: int, card_id: int, select_rule: dict[str, Any] | None, send_on: date | None = None
+    ) -> dict[str, int]:
+        """A selection of a third of the card; the whole card is free on any day."""
+        return {"shown": 120_000 if select_rule is None else 40_000}
 
 
 def _add(connection: Connection, table: str, **values: Any) -> int:
@@ -197,6 +199,15 @@ def build_scene(admin: Engine, worker: Engine, web: Engine, *, price_micros: int
             connection, "organisation", code=f"org_a{mark}", kind="advertiser", name="Manteaux", language="en", **legal
         )
         stranger = _add(connection, "organisation", code=f"org_s{mark}", kind="owner", name="Stranger")
+        _add(
+            connection,
+            "invoicing_mandate",
+            code=f"mand_{mark}",
+            org_id=owner,
+            reference=f"M-{mark}",
+            signatory="A. Œuvre",
+            signed_on="2020-01-01",
+        )
         base = _add(connection, "base", code=f"base-{mark}", org_id=owner, name="Base")
         segment = _add(
             connection,

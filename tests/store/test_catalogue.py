@@ -42,7 +42,9 @@ class Desk:
         self.asked.append((base_id, rule))
         return self.sized
 
-    def count_for_advertiser(self, viewer_org_id: int, card_id: int, select_rule: Rule | None) -> Mapping[str, Any]:
+    def count_for_advertiser(
+        self, viewer_org_id: int, card_id: int, select_rule: Rule | None, send_on: date | None = None
+    ) -> Mapping[str, Any]:
         self.asked.append((viewer_org_id, card_id, select_rule))
         return {"shown": self.shown, "below_floor": False}
 
