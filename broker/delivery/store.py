@@ -44,10 +44,20 @@ _SENDING = "EXISTS (SELECT 1 FROM mailing m WHERE m.id = %(mailing)s AND m.state
 _CLAIM = """
 SELECT position FROM send s WHERE {mine} AND {sending} AND {which} LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
+# Waves and subject tests: positions under the gate may leave (broker/mailings/flow.py).
+_GATE = "coalesce((SELECT p.released FROM mailing_progress p WHERE p.mailing_id = %(mailing)s), 2147483647)"
 _CLAIM_PENDING = _CLAIM.format(
     mine=_MINE,
     sending=_SENDING,
-    which="s.state = 'pending' AND s.position > %(after)s AND s.position <= %(last)s ORDER BY s.position",
+    which=f"s.state = 'pending' AND s.position > %(after)s AND s.position <= %(last)s AND s.position < {_GATE}"
+    " ORDER BY s.position",
+)
+# Control addresses stand behind the recipients and wait for no wave.
+_CLAIM_SEEDS = _CLAIM.format(
+    mine=_MINE,
+    sending=_SENDING,
+    which="s.state = 'pending' AND s.position = ANY(ARRAY("
+    "SELECT x.position FROM mailing_seed x WHERE x.mailing_id = %(mailing)s)) ORDER BY s.position",
 )
 _CLAIM_PUT_OFF = _CLAIM.format(
     mine=_MINE,
@@ -169,9 +179,10 @@ def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after:
     for last in (min(after + NEAR * limit, LAST_POSITION), LAST_POSITION):
         values = _values(facts, token, limit=limit, after=after, last=last)
         found = found or [row[0] for row in unit.driver.execute(_CLAIM_PENDING, values, prepare=True)]
-    if not found:
-        values = _values(facts, token, limit=limit)
-        found = [row[0] for row in unit.driver.execute(_CLAIM_PUT_OFF, values, prepare=True)]
+    for claim_more in (_CLAIM_SEEDS, _CLAIM_PUT_OFF):
+        if not found:
+            values = _values(facts, token, limit=limit)
+            found = [row[0] for row in unit.driver.execute(claim_more, values, prepare=True)]
     if not found:
         return []
     values = _values(facts, token, **_span(found))
@@ -204,7 +215,8 @@ def sealed_contacts(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[tuple[
 def sealed_seeds(unit: UnitOfWork, mailing_id: int, positions: Sequence[int]) -> list[Row[Any]]:
     """(position, org_id, sealed, style, tag) of seeds in a mailing."""
     return unit.all(
-        "SELECT s.position, a.org_id, a.sealed, a.style, s.tag FROM mailing_seed s JOIN seed_address a ON a.id = s.seed_id"
+        "SELECT s.position, a.org_id, a.sealed, a.style, s.tag FROM mailing_seed s"
+        " JOIN seed_address a ON a.id = s.seed_id"
         " WHERE s.mailing_id = :mailing AND s.position = ANY(:positions)",
         mailing=mailing_id,
         positions=list(positions),

@@ -16,12 +16,12 @@ from datetime import datetime
 
 from broker.delivery import store
 from broker.delivery.claim import boot_seconds
-from broker.delivery.compose import Composer
 from broker.delivery.letter import Attempted
 from broker.delivery.model import Accrue, Addressed, Batch, MailingFacts, Outcome, Prepared, after_attempt
 from broker.delivery.smtp_reply import Reply, blotted
 from broker.delivery.steady import SteadyUnits
 from broker.delivery.transport import SmtpConnection
+from broker.delivery.variants import VariantComposer
 from broker.kernel.errors import Unavailable
 
 UNWRITABLE = Reply(550, "5.1.3 the address cannot be written to")
@@ -42,7 +42,7 @@ class BatchRun:
         batch: Batch,
         people: Sequence[Addressed],
         *,
-        composer: Composer,
+        composer: VariantComposer,
         date: datetime,
         accrue: Accrue,
         thread: Executor,

@@ -1,0 +1,118 @@
+"""The composers of a mailing, one a variant of its subject, and the proof of what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from broker.delivery import render_store
+from broker.delivery.compose import Composer, Envelope
+from broker.delivery.letter import Letter
+from broker.delivery.model import MailingFacts
+from broker.delivery.sign import dkim_signer
+from broker.delivery.template import Template, compile_template
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import IntegrityFault
+from broker.kernel.settings import Settings
+from broker.mailings.flow_store import Progress, progress_of
+from broker.mailings.model import Creative
+from broker.mailings.sign_creative import check_content
+from broker.mailings.slots import fill_image_slots, fill_mailing_slots
+from broker.mailings.store import creative_by_id, links_of
+from broker.mailings.variants import variant_of
+from broker.vault.keyring import WorkerKeys
+
+
+class VariantComposer:
+    """Composes each recipient's mail in the variant that its position gets."""
+
+    def __init__(self, composers: Sequence[Composer], mailing_id: int, progress: Progress | None) -> None:
+        self._composers = composers
+        self._mailing_id = mailing_id
+        self._progress = progress
+
+    def learn(self, unit: UnitOfWork, positions: Sequence[int]) -> None:
+        """Read the winner, where some of these positions need one: the gate was opened for them by its choice."""
+        if self._progress is not None and self._progress.winner is None and self._progress.variants > 1:
+            self._progress = progress_of(unit, self._mailing_id)
+
+    def compose(self, position: int, person: dict[str, str], date: datetime) -> Letter | None:
+        """The signed mail of one recipient, or None where the address cannot be written to."""
+        return self._composers[self.variant(position)].compose(position, person, date)
+
+    def variant(self, position: int) -> int:
+        """The number of a position's variant. Raises `no_winner`: such a position was let out too early."""
+        known = self._progress
+        if known is None or len(self._composers) == 1:
+            return 0
+        found = variant_of(position, known.recipients, known.test_size, known.variants, known.winner)
+        if found is None:
+            raise IntegrityFault("A recipient was let out before the subject test was decided.", code="no_winner")
+        return found
+
+
+def composer_of(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, facts: MailingFacts) -> VariantComposer:
+    """Prove that the creative is what was signed, compile each variant once, and write down what came of it."""
+    creative = signed_creative(unit, facts)
+    mail, values = settings.mail, mailing_values(unit, settings, facts)
+    signer = dkim_signer(worker_keys, mail.sending_domain, mail.dkim_selector)
+    composers = []
+    for number, (subject, template) in enumerate(templates_of(creative, values, settings.web.public_url)):
+        render_store.note(unit, facts.id, number, digest_of(subject, template))
+        envelope = Envelope(
+            dispatch_id=facts.dispatch_id,
+            mailing_id=facts.id,
+            mailing_code=facts.code,
+            base_code=facts.base_code,
+            kind=facts.kind,
+            subject=subject,
+            from_name=creative.from_name,
+            sending_domain=mail.sending_domain,
+            bounce_domain=mail.bounce_domain,
+            public_url=settings.web.public_url,
+        )
+        composers.append(Composer(worker_keys.front, signer, envelope, template))
+    return VariantComposer(composers, facts.id, progress_of(unit, facts.id))
+
+
+def signed_creative(unit: UnitOfWork, facts: MailingFacts) -> Creative:
+    """The creative of a mailing, proven: signed, by the hash that the mailing was planned with, and unaltered."""
+    creative = creative_by_id(unit, facts.creative_id)
+    if creative is None or not creative.signed or creative.content_hash != facts.content_hash:
+        raise IntegrityFault("The creative is not the one that was signed for this mailing.", code="creative_altered")
+    check_content(creative, links_of(unit, creative.id))
+    return creative
+
+
+def mailing_values(unit: UnitOfWork, settings: Settings, facts: MailingFacts) -> dict[str, str]:
+    """The slots that all mails of a mailing share."""
+    return {
+        "owner_name": facts.owner_name,
+        "advertiser_name": facts.advertiser_name,
+        "advertiser_identity": facts.advertiser_identity,
+        "partners_url": f"{settings.web.public_url}/partners/{facts.base_code}",
+        "current_year": str(unit.today.year),
+    }
+
+
+def templates_of(creative: Creative, values: Mapping[str, str], public_url: str) -> list[tuple[str, Template]]:
+    """(subject, compiled body) of each variant, A first."""
+    filled = dict(values)
+    plain = fill_mailing_slots(creative.plain, filled)
+    found = []
+    pairs = [(creative.subject, creative.html), *((one.subject, one.html) for one in creative.variants)]
+    for subject, html in pairs:
+        body = fill_mailing_slots(fill_image_slots(html, public_url), filled, in_html=True)
+        found.append((fill_mailing_slots(subject, filled), compile_template(body, plain, public_url)))
+    return found
+
+
+def digest_of(subject: str, template: Template) -> bytes:
+    """SHA-256 over a compiled variant: its subject, every fixed byte of the body and every slot in its place."""
+    digest = hashlib.sha256(subject.encode("utf-8", "surrogatepass"))
+    for piece in template.pieces:
+        digest.update(b"\0%d\0" % len(piece) + piece)
+    for at, slot in template.slots:
+        digest.update(f"\0{at}\0{slot.kind}\0{slot.link}\0{slot.default}\0{slot.in_html}".encode())
+    return digest.digest()
