@@ -8,6 +8,7 @@ from itertools import groupby
 
 from broker.feedback import store
 from broker.feedback.judge_hits import HitVerdict, judge_hits
+from broker.feedback.mailbox_store import forget_taken
 from broker.kernel.database import Database, UnitOfWork
 
 SETTLE_SECONDS = 15  # longer than a burst, so that a judged hit's neighbours are there
@@ -55,4 +56,5 @@ def forget_hit_sources(unit: UnitOfWork) -> int:
     store.forget_journals(unit, unit.now - KEEP_SOURCES)
     store.forget_soft_bounces(unit, unit.now - KEEP_SOURCES)
     store.forget_answers(unit, unit.now - KEEP_SOURCES)
+    forget_taken(unit, unit.now - KEEP_SOURCES)
     return store.forget_hit_sources(unit, unit.now - KEEP_SOURCES)

@@ -26,7 +26,7 @@ SECRETS_OF = {  # secrets of the operator's environment that a kind of process m
         "COURTIER_STRIPE_WEBHOOK_SECRET",
         "COURTIER_METRICS_TOKEN",
     ),
-    "mailin": ("COURTIER_FRONT_KEYS",),
+    "mailin": ("COURTIER_FRONT_KEYS", "COURTIER_MAILIN_PASSWORD"),
     "audience": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS"),
     "worker": ("COURTIER_FRONT_KEYS", "COURTIER_WORKER_KEYS", "COURTIER_RELAY_PASSWORD", "COURTIER_STRIPE_KEY"),
 }

@@ -1,18 +1,15 @@
 """Reads a Maildir beside the door: for whoever already has a mailbox that returned mail comes to.
 
-A message is sealed and kept in the database, then its file is removed. Death in between has it read twice, which is
-once: what a message leads to is the same the second time.
+A message is sealed and kept in the database with its file's name, then the file is removed and the name forgotten.
+Death in between leaves the name: the file is then removed without being read again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses
 from pathlib import Path
 
-from broker.feedback.receive_inbound import receive_inbound
+from broker.feedback.take_message import box_name, removed_message, take_message
 from broker.kernel.actor import PUBLIC
 from broker.kernel.database import Database
 from broker.kernel.errors import CourtierError, SettingsError
@@ -23,8 +20,6 @@ log = get_logger(__name__)
 
 PAUSE_SECONDS = 2.0
 MOST_AT_ONCE = 200
-# Written by the server that delivered into the mailbox; `To` may name anybody.
-ENVELOPE_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To")
 
 
 def check_maildir(folder: Path) -> None:
@@ -40,6 +35,7 @@ def check_maildir(folder: Path) -> None:
 def read_maildir(database: Database, front: FrontKeys, folder: Path, most_bytes: int) -> int:
     """Take what is new; how many messages. What is too large, or cannot be read, is moved to `cur/` and left there."""
     taken = 0
+    box = box_name("maildir", folder.resolve())
     for path in sorted((folder / "new").iterdir())[:MOST_AT_ONCE]:
         try:
             raw = path.read_bytes() if path.stat().st_size <= most_bytes else None
@@ -51,10 +47,10 @@ def read_maildir(database: Database, front: FrontKeys, folder: Path, most_bytes:
             log.warning("maildir.left", size_limit=most_bytes)
             continue
         with database.begin(PUBLIC) as unit:
-            for recipient in _recipients(raw) or [""]:
-                receive_inbound(unit, front, [recipient], raw)
+            taken += take_message(unit, front, box, path.name, raw)
         path.unlink(missing_ok=True)
-        taken += 1
+        with database.begin(PUBLIC) as unit:
+            removed_message(unit, box, path.name)
     return taken
 
 
@@ -67,10 +63,3 @@ def read_maildir_quietly(database: Database, front: FrontKeys, folder: Path, mos
     else:
         if taken:
             log.info("maildir.taken", count=taken)
-
-
-def _recipients(raw: bytes) -> Sequence[str]:
-    """Whom the message came for, as the delivering server wrote it."""
-    headers = BytesHeaderParser().parsebytes(raw)
-    given = [str(value) for name in ENVELOPE_HEADERS for value in headers.get_all(name, ())]
-    return sorted({address.lower() for _, address in getaddresses(given) if "@" in address})

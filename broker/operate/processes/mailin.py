@@ -27,7 +27,9 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError, SettingsError
 from broker.kernel.log import configure_logging, get_logger
 from broker.kernel.settings import MailSettings, Settings
-from broker.operate.processes.maildir import PAUSE_SECONDS, check_maildir, read_maildir_quietly
+from broker.operate.processes import imap, maildir
+from broker.operate.processes.imap import check_imap, read_imap_quietly
+from broker.operate.processes.maildir import check_maildir, read_maildir_quietly
 from broker.operate.system import check_port_free
 from broker.vault.keyring import FrontKeys, load_front
 
@@ -124,17 +126,23 @@ async def serve(
     server = await loop.create_server(make, settings.mailin.host, settings.mailin.port, backlog=256)
     async with server:
         ready(server.sockets[0].getsockname()[1])
-        if settings.mailin.maildir:
-            await _read_mailbox(database, front, settings, stop)
-        await stop.wait()
+        mailin, most = settings.mailin, settings.mailin.max_message_kb * 1024
+        readers = []
+        if mailin.maildir:
+            folder = Path(mailin.maildir).expanduser()
+            look = partial(read_maildir_quietly, database, front, folder, most)
+            readers.append(_look_again(look, maildir.PAUSE_SECONDS, stop))
+        if mailin.imap_host:
+            look = partial(read_imap_quietly, database, front, mailin, most)
+            readers.append(_look_again(look, imap.PAUSE_SECONDS, stop))
+        await asyncio.gather(stop.wait(), *readers)
 
 
-async def _read_mailbox(database: Database, front: FrontKeys, settings: Settings, stop: asyncio.Event) -> None:
-    folder, most = Path(settings.mailin.maildir).expanduser(), settings.mailin.max_message_kb * 1024
+async def _look_again(look: Callable[[], None], seconds: float, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await asyncio.to_thread(read_maildir_quietly, database, front, folder, most)
+        await asyncio.to_thread(look)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
+            await asyncio.wait_for(stop.wait(), seconds)
 
 
 def run(settings: Settings) -> None:
@@ -151,6 +159,8 @@ def run(settings: Settings) -> None:
     check_port_free(settings.mailin.host, settings.mailin.port, "mailin.port")
     if settings.mailin.maildir:
         check_maildir(Path(settings.mailin.maildir).expanduser())
+    if settings.mailin.imap_host:
+        check_imap(settings.mailin)
     asyncio.run(_serve_until_told(settings, Database(make_engine(address, settings.database.pool_size))))
 
 
