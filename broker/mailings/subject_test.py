@@ -7,7 +7,7 @@ Statistics in Medicine 17, 1998, method 10: Wilson's score intervals combined). 
 make them by themselves.
 
 The rest of the mailing goes with the winner even where it is not proven: one of them has to leave, and the one ahead
-is the better bet. Equal shares, or no click at all, leave the message as its author wrote it first: variant A.
+is the better bet. Of equal shares the first by letter goes; with no click at all variant A, the message as it was written.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def decide(counts: Sequence[VariantCount]) -> Decision:
     low, high = difference(best, second) if second.written else (None, None)
     against = [fisher(best, other) for other in ranked[1:]]
     p_value = max(_holm(against))
-    if best.clickers * second.written == second.clickers * best.written:
-        return Decision(0 if ordered[0].share == best.share else best.variant, "tie", ordered, second.variant, 1.0)
+    if best.share == second.share:  # equal quotients are equal floats; the first of them stands first
+        return Decision(best.variant, "tie", ordered, second.variant, 1.0)
     verdict: Verdict = "proven" if p_value < LEVEL else "ahead"
     return Decision(best.variant, verdict, ordered, second.variant, p_value, low, high)
 
