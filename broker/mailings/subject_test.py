@@ -7,7 +7,7 @@ Statistics in Medicine 17, 1998, method 10: Wilson's score intervals combined). 
 make them by themselves.
 
 The rest of the mailing goes with the winner even where it is not proven: one of them has to leave, and the one ahead
-is the better bet. Of equal shares the first by letter goes; with no click at all variant A, the message as it was written.
+is the better bet. Of equal shares the first by letter goes; with no click at all variant A, the message itself.
 """
 
 from __future__ import annotations
