@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 
 from broker.kernel.database import UnitOfWork
@@ -22,6 +23,13 @@ def notify(unit: UnitOfWork, kind: str, org_id: int | None, code: str, *, once: 
     the catalogue names for the kind, neither more nor fewer (`ValueError`): codes, names of organisations and things,
     figures, days; never anything of a contact. With `once` (a word, a day) the same is told under that word only once.
     """
+    notify_of(unit, kind, org_id, code, facts, once)
+
+
+def notify_of(
+    unit: UnitOfWork, kind: str, org_id: int | None, code: str, facts: Mapping[str, Fact], once: str = ""
+) -> None:
+    """`notify` for facts that are gathered in a table."""
     entry = kind_named(kind)
     if set(facts) != set(entry.facts):
         raise ValueError(f"{kind} takes the facts {', '.join(entry.facts) or 'none'}, not {', '.join(facts) or 'none'}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker.delivery.post_letter import Note, post_note
 from broker.delivery.converse import ConnectionLost
+from broker.delivery.post_letter import Note, post_note
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.settings import Settings
 from broker.mailings.remind import remind_of_steps
 from broker.notifications import deliver_webhooks, post_mail
+from broker.notifications.model import KEEP_DAYS
 from broker.notifications.post_mail import Mail, Post
+from broker.operate import news_store
+from broker.operate.tell_news import tell_invoices
 from broker.vault.keyring import WorkerKeys
 
 
@@ -29,7 +32,10 @@ def notice_poster(worker: WorkerKeys, settings: Settings) -> Post:
 
 def ask_for_notices(unit: UnitOfWork) -> int:
     """Ask for mails and webhooks that are due and have no job; how many."""
-    return post_mail.ask_again(unit) + deliver_webhooks.ask_again(unit)
+    lost = news_store.untold(unit)
+    for news_id in lost:
+        unit.enqueue("tell_news", news_id)
+    return len(lost) + post_mail.ask_again(unit) + deliver_webhooks.ask_again(unit)
 
 
 def tell_of_the_day(database: Database) -> None:
@@ -37,4 +43,12 @@ def tell_of_the_day(database: Database) -> None:
     with database.begin() as unit:
         remind_of_steps(unit)
     with database.begin() as unit:
+        tell_invoices(unit)
+    with database.begin() as unit:
         post_mail.make_digests(unit)
+
+
+def forget_notices(unit: UnitOfWork) -> None:
+    """Delete what happened, and was told, long ago."""
+    post_mail.forget_old(unit)
+    news_store.forget_told(unit, KEEP_DAYS)

@@ -65,13 +65,14 @@ from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
 from broker.mailings.schedule import schedule_participation_send
 from broker.notifications.deliver_webhooks import deliver_webhooks
-from broker.notifications.post_mail import forget_old, post_digest, post_notification
+from broker.notifications.post_mail import post_digest, post_notification
 from broker.operate.faults import print_fault
-from broker.operate.house_notices import ask_for_notices, notice_poster, tell_of_the_day
+from broker.operate.house_notices import ask_for_notices, forget_notices, notice_poster, tell_of_the_day
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
+from broker.operate.tell_news import tell_news
 from broker.rentals.cancel import expire_orders
 from broker.rentals.end_quotes import end_quotes
 from broker.suppression.key_list import key_suppression_list
@@ -174,6 +175,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "post_digest": lambda row_id: post_digest(
             database, means.keys.front, settings, row_id, notice_poster(means.keys, settings)
         ),
+        "tell_news": lambda row_id: tell_news(database, row_id),
         "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
@@ -252,7 +254,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_hit_sources(unit)
             forget_unconfirmed(unit)
             forget_letters(unit, LINK_DAYS)
-            forget_old(unit)
+            forget_notices(unit)
 
     def keep_promises(timestamp: int) -> None:
         """Announce and erase the silent; look for stale fields; rewrite snapshots without whoever was erased."""

@@ -205,7 +205,44 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WHERE user_id = p_user AND mail IN ('waiting', 'digest') AND (kind = ANY (p_kinds) OR (p_digest AND mail = 'digest'))
 $$;
 
-INSERT INTO jobs.kind VALUES ('post_notification', 'notice'), ('post_digest', 'notice'), ('deliver_webhooks', 'notice');
+-- What changed its state, whoever changed it and from where: a worker tells whom it concerns (operate/tell_news.py).
+CREATE TABLE state_news (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  subject text NOT NULL,                                       -- the table
+  row_id bigint NOT NULL,
+  former text, state text,
+  user_id bigint,                                              -- who did it, if it was a person
+  at timestamptz NOT NULL DEFAULT app_now(),
+  told_at timestamptz
+);
+CREATE INDEX state_news_waiting ON state_news (id) WHERE told_at IS NULL;
+CREATE FUNCTION note_state_news() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+DECLARE
+  v_news bigint;
+BEGIN
+  INSERT INTO state_news (subject, row_id, former, state, user_id)
+  VALUES (TG_TABLE_NAME, NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(OLD) ->> 'state' END,
+          coalesce(to_jsonb(NEW) ->> 'state', 'made'), app_user()) RETURNING id INTO v_news;
+  PERFORM jobs.enqueue('tell_news', v_news);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tells AFTER UPDATE OF state ON mailing FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells AFTER UPDATE OF state ON import_run FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state IN ('done', 'failed')) EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells AFTER UPDATE OF state ON data_card FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells_new AFTER INSERT ON data_card FOR EACH ROW EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells AFTER UPDATE OF state ON creative FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'signed') EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells AFTER UPDATE OF state ON payout FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'paid') EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells_new AFTER INSERT ON invoice FOR EACH ROW EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells_new AFTER INSERT ON participation FOR EACH ROW EXECUTE FUNCTION note_state_news();
+
+INSERT INTO jobs.kind VALUES
+  ('tell_news', 'notice'), ('post_notification', 'notice'), ('post_digest', 'notice'), ('deliver_webhooks', 'notice');
 """
 
 NOTIFY = "notify_organisation(text, bigint, text, text, jsonb, text, text[], text)"
@@ -242,6 +279,8 @@ def upgrade() -> None:
         check=f"org_id = app_org() AND {own_endpoint}",
         web="SELECT, UPDATE (state, attempts, next_attempt_at)",
     )
+    protect("state_news", using="false")
+    definer("note_state_news()", to="courtier_web, courtier_worker")
     protect("webhook_attempt", using="org_id = app_org()", web="SELECT")
     definer(NOTIFY, to="courtier_web, courtier_worker")
     definer(TEST, to="courtier_web, courtier_worker")
@@ -251,9 +290,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM jobs.kind WHERE kind IN ('post_notification', 'post_digest', 'deliver_webhooks')")
+    op.execute(
+        "DELETE FROM jobs.kind WHERE kind IN ('tell_news', 'post_notification', 'post_digest', 'deliver_webhooks')"
+    )
+    for table in ("mailing", "import_run", "data_card", "creative", "payout"):
+        op.execute(f"DROP TRIGGER tells ON {table}")
+    for table in ("data_card", "invoice", "participation"):
+        op.execute(f"DROP TRIGGER tells_new ON {table}")
+    op.execute("DROP FUNCTION note_state_news()")
     op.execute(f"DROP FUNCTION {NOTIFY}, {TEST}, {MAIL_NAMED}, {STOP_MAIL}")
     op.execute(
-        "DROP TABLE webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint, notification_choice,"
-        " notification, notification_digest, notification_event"
+        "DROP TABLE state_news, webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint,"
+        " notification_choice, notification, notification_digest, notification_event"
     )

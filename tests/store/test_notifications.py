@@ -52,7 +52,7 @@ def rows_of(scene: MoneyScene, user: Actor) -> list[Any]:
 
 def tell_retired(scene: MoneyScene, code: str, actor: Actor | None = None) -> None:
     with scene.web.begin(actor or scene.advertiser) as unit:
-        notify(unit, "card.retired", scene.owner.org_id, code, card="Fleurs", reason="too few")
+        notify(unit, "card.withdrawn", scene.owner.org_id, code, card="Fleurs")
 
 
 class Relay:
@@ -90,7 +90,7 @@ def test_the_other_party_is_told_of_an_order_and_of_its_refusal(scene: MoneyScen
 
 def test_what_is_rolled_back_was_never_told(scene: MoneyScene, told: Actor) -> None:
     with scene.web.begin(scene.advertiser) as unit:
-        notify(unit, "card.retired", scene.owner.org_id, "card_x", card="x", reason="y")
+        notify(unit, "card.withdrawn", scene.owner.org_id, "card_x", card="x")
         unit.session.rollback()
     assert rows_of(scene, told) == []
 
@@ -106,7 +106,7 @@ def test_whoever_acts_is_not_told_and_colleagues_are(scene: MoneyScene, told: Ac
 def test_the_same_reminder_is_told_once(scene: MoneyScene, told: Actor) -> None:
     for word in ("due", "due", "late"):
         with scene.worker.begin() as unit:
-            notify(unit, "card.retired", scene.owner.org_id, "card_once", once=word, card="x", reason="y")
+            notify(unit, "card.withdrawn", scene.owner.org_id, "card_once", once=word, card="x")
     assert len(rows_of(scene, told)) == 2
 
 
@@ -115,7 +115,7 @@ def test_facts_other_than_the_catalogues_are_a_programmers_fault(scene: MoneySce
         with pytest.raises(ValueError, match=r"did you mean 'order\.placed'"):
             notify(unit, "order.palced", 1, "x")
         with pytest.raises(ValueError, match="takes the facts"):
-            notify(unit, "card.retired", 1, "x", card="x")
+            notify(unit, "card.withdrawn", 1, "x")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_facts_other_than_the_catalogues_are_a_programmers_fault(scene: MoneySce
 def test_each_is_told_as_they_chose(scene: MoneyScene, told: Actor, channel: str, mail: str | None) -> None:
     with scene.web.begin(told) as unit:
         unit.run(
-            "INSERT INTO notification_choice VALUES (:user, 'card.retired', :channel)",
+            "INSERT INTO notification_choice VALUES (:user, 'card.withdrawn', :channel)",
             user=told.user_id,
             channel=channel,
         )
@@ -149,7 +149,7 @@ def test_a_mail_leaves_once_however_often_its_job_runs(scene: MoneyScene, told: 
     for _ in range(3):
         post_notification(scene.worker, worker_keys.front, SETTINGS, row.id, relay)
     (mail,) = relay.mails
-    assert mail.subject == "A data card left the catalogue"
+    assert mail.subject == "A data card fell under the floor"
     assert "/cards/card_mail" in mail.text
     assert "/account/notifications" in mail.text
     assert mail.leave_url in mail.text
