@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from broker.delivery.letter import Letter
+from broker.delivery.letter import Attempted, Letter
+from broker.delivery.pacer import Keys
+from broker.delivery.smtp_reply import reason_of
 from broker.kernel.database import UnitOfWork
 
 # Called in the transaction that writes outcomes: (unit, mailing, [(dispatch, position)]) of accepted sends, seeds among
@@ -31,6 +33,7 @@ class MailingFacts:
     participation_send_id: int | None
     base_id: int
     base_code: str
+    owner_id: int
     advertiser_id: int
     creative_id: int
     content_hash: bytes
@@ -83,22 +86,36 @@ class Prepared:
     address: str = field(repr=False)
     letter: Letter | None = field(repr=False)
     other_keys: tuple[bytes, ...] = ()
+    keys: Keys = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is written of one attempt; `wait` (seconds) only for `deferred`."""
+    """What is written of one attempt; `wait` (seconds) only for `deferred`, `reason` for what was not accepted."""
 
     position: int
     state: str
     reply: str
     wait: int | None = None
+    reason: str | None = None
 
 
-def after_attempt(position: int, state: str, reply: str, attempts: int, most: int) -> Outcome:
-    """The outcome of attempt number `attempts`: what may work later waits, but not for ever."""
-    if state != "deferred":
+def after_attempt(position: int, attempted: Attempted, reply: str, attempts: int, most: int) -> Outcome:
+    """The outcome of attempt number `attempts`, `reply` being what may be kept of it.
+
+    What may work later waits, but not for ever. A refusal that is about us (our log-in, our sender's address) and not
+    about the recipient is no end for the recipient: it may work later, or over another relay.
+    """
+    state = attempted.state
+    if state == "accepted":
         return Outcome(position, state, reply)
+    reason = reason_of(attempted.reply)
+    if state == "refused" and (reason == "relay" or (attempted.stage == "sender" and reason != "content")):
+        state, reason = "deferred", "relay"
+    if state == "deferred" and attempted.stage == "connection":
+        reason = "lost"
+    if state != "deferred":
+        return Outcome(position, state, reply, reason=reason)
     if attempts >= most:
-        return Outcome(position, "refused", f"given up after {attempts} attempts: {reply}"[:200])
-    return Outcome(position, "deferred", reply, WAITS[min(attempts, len(WAITS)) - 1])
+        return Outcome(position, "refused", f"given up after {attempts} attempts: {reply}"[:200], reason=reason)
+    return Outcome(position, "deferred", reply, WAITS[min(attempts, len(WAITS)) - 1], reason)

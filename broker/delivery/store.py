@@ -20,7 +20,7 @@ LAST_POSITION = 2**31 - 1
 _FACTS = """
 SELECT m.id, m.code, m.kind, m.state, m.dispatch_id, d.order_id, d.participation_send_id, m.base_id,
   b.code AS base_code,
-  m.advertiser_id, m.creative_id, m.content_hash, o.name AS owner_name, a.name AS advertiser_name,
+  m.owner_id, m.advertiser_id, m.creative_id, m.content_hash, o.name AS owner_name, a.name AS advertiser_name,
   concat_ws(', ', a.name, a.street, nullif(concat_ws(' ', a.postcode, a.city), ''),
             CASE WHEN a.siren IS NOT NULL THEN 'SIREN ' || a.siren END) AS advertiser_identity,
   coalesce(m.starts_at, app_now()) <= app_now() AS due, m.started_at IS NOT NULL AS started
@@ -83,9 +83,9 @@ WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {{suppressed}
 """
 _OUTCOMES = f"""
 UPDATE send s SET state = o.state, reply = o.reply, outcome_at = app_now(), lease = NULL,
-  next_attempt_at = app_now() + make_interval(secs => o.wait)
-FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[])
-  AS o(position, state, reply, wait)
+  next_attempt_at = app_now() + make_interval(secs => o.wait), reason = o.reason
+FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[],
+            %(reasons)s::text[]) AS o(position, state, reply, wait, reason)
 WHERE {_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = o.position
   AND s.state = 'attempting' AND s.lease = %(token)s
 """
@@ -146,6 +146,30 @@ def next_due(unit: UnitOfWork, mailing_id: int) -> int | None:
     return None if seconds is None else max(0, int(seconds) + 1)
 
 
+def others_waiting(unit: UnitOfWork, facts: MailingFacts) -> tuple[int, int]:
+    """How many other mailings wait for a worker: (of other owners, of the same)."""
+    row = unit.one(
+        "SELECT count(DISTINCT m.id) FILTER (WHERE m.owner_id <> :owner) AS others,"
+        " count(DISTINCT m.id) FILTER (WHERE m.owner_id = :owner) AS same FROM jobs.procrastinate_jobs j"
+        " JOIN mailing m ON m.id = (j.args ->> 'row_id')::bigint"
+        " WHERE j.task_name = 'send_mailing' AND j.status = 'todo' AND coalesce(j.scheduled_at <= now(), true)"
+        " AND m.id <> :id AND m.state IN ('frozen', 'sending')",
+        owner=facts.owner_id,
+        id=facts.id,
+    )
+    return (0, 0) if row is None else (row.others, row.same)
+
+
+def seconds_to_tomorrow(unit: UnitOfWork) -> int:
+    """Until the next legal day in France begins."""
+    return int(
+        unit.scalar(
+            "SELECT ceil(extract(epoch FROM ((app_now() AT TIME ZONE 'Europe/Paris')::date + 1)::timestamp"
+            " AT TIME ZONE 'Europe/Paris' - app_now()))"
+        )
+    )
+
+
 def run_is_planned(unit: UnitOfWork, mailing_id: int) -> bool:
     """Whether a job of this mailing waits for its hour."""
     row = unit.one(
@@ -173,16 +197,17 @@ def _values(facts: MailingFacts, token: UUID, **more: Any) -> dict[str, Any]:
 
 
 def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after: int, seconds: int) -> list[Claimed]:
-    """Lease up to `limit` sends: pending ones behind position `after`, else put-off ones whose hour has come."""
-    # First near where the last batch ended: a look over the whole mailing for each batch would grow with its square.
-    found: list[int] = []
+    """Lease up to `limit` sends: put-off ones whose hour has come, else pending ones behind position `after`."""
+    # What was put off and has come due goes first: it waits for its minute, the others do not.
+    values = _values(facts, token, limit=limit)
+    found = [row[0] for row in unit.driver.execute(_CLAIM_PUT_OFF, values, prepare=True)]
+    # Then near where the last batch ended: a look over the whole mailing for each batch would grow with its square.
     for last in (min(after + NEAR * limit, LAST_POSITION), LAST_POSITION):
         values = _values(facts, token, limit=limit, after=after, last=last)
         found = found or [row[0] for row in unit.driver.execute(_CLAIM_PENDING, values, prepare=True)]
-    for claim_more in (_CLAIM_SEEDS, _CLAIM_PUT_OFF):
-        if not found:
-            values = _values(facts, token, limit=limit)
-            found = [row[0] for row in unit.driver.execute(claim_more, values, prepare=True)]
+    if not found:
+        values = _values(facts, token, limit=limit)
+        found = [row[0] for row in unit.driver.execute(_CLAIM_SEEDS, values, prepare=True)]
     if not found:
         return []
     values = _values(facts, token, **_span(found))
@@ -237,6 +262,7 @@ def write_outcomes(unit: UnitOfWork, facts: MailingFacts, token: UUID, outcomes:
         states=[outcome.state for outcome in outcomes],
         replies=[outcome.reply for outcome in outcomes],
         waits=[outcome.wait for outcome in outcomes],
+        reasons=[outcome.reason for outcome in outcomes],
     )
     unit.driver.execute(_OUTCOMES, values, prepare=True)
 

@@ -90,9 +90,7 @@ def _slot(name: str, default: str, in_html: bool) -> tuple[Slot, str] | None:
         return Slot("leave", in_html=in_html), "u"
     field = person_field(name)
     if field is not None:
-        return Slot(
-            field, default=unescape(default.strip()) if in_html else default.strip(), in_html=in_html
-        ), ""
+        return Slot(field, default=unescape(default.strip()) if in_html else default.strip(), in_html=in_html), ""
     return None
 
 

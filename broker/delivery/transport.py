@@ -95,6 +95,11 @@ class SmtpConnection(asyncio.Protocol):
         """Whether it may carry another letter."""
         return not self._transport.is_closing()
 
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether several letters may leave in one go (RFC 2920, RFC 3030)."""
+        return "CHUNKING" in self.extensions and "PIPELINING" in self.extensions
+
     def write(self, data: bytes) -> None:
         """Send bytes; of a connection that is gone nothing is said here: its loss is told to the dialogue."""
         self._transport.write(data)
@@ -247,6 +252,7 @@ class Relay:
     password: str = field(default="", repr=False)
     ca_file: str = ""
     weight: int = 1
+    connections: int = 1
 
     @property
     def label(self) -> str:

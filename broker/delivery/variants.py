@@ -41,6 +41,10 @@ class VariantComposer:
         """The signed mail of one recipient, or None where the address cannot be written to."""
         return self._composers[self.variant(position)].compose(position, person, date)
 
+    def compose_all(self, people: Sequence[tuple[int, dict[str, str]]], date: datetime) -> list[Letter | None]:
+        """The mails of many recipients, in order."""
+        return [self.compose(position, person, date) for position, person in people]
+
     def variant(self, position: int) -> int:
         """The number of a position's variant. Raises `no_winner`: such a position was let out too early."""
         known = self._progress

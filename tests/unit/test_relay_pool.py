@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from broker.delivery.pool import LONGEST_REST, ConnectionPool
+from broker.delivery.letter import Attempted
+from broker.delivery.pool import BREAKS_AFTER, LONGEST_REST, ConnectionPool, RelayHealth
+from broker.delivery.smtp_reply import Reply
 from broker.delivery.transport import Relay
 
 
@@ -30,26 +32,63 @@ async def _started(server: Server) -> tuple[asyncio.Server, Relay]:
     return listening, Relay("127.0.0.1", listening.sockets[0].getsockname()[1], "mail.courtier.test")
 
 
-def test_a_refusing_relay_is_knocked_at_less_and_less_while_the_other_serves() -> None:
+def test_a_refusing_relay_is_knocked_at_less_and_less() -> None:
     async def scene() -> None:
-        bad, good = Server(b"421 4.3.2 too busy\r\n"), Server(b"220 relay.test ready\r\n")
-        (bad_door, bad_relay), (good_door, good_relay) = await _started(bad), await _started(good)
-        now = 1000.0
-        pool = ConnectionPool([bad_relay, good_relay], 5.0, lambda: now)
-        async with bad_door, good_door:
+        bad = Server(b"421 4.3.2 too busy\r\n")
+        door, relay = await _started(bad)
+        now, told = 1000.0, list[tuple[float, int, str | None]]()
+        health = RelayHealth(clock=lambda: now, changed=lambda *what: told.append(what))
+        pool = ConnectionPool(relay, 2, 5.0, health)
+        async with door:
             for _ in range(10):
-                assert len(await pool.live()) == 1
-            assert (bad.knocks, good.knocks) == (1, 1)
-            for knocks, wait in ((2, 1.0), (3, 2.0), (4, 4.0)):
+                assert not await pool.live()
+            assert bad.knocks == 2  # both places at once are one failure
+            for knocks, wait in ((4, 1.0), (6, 2.0), (8, 4.0)):
                 now += wait - 0.5
                 await pool.live()
-                assert bad.knocks == knocks - 1
+                assert bad.knocks == knocks - 2
                 now += 0.5
                 await pool.live()
                 assert bad.knocks == knocks
+            assert told[0] == (1.0, 1, "banner 421")
+            assert told[-1] == (8.0, 4, "banner 421")
             bad.banner = b"220 relay.test ready\r\n"
             now += LONGEST_REST
             assert len(await pool.live()) == 2
             pool.close()
 
     asyncio.run(scene())
+
+
+def _ended(code: int, text: str, stage: str = "text", state: str = "refused") -> Attempted:
+    return Attempted(state, Reply(code, text), stage=stage)
+
+
+def test_a_relay_whose_every_answer_is_about_us_stops_by_itself() -> None:
+    now, told = 0.0, list[tuple[float, int, str | None]]()
+    health = RelayHealth(clock=lambda: now, changed=lambda *what: told.append(what))
+    for _ in range(BREAKS_AFTER):
+        assert not health.resting
+        health.saw(_ended(554, "5.7.1 Relay access denied", "recipient"))
+    assert health.resting
+    assert health.broken
+    assert told[0][2] is not None
+    assert "554" in told[0][2]
+
+
+def test_refusals_of_recipients_never_stop_a_relay() -> None:
+    health = RelayHealth(clock=lambda: 0.0)
+    for _ in range(5 * BREAKS_AFTER):
+        health.saw(_ended(550, "5.1.1 no such user", "recipient"))
+        health.saw(_ended(554, "5.7.1 spam", "text"))
+        health.saw(_ended(451, "4.7.1 greylisted", "recipient", "deferred"))
+    assert not health.resting
+
+
+def test_one_success_among_faults_keeps_a_relay_going() -> None:
+    health = RelayHealth(clock=lambda: 0.0)
+    for _ in range(10):
+        for _ in range(BREAKS_AFTER - 1):
+            health.saw(_ended(421, "4.3.2 closing", "sender", "deferred"))
+        health.saw(_ended(250, "ok", "text", "accepted"))
+    assert not health.resting
