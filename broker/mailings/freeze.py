@@ -16,10 +16,12 @@ from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
 from broker.mailings.freeze_store import Plan
 from broker.mailings.model import Mailing, day_of
+from broker.mailings.order_draw import note_draw, order_draw
 from broker.mailings.seed_list import seed_list
 from broker.mailings.sign_creative import check_content
 from broker.mailings.store import creative_by_id, links_of, mailing_by_id, move
 from broker.rentals.advance import advance_order
+from broker.rentals.model import OrderState
 from broker.vault.keyring import WorkerKeys
 
 
@@ -45,7 +47,7 @@ def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, maili
     if creative is None or not creative.signed or creative.content_hash != mailing.content_hash:
         raise Conflict("The creative is not the one that was signed.", code="creative_altered")
     check_content(creative, links_of(unit, creative.id))
-    chosen = _select(unit, settings, mailing)
+    chosen, plan = _select(unit, settings, mailing)
     keys: list[bytes] = chosen.contact_keys.tolist()
     if not keys:
         raise Conflict(
@@ -57,19 +59,22 @@ def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, maili
     seeds = seed_list(unit, worker_keys, settings.mail, *parties, set(keys), len(keys))
     store.write_seeds(unit, mailing, seeds)
     store.mark_frozen(unit, mailing, chosen.exclusions)
+    if plan is not None:
+        note_draw(unit, settings, mailing, plan, chosen)
     if store.is_due(unit, mailing.id):
         unit.enqueue("send_mailing", mailing.id)
     record(unit, "mailing.frozen", "mailing", mailing.code, recipients=len(keys), seeds=len(seeds))
 
 
-def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> Recipients:
+def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> tuple[Recipients, Plan | None]:
     """Whom it was sold for; of a notice of new partners, whoever does not know them yet."""
     announced = store.announced_version(unit, mailing.dispatch_id)
     if announced is not None:
-        return select_to_notify(unit, settings, base_id=mailing.base_id, version=announced, draw_seed=mailing.draw_seed)
+        told = select_to_notify(unit, settings, base_id=mailing.base_id, version=announced, draw_seed=mailing.draw_seed)
+        return told, None
     plan = store.plan_of(unit, mailing)
     _check_floor(unit, settings, mailing.draw_seed, plan)
-    return select_recipients(
+    chosen = select_recipients(
         unit,
         settings,
         base_id=mailing.base_id,
@@ -81,7 +86,9 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> Recipient
         dispatch_id=mailing.dispatch_id,
         round_when_short=plan.minimum_order is not None,
         send_on=day_of(mailing, unit.now),
+        order=order_draw(plan),
     )
+    return chosen, plan
 
 
 def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Plan) -> None:
@@ -106,8 +113,8 @@ def _check_floor(unit: UnitOfWork, settings: Settings, draw_seed: int, plan: Pla
 def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:
     """Say why a mailing cannot be sent, and end what it was sold by: nothing of it will ever leave.
 
-    The order is cancelled with that reason, and the settlement credits its deposit; a picked send gives its volume
-    back to the programme's budget.
+    The order is cancelled with that reason, and the settlement credits its deposit; a further use of it is given back
+    instead; a picked send gives its volume back to the programme's budget.
     """
     mailing = mailing_by_id(unit, mailing_id, lock=True)
     if mailing is None or not move(unit, mailing_id, ["freezing"], "failed"):
@@ -116,6 +123,7 @@ def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:
     record(unit, "mailing.failed", "mailing", mailing.code, reason=refusal.code)
     order_id, send_id = store.sold_by(unit, mailing.dispatch_id)
     if order_id is not None:
-        advance_order(unit, order_id, "cancelled", f"its mailing {mailing.code} failed: {refusal.sentence}")
+        state: OrderState = "sent" if store.reopen_use(unit, mailing.dispatch_id) else "cancelled"
+        advance_order(unit, order_id, state, f"its mailing {mailing.code} failed: {refusal.sentence}")
     if send_id is not None:
         set_send_state(unit, send_id, "withdrawn")

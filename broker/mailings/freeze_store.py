@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
 from broker.mailings.model import Mailing
 
+# A re-mail and names made good need no minimum order; the card's floor holds for them as well.
 _ORDER = """
-SELECT g.rule, o.select_rule, o.volume, k.minimum_order, o.base_id, b.contact_kind
+SELECT g.rule, o.select_rule, coalesce(u.volume, o.volume) AS volume,
+  CASE WHEN u.kind = 'make_good' OR o.remail_of IS NOT NULL THEN 0 ELSE k.minimum_order END AS minimum_order,
+  o.base_id, b.contact_kind, o.code, o.id AS order_id, coalesce(u.kind, 'use') AS use_kind, u.use_until,
+  o.net_names, o.remail_of, o.remail_who, o.shortfall = 'guaranteed' AS guaranteed, o.tolerance_bp, o.remedy
 FROM rental_order o JOIN segment g ON g.id = o.segment_id JOIN data_card k ON k.id = o.card_id
-JOIN base b ON b.id = o.base_id JOIN dispatch d ON d.order_id = o.id WHERE d.id = :dispatch
+JOIN base b ON b.id = o.base_id JOIN dispatch d ON d.order_id = o.id LEFT JOIN order_use u ON u.dispatch_id = d.id
+WHERE d.id = :dispatch
 """
 _PICKED = """
-SELECT g.rule, NULL AS select_rule, s.volume, NULL AS minimum_order, g.base_id, b.contact_kind
+SELECT g.rule, NULL AS select_rule, s.volume, NULL AS minimum_order, g.base_id, b.contact_kind, s.code
 FROM participation_send s JOIN segment g ON g.id = s.segment_id JOIN base b ON b.id = g.base_id
 JOIN dispatch d ON d.participation_send_id = s.id WHERE d.id = :dispatch
 """
@@ -24,7 +30,10 @@ JOIN dispatch d ON d.participation_send_id = s.id WHERE d.id = :dispatch
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Whom a mailing was sold for: `minimum_order` is None outside rental, where no floor applies."""
+    """Whom a mailing was sold for: `minimum_order` is None outside rental, where no floor applies.
+
+    `use_kind` is use or make_good (then until `use_until`); the rest are the order's terms (rentals/model.py).
+    """
 
     rule: Rule
     select_rule: Rule | None
@@ -32,6 +41,16 @@ class Plan:
     minimum_order: int | None
     base_id: int
     contact_kind: str
+    code: str
+    order_id: int | None = None
+    use_kind: str = "use"
+    use_until: date | None = None
+    net_names: bool = False
+    remail_of: int | None = None
+    remail_who: str | None = None
+    guaranteed: bool = False
+    tolerance_bp: int = 0
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +147,22 @@ def sold_by(unit: UnitOfWork, dispatch_id: int) -> tuple[int | None, int | None]
     row = unit.one("SELECT order_id, participation_send_id FROM dispatch WHERE id = :id", id=dispatch_id)
     assert row is not None
     return row.order_id, row.participation_send_id
+
+
+def write_run(unit: UnitOfWork, mailing_id: int, supplied: int, mailed: int) -> None:
+    """How many names of a net-name order were run, and mailed."""
+    unit.run(
+        "INSERT INTO net_name_count (mailing_id, supplied, mailed) VALUES (:id, :supplied, :mailed)",
+        id=mailing_id,
+        supplied=supplied,
+        mailed=mailed,
+    )
+
+
+def reopen_use(unit: UnitOfWork, dispatch_id: int) -> bool:
+    """Give back the further use that a dispatch was for; False where it was an order's first."""
+    given_back = unit.run(
+        "UPDATE order_use SET dispatch_id = NULL, send_on = NULL, chosen_at = NULL WHERE dispatch_id = :id",
+        id=dispatch_id,
+    )
+    return given_back.rowcount > 0

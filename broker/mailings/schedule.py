@@ -34,6 +34,18 @@ def schedule_participation_send(unit: UnitOfWork, participation_send_id: int) ->
     return _plan(unit, None, participation_send_id, row.send_on)
 
 
+def schedule_use(unit: UnitOfWork, use_id: int) -> Mailing | None:
+    """The mailing of a further use whose day is chosen; None where it exists already. The order becomes `scheduled`."""
+    send_on = store.use_day(unit, use_id)
+    if send_on is None:
+        return None
+    code, starts_at = new_code("mailing"), start_of(send_on, unit.now)
+    mailing_id = store.plan_use(unit, use_id, code, secrets.randbits(62), starts_at)
+    unit.enqueue("freeze_mailing", mailing_id)
+    record(unit, "mailing.scheduled", "mailing", code, starts_at=starts_at.isoformat())
+    return store.mailing_by_id(unit, mailing_id)
+
+
 def _plan(unit: UnitOfWork, order_id: int | None, send_id: int | None, send_on: date | None) -> Mailing:
     code, starts_at = new_code("mailing"), start_of(send_on, unit.now)
     try:

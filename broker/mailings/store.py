@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -154,6 +154,25 @@ def plan(unit: UnitOfWork, order_id: int | None, send_id: int | None, code: str,
         starts_at=starts_at,
     )
     return mailing_id
+
+
+def plan_use(unit: UnitOfWork, use_id: int, code: str, seed: int, starts_at: datetime) -> int:
+    """Dispatch and mailing of a further use of an order; returns the mailing's id."""
+    return int(
+        unit.scalar(
+            "SELECT schedule_use(:use, :code, :seed, :starts_at)", use=use_id, code=code, seed=seed, starts_at=starts_at
+        )
+    )
+
+
+def use_day(unit: UnitOfWork, use_id: int) -> date | None:
+    """The chosen day of a further use that waits for its mailing."""
+    found: date | None = unit.scalar(
+        "SELECT u.send_on FROM order_use u JOIN rental_order o ON o.id = u.order_id"
+        " WHERE u.id = :id AND u.dispatch_id IS NULL AND NOT u.given_up AND o.state = 'sent'",
+        id=use_id,
+    )
+    return found
 
 
 def order_day(unit: UnitOfWork, order_id: int) -> Row[Any] | None:

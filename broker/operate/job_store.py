@@ -20,6 +20,9 @@ WITH due(kind, row_id, even_if_running) AS (
       SELECT (i.used ->> r.kind)::integer FROM insight_run i WHERE i.snapshot_id = b.current_snapshot_id), 0))
   UNION ALL SELECT 'look_up_customer', id, false FROM customer_lookup WHERE state = 'waiting'
   UNION ALL SELECT 'schedule_participation_send', id, false FROM participation_send WHERE state = 'picked'
+  UNION ALL SELECT 'schedule_order', id, false FROM rental_order WHERE state = 'on_credit'
+  UNION ALL SELECT 'schedule_use', u.id, false FROM order_use u JOIN rental_order o ON o.id = u.order_id
+    WHERE u.send_on IS NOT NULL AND u.dispatch_id IS NULL AND NOT u.given_up AND o.state = 'sent'
   UNION ALL SELECT 'plan_notice', id, false FROM partner_notice WHERE mailing_id IS NULL
   UNION ALL SELECT 'fetch_images', creative_id, false FROM creative_image WHERE state = 'waiting'
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'

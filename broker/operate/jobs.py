@@ -63,7 +63,7 @@ from broker.kernel.settings import Settings
 from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
-from broker.mailings.schedule import schedule_participation_send
+from broker.mailings.schedule import schedule_order, schedule_participation_send, schedule_use
 from broker.notifications.deliver_webhooks import deliver_webhooks
 from broker.notifications.post_mail import post_digest, post_notification
 from broker.operate.faults import print_fault
@@ -121,6 +121,18 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
                 if error.code != "not_schedulable":  # withdrawn, or scheduled by an earlier run
                     raise
 
+    def schedule_credit(order_id: int) -> None:
+        with database.begin() as unit:
+            try:
+                schedule_order(unit, order_id)
+            except Conflict as error:
+                if error.code != "not_schedulable":  # by an earlier run
+                    raise
+
+    def plan_use(use_id: int) -> None:
+        with database.begin() as unit:
+            schedule_use(unit, use_id)
+
     def study(snapshot_id: int) -> None:
         # Cards first: the findings mark the snapshot as done.
         cache = SnapshotCache(settings.state_dir / "snapshots", settings.audience.memory_mb, settings.audience.threads)
@@ -148,6 +160,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "look_up_customer": lambda row_id: look_up_customer(database, means.keys, settings, row_id),
         "compact_base": lambda row_id: compact_base(database, means.keys, settings, row_id),
         "schedule_participation_send": schedule,
+        "schedule_order": schedule_credit,
+        "schedule_use": plan_use,
         "read_calendar": lambda row_id: read_calendar(database, settings, row_id),
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
