@@ -156,7 +156,8 @@ LANGUAGE sql STABLE AS $$
     WHEN p_price + coalesce((SELECT u.micros FROM programme_use u WHERE u.programme_id = p.id AND u.owner_id = 0
                              AND u.day = 'epoch'), 0)
          + (SELECT coalesce(sum(t.volume), 0) FROM participation_send t
-            JOIN participation q ON q.id = t.participation_id WHERE q.programme_id = p.id AND t.state <> 'withdrawn' AND NOT t.newsletter) * p.price_micros
+            JOIN participation q ON q.id = t.participation_id
+            WHERE q.programme_id = p.id AND t.state <> 'withdrawn' AND NOT t.newsletter) * p.price_micros
          > p.budget_cents::numeric * 10000 THEN 'budget_used'
     WHEN p.owner_cap_cents IS NOT NULL
          AND p_price + coalesce((SELECT u.micros FROM programme_use u WHERE u.programme_id = p.id
@@ -293,7 +294,8 @@ BEGIN
     VALUES ('conv_' || substr(md5(random()::text || clock_timestamp()), 1, 20), v_programme.id,
       v_programme.advertiser_id, v_part.owner_id, v_part.id, p_mailing, v_click.position, v_click.link, v_number,
       'click', p_mailing || ':' || v_click.position, v_price,
-      CASE WHEN v_reason = '' THEN 'approved' ELSE 'refused' END, v_reason, 'click', v_click.at, v_click.at, v_now, v_now, v_now);
+      CASE WHEN v_reason = '' THEN 'approved' ELSE 'refused' END, v_reason, 'click', v_click.at,
+      v_click.at, v_now, v_now, v_now);
     IF v_reason = '' THEN
       PERFORM use_programme(v_programme.id, v_part.owner_id, v_day, v_price);
     END IF;
