@@ -17,6 +17,7 @@ from broker.kernel.settings import Settings, load_settings
 from broker.operate.front import Front, open_front
 from web.pages import create_pages
 from web.public.fast_click import FastClicks, Wsgi
+from web.public.fast_open import FastOpens
 
 API = "/api/v1"
 
@@ -36,7 +37,8 @@ def serve_app(settings: Settings) -> Wsgi:
 def compose(front: Front) -> Wsgi:
     """Clicks first, then pages and API, on the same means."""
     rest: Any = DispatcherMiddleware(create_pages(front), {API: create_api(front)})
-    whole: Any = FastClicks(rest, front.keys, FrozenLinks(front.public_questions), front.journal)
+    opens = FastOpens(rest, front.keys, front.opens)
+    whole: Any = FastClicks(opens, front.keys, FrozenLinks(front.public_questions), front.journal)
     proxies = front.settings.web.trusted_proxies
     if proxies:
         whole = ProxyFix(whole, x_for=proxies, x_proto=proxies, x_host=proxies)

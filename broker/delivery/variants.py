@@ -10,6 +10,7 @@ from broker.delivery import render_store
 from broker.delivery.compose import Composer, Envelope
 from broker.delivery.letter import Letter
 from broker.delivery.model import MailingFacts
+from broker.delivery.opens import open_address, with_picture
 from broker.delivery.sign import dkim_signer
 from broker.delivery.template import Template, compile_template
 from broker.kernel.database import UnitOfWork
@@ -62,7 +63,9 @@ def composer_of(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, f
     mail, values = settings.mail, mailing_values(unit, settings, facts)
     signer = dkim_signer(worker_keys, mail.sending_domain, mail.dkim_selector)
     composers = []
-    for number, (subject, template) in enumerate(templates_of(creative, values, settings.web.public_url)):
+    public_url = settings.web.public_url
+    picture = open_address(worker_keys.front, public_url, facts.dispatch_id, facts.id) if mail.count_opens else ""
+    for number, (subject, template) in enumerate(templates_of(creative, values, public_url, picture)):
         render_store.note(unit, facts.id, number, digest_of(subject, template))
         envelope = Envelope(
             dispatch_id=facts.dispatch_id,
@@ -74,7 +77,7 @@ def composer_of(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, f
             from_name=creative.from_name,
             sending_domain=mail.sending_domain,
             bounce_domain=mail.bounce_domain,
-            public_url=settings.web.public_url,
+            public_url=public_url,
         )
         composers.append(Composer(worker_keys.front, signer, envelope, template))
     return VariantComposer(composers, facts.id, progress_of(unit, facts.id))
@@ -100,14 +103,18 @@ def mailing_values(unit: UnitOfWork, settings: Settings, facts: MailingFacts) ->
     }
 
 
-def templates_of(creative: Creative, values: Mapping[str, str], public_url: str) -> list[tuple[str, Template]]:
-    """(subject, compiled body) of each variant, A first."""
+def templates_of(
+    creative: Creative, values: Mapping[str, str], public_url: str, picture: str = ""
+) -> list[tuple[str, Template]]:
+    """(subject, compiled body) of each variant, A first; `picture` is the address that counts opens."""
     filled = dict(values)
     plain = fill_mailing_slots(creative.plain, filled)
     found = []
     pairs = [(creative.subject, creative.html), *((one.subject, one.html) for one in creative.variants)]
     for subject, html in pairs:
         body = fill_mailing_slots(fill_image_slots(html, public_url), filled, in_html=True)
+        if picture:
+            body = with_picture(body, picture)
         found.append((fill_mailing_slots(subject, filled), compile_template(body, plain, public_url)))
     return found
 

@@ -108,6 +108,7 @@ class MailSettings:
     dkim_selector: str = "c2026"
     bounce_domain: str = "bounce.courtier.test"
     seed_domain: str = ""  # of the platform's control mailboxes, received by the same door; empty: the bounce domain
+    count_opens: bool = True  # a picture whose address is the campaign's, the same for everybody
     batch: int = _at_least(1, 500)  # sends leased at once
     depth: int = _at_least(1, 1)  # mails in flight per connection: more than 1 only with CHUNKING
     timeout_seconds: int = _at_least(1, 60)

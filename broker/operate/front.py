@@ -15,6 +15,7 @@ from broker.audience.client import AudienceClient
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.gateway import Gateway
 from broker.feedback.ask_briefly import AskBriefly
+from broker.feedback.count_opens import OpenCount
 from broker.feedback.drain import Drain, journal_folder
 from broker.feedback.journal import Journal
 from broker.kernel.database import Database, make_engine
@@ -42,6 +43,11 @@ class Front:
     def drain(self) -> Drain:
         """What brings journals to the database: started by a process that serves, or by the first line of a journal."""
         return Drain(self.public_database, self.journal)
+
+    @cached_property
+    def opens(self) -> OpenCount:
+        """What counts the opens that this process sees."""
+        return OpenCount(self.public_database)
 
     @cached_property
     def public_questions(self) -> AskBriefly:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from broker.kernel.errors import InvalidInput
 from broker.vault.keyring import FrontKeys
 
-Purpose = Literal["click", "leave", "bounce", "message", "rights", "notice"]
+Purpose = Literal["click", "leave", "bounce", "message", "rights", "notice", "open"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 TOKEN_LENGTH = 44
