@@ -44,6 +44,8 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'book_receipt', receipt_id, false FROM receipt_share WHERE booked_at IS NULL
   UNION ALL SELECT 'close_month', id, false FROM ledger_close WHERE done_at IS NULL
   UNION ALL SELECT 'key_suppression_list', id, false FROM suppression_list WHERE state = 'waiting'
+  UNION ALL SELECT 'answer_order', r.order_id, false FROM order_review r JOIN rental_order o ON o.id = r.order_id
+    WHERE o.state = 'ordered' AND r.looked_at IS NULL AND r.change_text IS NULL
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (

@@ -73,7 +73,9 @@ from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
 from broker.operate.tell_news import tell_news
+from broker.rentals.answer_order import answer_order
 from broker.rentals.cancel import expire_orders
+from broker.rentals.chase import chase_answers
 from broker.rentals.end_quotes import end_quotes
 from broker.suppression.key_list import key_suppression_list
 from broker.vault.current_ring import CurrentRing
@@ -162,6 +164,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "schedule_participation_send": schedule,
         "schedule_order": schedule_credit,
         "schedule_use": plan_use,
+        "answer_order": lambda row_id: answer_order(database, row_id),
         "read_calendar": lambda row_id: read_calendar(database, settings, row_id),
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
@@ -303,6 +306,13 @@ def _add_house_tasks(app: App, means: Means) -> None:
         tell_of_the_day(database)
 
     app.periodic(cron="*/10 * * * *")(app.task(name="tell", queue="house", queueing_lock="tell")(tell))
+
+    def chase(timestamp: int) -> None:
+        """Remind whoever is to answer an order; let one expire that nobody answered."""
+        with database.begin() as unit:
+            chase_answers(unit)
+
+    app.periodic(cron="23 * * * *")(app.task(name="chase_answers", queue="house", queueing_lock="chase_answers")(chase))
     app.periodic(cron="*/10 * * * *")(
         app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)
     )

@@ -6,10 +6,10 @@ from broker.audit.record import record
 from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput
-from broker.notifications.notify import notify
 from broker.rentals import approval_store, review_store, signature_store, store
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition
+from broker.rentals.tell import tell_parties
 
 
 def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order:
@@ -17,7 +17,7 @@ def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order
 
     The order's row is locked and its state looked at again: of two answers given at once the second is refused
     (`Conflict`, `order_state`). `creative_code` is the creative that was read: where the advertiser has put another in
-    its place meanwhile, nothing is approved (`creative_changed`). A send date that the owner keeps for itself is refused
+    its place meanwhile, nothing is approved (`creative_changed`). A send date that the owner keeps is refused
     (`day_kept` and its kin), and so is an unsigned order where the owner asks for signed ones (`order_not_signed`).
     """
     order = _asked(unit, code)
@@ -64,14 +64,7 @@ def _approve(unit: UnitOfWork, order: Order, rule: str = "") -> None:
     store.set_state(unit, order.id, "approved")
     approval_store.insert_decision(unit, order, "approved", rule=rule)
     review_store.end_change(unit, order.id)
-    notify(
-        unit,
-        "order.approved",
-        order.advertiser_id,
-        order.code,
-        card=order.card_title,
-        total_cents=order.total_cents,
-    )
+    tell_parties(unit, order, "approved")
 
 
 def _refuse(unit: UnitOfWork, order: Order, reason: str, rule: str = "") -> None:
@@ -79,7 +72,7 @@ def _refuse(unit: UnitOfWork, order: Order, reason: str, rule: str = "") -> None
     store.set_state(unit, order.id, "refused", refusal=reason)
     approval_store.insert_decision(unit, order, "refused", rule=rule, reason=reason)
     review_store.end_change(unit, order.id)
-    notify(unit, "order.refused", order.advertiser_id, order.code, card=order.card_title, reason=reason)
+    tell_parties(unit, order, "refused", reason)
 
 
 def _asked(unit: UnitOfWork, code: str) -> Order:

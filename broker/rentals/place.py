@@ -8,13 +8,16 @@ from broker.kernel.errors import Conflict, NotFound
 from broker.rentals import store
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition
+from broker.rentals.regulated import check_order_creative
+from broker.rentals.review import open_review
 from broker.rentals.tell import tell_parties
 
 
 def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
     """Turn a quote into an order that its owner is asked to approve.
 
-    Raises `Conflict`: `quote_expired`, `card_retired`, `creative_not_signed`, `send_date_passed`, `order_state`.
+    Raises `Conflict`: `quote_expired`, `card_retired`, `creative_not_signed`, `send_date_passed`, `order_state`,
+    `sector_forbidden`, `sector_wording`; `InvalidInput`: `age_select_needed`.
     """
     unit.actor.require("advertiser")
     order = locked_order(unit, order_code)
@@ -33,7 +36,9 @@ def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
         raise Conflict(
             "The creative is not signed. Sign its proof (BAT) first.", code="creative_not_signed", field="creative"
         )
+    check_order_creative(unit, order, creative.id)
     store.set_state(unit, order.id, "ordered", creative_id=creative.id)
+    open_review(unit, order)
     record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
     tell_parties(unit, order, "ordered")
     return find_order(unit, order.code)

@@ -230,6 +230,14 @@ CREATE TABLE order_decision (
 );
 CREATE INDEX order_decision_order ON order_decision (order_id, id);
 INSERT INTO jobs.kind VALUES ('answer_order', 'mailing');
+
+-- For a rule about whoever sent this order.
+CREATE FUNCTION advertiser_code_of(p_order bigint) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT a.code FROM rental_order o JOIN organisation a ON a.id = o.advertiser_id WHERE o.id = p_order
+    AND ((o.owner_id = app_org() AND o.state <> 'quote') OR o.advertiser_id = app_org() OR app_staff()
+         OR app_role() = 'system')
+$$;
 """
 
 PAPERS = """
@@ -422,6 +430,7 @@ FUNCTIONS = (
     "paying_seat()",
     "find_session(bytea)",
     "signed_paper(bigint)",
+    "advertiser_code_of(bigint)",
     "may_change_creative(bigint, bigint)",
     "party_in(bigint)",
     "write_message(text, bigint, text, text)",
