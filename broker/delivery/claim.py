@@ -9,6 +9,7 @@ from uuid import uuid4
 from broker.delivery import store
 from broker.delivery.model import Addressed, Batch, MailingFacts
 from broker.kernel.database import UnitOfWork
+from broker.mailings.own.personal import personal_fields
 from broker.mailings.seeds import seed_info, seed_person
 from broker.vault.blind_index import contact_keys
 from broker.vault.data_keys import data_key
@@ -40,6 +41,9 @@ class AddressBook:
     def open_batch(self, unit: UnitOfWork, facts: MailingFacts, batch: Batch) -> list[Addressed]:
         """Each send of the batch with its person, in order; None for people erased since the freeze."""
         people = self._contacts(unit, [row.contact_id for row in batch.rows if row.contact_id is not None])
+        if facts.kind == "own":
+            for contact_id, fields in personal_fields(unit, facts.id, list(people)).items():
+                people[contact_id] = {**fields, **people[contact_id]}
         seeds = self._seeds(unit, facts, [row.position for row in batch.rows if row.seed])
         persons = [
             seeds.get(row.position) if row.contact_id is None else people.get(row.contact_id) for row in batch.rows

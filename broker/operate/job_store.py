@@ -25,6 +25,7 @@ WITH due(kind, row_id, even_if_running) AS (
     WHERE u.send_on IS NOT NULL AND u.dispatch_id IS NULL AND NOT u.given_up AND o.state = 'sent'
   UNION ALL SELECT 'plan_notice', id, false FROM partner_notice WHERE mailing_id IS NULL
   UNION ALL SELECT 'fetch_images', creative_id, false FROM creative_image WHERE state = 'waiting'
+  UNION ALL SELECT 'run_own_mailing', id, false FROM own_mailing WHERE state = 'active' AND next_run_at <= app_now()
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
   UNION ALL SELECT 'send_mailing', id, false FROM mailing
     WHERE state = 'sending' OR (state = 'frozen' AND coalesce(starts_at, app_now()) <= app_now())

@@ -63,6 +63,7 @@ from broker.kernel.settings import Settings
 from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
+from broker.mailings.own.run import run_own_mailing
 from broker.mailings.schedule import schedule_order, schedule_participation_send, schedule_use
 from broker.notifications.deliver_webhooks import deliver_webhooks
 from broker.notifications.post_mail import post_digest, post_notification
@@ -168,6 +169,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "read_calendar": lambda row_id: read_calendar(database, settings, row_id),
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
+        "run_own_mailing": lambda row_id: run_own_mailing(database, means.keys, settings, row_id),
         "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
         "send_mailing": lambda row_id: send_mailing(
             database,

@@ -167,8 +167,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT r.id AS run_id, t.variant_id, t.mailing_id, m.dispatch_id, o.base_id,
            coalesce((m.started_at AT TIME ZONE 'Europe/Paris')::date, r.run_on) AS first_day, o.window_days
     FROM own_mailing o JOIN own_run r ON r.own_mailing_id = o.id JOIN own_part t ON t.run_id = r.id
-    JOIN mailing m ON m.id = t.mailing_id
-    WHERE o.id = p_own AND m.started_at IS NOT NULL AND t.held_out > 0
+    LEFT JOIN mailing m ON m.id = t.mailing_id
+    WHERE o.id = p_own AND (m.started_at IS NOT NULL OR t.mailing_id IS NULL) AND o.held_out_bp > 0
       AND (o.org_id = app_org() OR app_role() = 'system')),
   people AS (
     SELECT p.*, false AS held, s.contact_id FROM parts p

@@ -60,7 +60,8 @@ def can_hold(unit: UnitOfWork, mailing: Mapping[str, Any], dispatch: Mapping[str
             " AND (CAST(:order_id AS bigint) IS NULL OR EXISTS (SELECT 1 FROM rental_order WHERE id = :order_id))"
             " AND (CAST(:picked AS bigint) IS NULL"
             "      OR EXISTS (SELECT 1 FROM participation_send WHERE id = :picked))"
-            " AND (CAST(:notice AS bigint) IS NULL OR EXISTS (SELECT 1 FROM partner_notice WHERE id = :notice))",
+            " AND (CAST(:notice AS bigint) IS NULL OR EXISTS (SELECT 1 FROM partner_notice WHERE id = :notice))"
+            " AND (CAST(:own AS bigint) IS NULL OR EXISTS (SELECT 1 FROM own_run WHERE id = :own))",
             base=mailing["base_id"],
             owner=mailing["owner_id"],
             advertiser=mailing["advertiser_id"],
@@ -68,6 +69,7 @@ def can_hold(unit: UnitOfWork, mailing: Mapping[str, Any], dispatch: Mapping[str
             order_id=dispatch["order_id"],
             picked=dispatch["participation_send_id"],
             notice=dispatch.get("partner_notice_id"),
+            own=dispatch.get("own_run_id"),
         )
     )
 
