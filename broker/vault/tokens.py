@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from broker.kernel.errors import InvalidInput
 from broker.vault.keyring import FrontKeys
 
-Purpose = Literal["click", "leave", "bounce", "message", "rights", "notice", "open"]
+Purpose = Literal["click", "leave", "bounce", "message", "rights", "notice", "open", "conversion"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 TOKEN_LENGTH = 44
@@ -39,7 +39,6 @@ _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _SHIFTS = range(5 * TOKEN_LENGTH - 10, -1, -10)
 _MANY = 8  # from here on arrays are faster
 _PADDED = 30
-_WEIGHTS = np.array([1 << shift for shift in (32, 24, 16, 8, 0)], np.uint64)
 _LETTER_SHIFTS = np.arange(35, -1, -5, dtype=np.uint64)
 _ALPHABET = np.frombuffer(_LETTERS.encode(), np.uint8)
 
@@ -102,19 +101,58 @@ def make_tokens(
     return _all_written(raw) if len(raw) >= _MANY else list(map(_written, raw))
 
 
+def make_token_rows(
+    front: FrontKeys,
+    purpose: Purpose,
+    dispatch_id: int,
+    mailing_id: int,
+    positions: Sequence[int],
+    links: Sequence[int],
+) -> list[bytes]:
+    """The tokens of many sends, in ASCII: for each position those of all links, one after the other.
+
+    What a whole window of mails needs, in a fifth of the time that `make_tokens` takes a mail.
+    """
+    if not 0 <= dispatch_id < 1 << 40:
+        raise ValueError("a dispatch number fits five bytes")
+    derived = _derived(front.token_keys[front.token_version], purpose)
+    count = len(positions) * len(links)
+    fields = np.zeros((count, _BLOCK), np.uint8)
+    fields[:, :9] = np.frombuffer(_FIELDS.pack(dispatch_id, mailing_id, 0, 0)[_SPARE : _SPARE + 9], np.uint8)
+    fields[:, 9:13] = np.repeat(np.asarray(positions, ">u4"), len(links)).view(np.uint8).reshape(-1, 4)
+    fields[:, 13:15] = np.tile(np.asarray(links, ">u2"), len(positions)).view(np.uint8).reshape(-1, 2)
+    blocks = derived.hide(fields.tobytes())
+    version, tagging = bytes([front.token_version]), derived.tagging
+    raw = []
+    for at in range(0, len(blocks), _BLOCK):
+        head = version + blocks[at : at + _BLOCK]
+        state = tagging()
+        state.update(head)
+        raw.append(head + state.digest())
+    letters = _letters_of(raw)
+    return [letters[at : at + TOKEN_LENGTH] for at in range(0, len(letters), TOKEN_LENGTH)]
+
+
 def _written(raw: bytes) -> str:
     number = int.from_bytes(raw, "big") << _SPARE_BITS
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def _all_written(raw: list[bytes]) -> list[str]:
-    """`_written` of each, all letters at once: five bytes make eight letters."""
+    """`_written` of each."""
+    text = _letters_of(raw).decode("ascii")
+    return [text[at : at + TOKEN_LENGTH] for at in range(0, len(text), TOKEN_LENGTH)]
+
+
+def _letters_of(raw: list[bytes]) -> bytes:
+    """All letters at once: five bytes make eight letters."""
     octets = np.zeros((len(raw), _PADDED), np.uint8)
     octets[:, :_BYTES] = np.frombuffer(b"".join(raw), np.uint8).reshape(len(raw), _BYTES)
-    fives = octets.reshape(-1, 5).astype(np.uint64) @ _WEIGHTS
-    letters = _ALPHABET[(fives[:, None] >> _LETTER_SHIFTS) & np.uint64(31)].reshape(len(raw), -1)
-    text = letters[:, :TOKEN_LENGTH].tobytes().decode("ascii")
-    return [text[at : at + TOKEN_LENGTH] for at in range(0, len(text), TOKEN_LENGTH)]
+    fives = np.zeros((len(raw) * _PADDED // 5, 8), np.uint8)
+    fives[:, 3:] = octets.reshape(-1, 5)
+    numbers = fives.view(">u8").astype(np.uint64)
+    letters = _ALPHABET[((numbers >> _LETTER_SHIFTS) & np.uint64(31)).astype(np.uint8)].reshape(len(raw), -1)
+    return letters[:, :TOKEN_LENGTH].tobytes()
 
 
 def read_token(front: FrontKeys, purpose: Purpose, token: str) -> TokenRef:
