@@ -30,6 +30,7 @@ class InvoiceSchema(Schema):
     total_cents = fields.Integer(required=True)
     deposit_cents = fields.Integer(required=True)
     currency = fields.String(required=True)
+    role = fields.String(required=True, metadata={"description": "principal, agent_of_owner or agent_of_advertiser"})
 
 
 class InvoiceLineSchema(Schema):

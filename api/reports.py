@@ -44,6 +44,7 @@ class RevenueRowSchema(Schema):
     invoice_cents = fields.Integer(required=True)
     invoice = fields.String(allow_none=True)
     self_bill = fields.String(allow_none=True)
+    role = fields.String(required=True, metadata={"description": "principal, agent_of_owner or agent_of_advertiser"})
 
 
 class RevenueSchema(Schema):

@@ -57,9 +57,9 @@ def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: 
 def accrued(unit: UnitOfWork, mailing_id: int) -> tuple[int, Share]:
     """How many sends of a mailing are billable, and their sums in micros."""
     row = unit.one(
-        "SELECT count(*) FILTER (WHERE kind = 'send') - count(*) FILTER (WHERE kind = 'bounce') AS billable,"
+        "SELECT coalesce(sum(CASE kind WHEN 'bounce' THEN -sends ELSE sends END), 0) AS billable,"
         " coalesce(sum(gross_micros), 0) AS gross, coalesce(sum(owner_micros), 0) AS owner,"
-        " coalesce(sum(commission_micros), 0) AS commission FROM accrual WHERE mailing_id = :mailing",
+        " coalesce(sum(commission_micros), 0) AS commission FROM accrual_sum WHERE mailing_id = :mailing",
         mailing=mailing_id,
     )
     assert row is not None

@@ -72,14 +72,44 @@ def approve_account(unit: UnitOfWork, account_id: int, org_id: int, user: int) -
     )
 
 
+_UNPAID = """
+SELECT * FROM (
+  SELECT i.seller_id AS owner_id, i.id, i.due_on <= :until AS due,
+    CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END
+    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f
+        WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), 0) ELSE 0 END AS total_cents
+  FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
+    AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
+    AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
+                    AND c.state IN ('open', 'prepared'))
+    AND (i.kind <> 'owner_invoice'
+         OR NOT EXISTS (SELECT 1 FROM role_contract c WHERE c.pay_when_paid AND c.role = i.role
+              AND c.org_id = CASE i.role WHEN 'agent_of_owner' THEN i.seller_id ELSE i.buyer_id END
+              AND i.issued_on BETWEEN c.signed_on AND coalesce(c.ends_on, 'infinity'))
+         OR i.deposit_cents + coalesce((SELECT sum(s.amount_cents) FROM receipt_share s
+              WHERE s.invoice_id = i.id AND s.booked_at IS NOT NULL), 0) >= i.total_cents)
+) x WHERE total_cents <> 0 ORDER BY owner_id, id
+"""
+
+
 def unpaid_bills(unit: UnitOfWork, until: date) -> list[Row[Any]]:
-    """(owner_id, id, total_cents, due_on) of self-bills in no live payout, of owners with one due or any at all."""
+    """(owner_id, id, total_cents, due) of documents that an owner is paid for and no live payout holds.
+
+    Self-bills less their corrections; as agent, the owner's invoices less our fee on them, once the advertiser has paid
+    them where the contract says so. What is contested waits for its answer.
+    """
     unit.run("SELECT pg_advisory_xact_lock(7203814)")  # two proposals at once would both take them
+    return unit.all(_UNPAID, until=until)
+
+
+def bills_of_payout(unit: UnitOfWork, payout_id: int) -> list[Row[Any]]:
+    """(number, account, amount_cents, fee, order_id) of what a payout pays; `fee` is the number of our fee on it."""
     return unit.all(
-        "SELECT i.seller_id AS owner_id, i.id, i.total_cents, i.due_on <= :until AS due FROM invoice i"
-        " WHERE i.kind = 'self_bill' AND i.total_cents > 0"
-        " AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live) ORDER BY i.seller_id, i.id",
-        until=until,
+        "SELECT i.number, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END AS account, l.amount_cents,"
+        " (SELECT f.number FROM invoice f WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'"
+        "  AND f.role = 'agent_of_owner') AS fee, i.order_id"
+        " FROM payout_line l JOIN invoice i ON i.id = l.invoice_id WHERE l.payout_id = :id ORDER BY i.id",
+        id=payout_id,
     )
 
 

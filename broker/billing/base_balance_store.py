@@ -17,8 +17,9 @@ SELECT m.kind, m.closed_at IS NOT NULL AS settled,
   b.net_cents AS billed_cents, coalesce(a.owner_micros, 0) AS owner_micros,
   coalesce(a.commission_micros, 0) AS commission_micros
 FROM mailing m CROSS JOIN LATERAL share_of_mailing(m.id) a
-LEFT JOIN LATERAL (SELECT sum(i.net_cents)::bigint AS net_cents FROM invoice i
-  WHERE i.mailing_id = m.id AND i.kind = 'self_bill') b ON true
+LEFT JOIN LATERAL (SELECT sum(CASE i.kind WHEN 'fee' THEN -i.net_cents ELSE i.net_cents END)::bigint AS net_cents
+  FROM invoice i WHERE i.mailing_id = m.id
+    AND (i.kind IN ('self_bill', 'owner_invoice') OR i.kind = 'fee' AND i.role = 'agent_of_owner')) b ON true
 WHERE m.base_id = :base AND m.owner_id = :org AND m.kind <> 'own'
   AND coalesce(m.closed_at, m.started_at, m.created_at) >= CAST(:first AS date)
 """

@@ -84,6 +84,30 @@ CHECKS = (
         "Finished orders still hold a rest of their advance (4191).",
     ),
     Check(
+        "mandate_missing",
+        True,
+        "La part de ces propriétaires n'est pas facturée : il manque leur mandat de facturation. Enregistrez-le.",
+        "The share of these owners is not billed: their mandate to invoice in their name is missing. Record it.",
+    ),
+    Check(
+        "unlike_postings",
+        True,
+        "Les soldes de ces comptes ne sont pas la somme de leurs écritures : la base a été modifiée à la main.",
+        "The balances of these accounts are not the sum of their postings: the database was changed by hand.",
+    ),
+    Check(
+        "contested",
+        False,
+        "Des factures sont contestées par leur propriétaire : répondez ; elles ne sont pas payées d'ici là.",
+        "Documents are contested by their owner: answer; they are not paid until then.",
+    ),
+    Check(
+        "unchecked_vat",
+        False,
+        "Factures sans TVA à un client de l'Union dont le numéro n'est pas confirmé (VIES) : faites-le vérifier.",
+        "Invoices without VAT to a customer in the Union whose number is not confirmed (VIES): have it checked.",
+    ),
+    Check(
         "earlier_open",
         True,
         "Un mois antérieur est encore ouvert : fermez-le d'abord.",

@@ -111,12 +111,17 @@ def _cut_off(unit: UnitOfWork, settings: Settings, last: date) -> tuple[int, int
     for row in store.unbilled(unit, last):
         amount = shares_in_cents(row.owner_micros, row.commission_micros)
         advertiser, owner = party(unit, row.advertiser_id), party(unit, row.owner_id)
-        sale_bp = vat_of_sale(settings, advertiser).bp if row.vat_bp is None else row.vat_bp
-        purchase_bp = vat_of_purchase(settings, owner).bp
-        sale = cut_off_sale_lines(amount.gross, share(amount.gross, sale_bp), advertiser.id)
-        purchase = cut_off_purchase_lines(amount.owner, share(amount.owner, purchase_bp), owner.id)
+        customer, revenue = advertiser, amount.gross
+        if row.contract_role == "principal":
+            sale_bp = vat_of_sale(settings, advertiser).bp if row.vat_bp is None else row.vat_bp
+            purchase_bp = vat_of_purchase(settings, owner).bp
+            purchase = cut_off_purchase_lines(amount.owner, share(amount.owner, purchase_bp), owner.id)
+        else:  # as agent our revenue is the fee, and the owner's part is no cost of ours
+            customer = owner if row.contract_role == "agent_of_owner" else advertiser
+            revenue, sale_bp, purchase = amount.commission, vat_of_sale(settings, customer).bp, []
+        sale = cut_off_sale_lines(revenue, share(revenue, sale_bp), customer.id)
         for side, account, org_id, lines in (
-            ("produit à recevoir", "4181", advertiser.id, sale),
+            ("produit à recevoir", "4181", customer.id, sale),
             ("charge à payer", "4081", owner.id, purchase),
         ):
             if not any(line.debit_cents for line in lines):
@@ -127,5 +132,5 @@ def _cut_off(unit: UnitOfWork, settings: Settings, last: date) -> tuple[int, int
             match_settled(unit, account, org_id, [key, f"reversal:{entry.number}"])
             number += 2
             assert back.reverses == entry.id
-        cents += amount.gross
+        cents += revenue
     return number, cents

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from broker.kernel.clock import PARIS
 from broker.kernel.database import UnitOfWork
+from broker.ledger.vat import OTHER_MEMBERS
 
 # Each of the three sums where it was written, for mailings closed in the month: one pass over their sends, one over
 # their accruals. Micros of sends and accruals are equal to the last one; cents were rounded from an order's total.
@@ -22,16 +23,9 @@ LEFT JOIN (
   WHERE s.state = 'accepted' AND b.closed_at >= :start AND b.closed_at < :end
     AND (s.bounced_at IS NULL OR s.bounced_at > b.closed_at) GROUP BY s.mailing_id) s ON s.mailing_id = m.id
 LEFT JOIN (
-  SELECT a.mailing_id, sum(a.gross_micros)::bigint AS micros FROM accrual a JOIN mailing b ON b.id = a.mailing_id
+  SELECT a.mailing_id, sum(a.gross_micros)::bigint AS micros FROM accrual_sum a JOIN mailing b ON b.id = a.mailing_id
   WHERE b.closed_at >= :start AND b.closed_at < :end GROUP BY a.mailing_id) a ON a.mailing_id = m.id
-LEFT JOIN (
-  SELECT i.mailing_id, sum(i.net_cents)::bigint AS cents,
-    sum((SELECT coalesce(sum(p.credit_cents - p.debit_cents), 0) FROM ledger_entry e
-         JOIN ledger_posting p ON p.entry_id = e.id
-         WHERE e.idempotency_key = 'invoice:' || i.number AND p.account = '706'))::bigint AS ledger
-  FROM invoice i JOIN mailing b ON b.id = i.mailing_id
-  WHERE i.kind = 'invoice' AND b.closed_at >= :start AND b.closed_at < :end GROUP BY i.mailing_id) i
-  ON i.mailing_id = m.id
+CROSS JOIN LATERAL (SELECT invoice_cents AS cents, ledger_cents AS ledger FROM money_of_mailing(m.id)) i
 WHERE m.kind <> 'own' AND m.closed_at >= :start AND m.closed_at < :end
   AND (coalesce(s.micros, 0) <> coalesce(a.micros, 0) OR coalesce(i.cents, 0) <> coalesce(i.ledger, 0)
        OR abs(coalesce(a.micros, 0) - coalesce(i.cents, 0) * 10000) > 10000)
@@ -42,7 +36,8 @@ ORDER BY m.id
 def codes(unit: UnitOfWork, check: str, first: date, last: date, hours: int) -> list[str]:
     """What a check finds, by name; see CHECKS."""
     start, end = instants(first, last)
-    values = {"first": first, "last": last, "start": start, "end": end, "hours": hours}
+    values: dict[str, object] = {"first": first, "last": last, "start": start, "end": end, "hours": hours}
+    values |= {"members": sorted(OTHER_MEMBERS)}
     statement = CHECKS[check]
     used = {name: value for name, value in values.items() if f":{name}" in statement}
     return [str(row[0]) for row in unit.all(statement, **used)]
@@ -88,17 +83,36 @@ CHECKS = {
     " WHERE p.month = date_trunc('month', e.day)::date), 'open') = 'open' ORDER BY 1",
     "pending_payments": "SELECT code FROM payment WHERE state = 'pending' AND created_at < :end ORDER BY id",
     "in_freeze": "SELECT m.code FROM mailing m WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >="
-    " :end) AND EXISTS (SELECT 1 FROM accrual a WHERE a.mailing_id = m.id AND a.at < :end) ORDER BY m.id",
+    " :end) AND EXISTS (SELECT 1 FROM accrual_sum a WHERE a.mailing_id = m.id AND a.at < :end) ORDER BY m.id",
+    "mandate_missing": "SELECT m.code FROM mailing m WHERE m.kind <> 'own' AND m.contract_role = 'principal'"
+    " AND m.closed_at < :end AND NOT EXISTS (SELECT 1 FROM invoice i WHERE i.mailing_id = m.id AND i.kind ="
+    " 'self_bill') AND EXISTS (SELECT 1 FROM invoice i WHERE i.mailing_id = m.id AND i.kind = 'invoice')"
+    " AND (SELECT coalesce(a.owner_micros, 0) FROM share_of_mailing(m.id) a) >= 10000"
+    " ORDER BY m.id",
+    "contested": "SELECT i.number FROM invoice_contest c JOIN invoice i ON i.id = c.invoice_id"
+    " WHERE c.state IN ('open', 'prepared') AND i.issued_on <= :last ORDER BY i.id",
+    "unlike_postings": "SELECT b.account FROM (SELECT account, org_id, month, debit_cents, credit_cents FROM"
+    " ledger_balance WHERE month <= :last) b FULL JOIN (SELECT p.account, coalesce(p.org_id, 0) AS org_id,"
+    " date_trunc('month', e.day)::date AS month, sum(p.debit_cents) AS debit_cents, sum(p.credit_cents) AS"
+    " credit_cents FROM ledger_posting p JOIN ledger_entry e ON e.id = p.entry_id WHERE date_trunc('month', e.day)"
+    " <= :last GROUP BY 1, 2, 3) p USING (account, org_id, month) WHERE b.debit_cents IS DISTINCT FROM p.debit_cents"
+    " OR b.credit_cents IS DISTINCT FROM p.credit_cents ORDER BY 1",
+    "unchecked_vat": "SELECT DISTINCT i.number FROM invoice i JOIN organisation o ON o.id = i.buyer_id"
+    " WHERE i.kind IN ('invoice', 'fee') AND i.issued_on BETWEEN :first AND :last AND i.vat_bp = 0"
+    " AND o.country = ANY (:members)"
+    " AND NOT EXISTS (SELECT 1 FROM vat_answer v WHERE v.org_id = o.id AND v.valid AND v.vat_number ="
+    " o.vat_number) ORDER BY 1",
 }
 
 
 def unbilled(unit: UnitOfWork, last: date) -> list[Row[Any]]:
     """Mailings with accruals of the month that are billed later, with their micros as of its end."""
     return unit.all(
-        "SELECT m.code, m.owner_id, m.advertiser_id, o.vat_bp, x.owner_micros, x.commission_micros FROM mailing m"
+        "SELECT m.code, m.owner_id, m.advertiser_id, m.contract_role, o.vat_bp, x.owner_micros,"
+        " x.commission_micros FROM mailing m"
         " JOIN dispatch d ON d.id = m.dispatch_id LEFT JOIN rental_order o ON o.id = d.order_id"
         " JOIN LATERAL (SELECT coalesce(sum(owner_micros), 0)::bigint AS owner_micros,"
-        "  coalesce(sum(commission_micros), 0)::bigint AS commission_micros FROM accrual a"
+        "  coalesce(sum(commission_micros), 0)::bigint AS commission_micros FROM accrual_sum a"
         "  WHERE a.mailing_id = m.id AND a.at < :end) x ON true"
         " WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >= :end) AND x.owner_micros > 0"
         " ORDER BY m.id",

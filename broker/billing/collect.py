@@ -7,16 +7,19 @@ from dataclasses import replace
 from broker.audit.record import record
 from broker.billing import payment_store
 from broker.billing.entries import deposit_lines
+from broker.billing.entries_agent import funds_back_lines, funds_lines, owner_deposit_lines
 from broker.billing.gateway import Gateway, intent_params
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
+from broker.billing.mandates import mandate_on
 from broker.billing.model import InvoiceLine, Payment
-from broker.billing.parties import party, vat_of_sale
+from broker.billing.parties import party, vat_between, vat_of_sale
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, IntegrityFault
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
+from broker.ledger.matching import match_settled
 from broker.ledger.post import post
 from broker.mailings.schedule import schedule_order
 from broker.rentals.advance import advance_order
@@ -100,6 +103,11 @@ def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
     if order.state == "approved":
         advance_order(unit, order.id, "paid")
         schedule_order(unit, order.id)
+    elif order.contract_role == "agent_of_advertiser":
+        lines = funds_back_lines(order.total_cents, order.advertiser_id)
+        label = f"Fonds non utilisés, commande {order.code}"
+        post(unit, "OD", unit.today, payment.code, label, lines, f"funds_back:{order.code}")
+        match_settled(unit, "467", order.advertiser_id, [f"payment:{payment.code}", f"funds_back:{order.code}"])
     else:
         credit_deposit(unit, settings, order.id, order.net_cents, order.vat_cents)
         letter_deposit(unit, order.id, order.advertiser_id)
@@ -107,7 +115,15 @@ def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
 
 
 def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Order) -> None:
+    """The deposit invoice and its entry; as agent of the advertiser the money is its funds and has no invoice."""
+    key = f"payment:{payment.code}"
+    if order.contract_role == "agent_of_advertiser":
+        lines = funds_lines(order.total_cents, order.advertiser_id)
+        post(unit, "BQ", unit.today, payment.code, f"Fonds du mandant, commande {order.code}", lines, key)
+        return
     advertiser = party(unit, order.advertiser_id)
+    owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
+    regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
     label = text("deposit", advertiser.language, order=order.code, volume=order.volume, title=order.card_title)
     amount = order.volume * order.price_micros
     invoice = issue(
@@ -119,16 +135,15 @@ def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Orde
             lines=(InvoiceLine(1, label, order.volume, amount, order.net_cents),),
             vat_bp=order.vat_bp,
             vat_cents=order.vat_cents,
-            regime=vat_of_sale(settings, advertiser).regime,
+            regime=regime.regime,
             order_id=order.id,
+            role="principal" if owner is None else "agent_of_owner",
+            on_behalf_of=owner,
+            mandate=None if owner is None else mandate_on(unit, owner.id, unit.today),
         ),
     )
-    post(
-        unit,
-        "BQ",
-        invoice.issued_on,
-        invoice.number,
-        f"Acompte, commande {order.code}",
-        deposit_lines(order.net_cents, order.vat_cents, order.advertiser_id),
-        f"payment:{payment.code}",
-    )
+    if owner is None:
+        lines = deposit_lines(order.net_cents, order.vat_cents, order.advertiser_id)
+    else:
+        lines = owner_deposit_lines(order.total_cents, owner.id)
+    post(unit, "BQ", invoice.issued_on, invoice.number, f"Acompte, commande {order.code}", lines, key)

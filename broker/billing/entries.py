@@ -63,33 +63,42 @@ def reverse_charge_lines(net: int, self_assessed: int, owner: int) -> list[Line]
     ]
 
 
-def receipt_lines(total: int, shares: Mapping[int, int], waiting_vat: int, left: int) -> list[Line]:
-    """Money at the bank: `shares` (advertiser → cents) pay invoices, `left` waits in suspense.
+def receipt_lines(total: int, shares: Mapping[tuple[str, int], int], waiting_vat: int, left: int) -> list[Line]:
+    """Money at the bank: `shares` (account and advertiser → cents) pay invoices, `left` waits in suspense.
 
     `waiting_vat` is the VAT of those invoices that falls due with this money.
     """
     return [
         debit("512", total),
-        *(credit("411", cents, org) for org, cents in shares.items()),
+        *(credit(account, cents, org) for (account, org), cents in shares.items()),
         credit("471", left),
         debit("44574", waiting_vat),
         credit("44571", waiting_vat),
     ]
 
 
-def assignment_lines(cents: int, waiting_vat: int, advertiser: int) -> list[Line]:
+def assignment_lines(cents: int, waiting_vat: int, account: str, advertiser: int) -> list[Line]:
     """Money that waited in suspense pays an invoice."""
     return [
         debit("471", cents),
-        credit("411", cents, advertiser),
+        credit(account, cents, advertiser),
         debit("44574", waiting_vat),
         credit("44571", waiting_vat),
     ]
 
 
-def payout_lines(cents: int, waiting_vat: int, owner: int) -> list[Line]:
-    """An owner is paid: its VAT that was due at payment can be deducted now."""
-    return [debit("401", cents, owner), credit("512", cents), debit("44566", waiting_vat), credit("44564", waiting_vat)]
+def payout_lines(bills: int, third_party: int, waiting_vat: int, owner: int) -> list[Line]:
+    """An owner is paid its self-bills (401) and what we hold for it as agent (467).
+
+    The VAT that it owed at payment can be deducted now.
+    """
+    return [
+        debit("401", bills, owner),
+        debit("467", third_party, owner),
+        credit("512", bills + third_party),
+        debit("44566", waiting_vat),
+        credit("44564", waiting_vat),
+    ]
 
 
 def cut_off_sale_lines(net: int, vat: int, advertiser: int) -> list[Line]:

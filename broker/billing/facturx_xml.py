@@ -11,7 +11,7 @@ from datetime import date
 
 from lxml import etree
 
-from broker.billing.model import InvoiceLine
+from broker.billing.model import PAYABLE, InvoiceLine
 from broker.billing.paper import Paper, PaperParty
 
 PROFILE = "urn:cen.eu:en16931:2017"
@@ -109,7 +109,7 @@ def _process(paper: Paper) -> str:
     """The French frame of billing: services to be paid (S1), paid already (S2), final after a deposit (S4)."""
     if paper.kind == "deposit":
         return "S2"
-    return "S4" if paper.kind == "invoice" and paper.paid_cents else "S1"
+    return "S4" if paper.kind in PAYABLE and paper.paid_cents and paper.refers is not None else "S1"
 
 
 def _line(trade: etree._Element, paper: Paper, line: InvoiceLine, kind: Category) -> None:
@@ -160,7 +160,7 @@ def _party(place: etree._Element, party: PaperParty, kind: Category, *, seller: 
 def _settlement(place: etree._Element, paper: Paper, kind: Category) -> None:
     _add(place, "ram:InvoiceCurrencyCode", text="EUR")
     means = _add(place, "ram:SpecifiedTradeSettlementPaymentMeans")
-    transfer = paper.kind == "invoice" and bool(paper.iban)
+    transfer = paper.kind in PAYABLE and bool(paper.iban)
     _add(means, "ram:TypeCode", text="30" if transfer else "1")
     if transfer:
         _add(means, "ram:PayeePartyCreditorFinancialAccount", "ram:IBANID", text=paper.iban)

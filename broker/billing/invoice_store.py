@@ -18,8 +18,21 @@ _SELECT = """
 SELECT i.id, i.number, i.kind, i.type_code, i.seller_id, coalesce(party_name(i.seller_id), '') AS seller_name,
        i.buyer_id, coalesce(party_name(i.buyer_id), '') AS buyer_name, i.order_id, i.mailing_id, i.corrects_id,
        o.number AS corrects_number, i.vat_bp, i.language, i.issued_on, i.due_on, i.net_cents, i.vat_cents,
-       i.total_cents, i.deposit_cents, i.currency
+       i.total_cents, i.deposit_cents, i.currency, i.role
 FROM invoice i LEFT JOIN invoice o ON o.id = i.corrects_id
+"""
+_INVOICED = """
+SELECT main_net + CASE WHEN agent THEN fee_net ELSE 0 END AS net,
+  bills + owned - CASE WHEN agent THEN 0 ELSE fee_net END AS owner, main_net, main_vat, fee_net, fee_vat, used FROM (
+  SELECT coalesce(sum(net_cents) FILTER (WHERE kind IN ('invoice', 'owner_invoice')), 0)::bigint AS main_net,
+    coalesce(sum(vat_cents) FILTER (WHERE kind IN ('invoice', 'owner_invoice')), 0)::bigint AS main_vat,
+    coalesce(sum(net_cents) FILTER (WHERE kind = 'self_bill'), 0)::bigint AS bills,
+    coalesce(sum(net_cents) FILTER (WHERE kind = 'owner_invoice'), 0)::bigint AS owned,
+    coalesce(sum(net_cents) FILTER (WHERE kind = 'fee'), 0)::bigint AS fee_net,
+    coalesce(sum(vat_cents) FILTER (WHERE kind = 'fee'), 0)::bigint AS fee_vat,
+    coalesce(sum(deposit_cents), 0)::bigint AS used,
+    coalesce(bool_or(role = 'agent_of_advertiser'), false) AS agent
+  FROM invoice WHERE order_id = :order) x
 """
 _COUNT = "SELECT count(*) FROM invoice i"
 _PDF = "SELECT pdf FROM invoice i WHERE i.number = :number AND"
@@ -54,9 +67,10 @@ def insert_invoice(unit: UnitOfWork, values: dict[str, Any], lines: Sequence[Inv
     invoice_id = int(
         unit.scalar(
             "INSERT INTO invoice (number, kind, type_code, seller_id, buyer_id, order_id, mailing_id, corrects_id,"
-            " vat_bp, language, issued_on, due_on, net_cents, vat_cents, total_cents, deposit_cents, pdf)"
-            " VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id, :corrects_id,"
-            " :vat_bp, :language, :issued_on, :due_on, :net_cents, :vat_cents, :total_cents, :deposit_cents, :pdf)"
+            " vat_bp, language, issued_on, due_on, net_cents, vat_cents, total_cents, deposit_cents, pdf, role,"
+            " mandate_id) VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id,"
+            " :corrects_id, :vat_bp, :language, :issued_on, :due_on, :net_cents, :vat_cents, :total_cents,"
+            " :deposit_cents, :pdf, :role, :mandate_id)"
             " RETURNING id",
             **values,
         )
@@ -120,14 +134,12 @@ def deposit_of(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
 
 
 def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
-    """What an order's issued documents hold: net and VAT of its invoices, net of its owner's self-bills."""
-    row = unit.one(
-        "SELECT coalesce(sum(net_cents) FILTER (WHERE kind = 'invoice'), 0)::bigint AS net,"
-        " coalesce(sum(vat_cents) FILTER (WHERE kind = 'invoice'), 0)::bigint AS vat,"
-        " coalesce(sum(net_cents) FILTER (WHERE kind = 'self_bill'), 0)::bigint AS owner"
-        " FROM invoice WHERE order_id = :order",
-        order=order_id,
-    )
+    """What an order's issued documents hold, whatever the role, in cents.
+
+    `net`: what the advertiser was charged; `owner`: the owner's part of it; `main_net`, `main_vat`: the invoices of
+    what was sold (ours, or the owner's); `fee_net`, `fee_vat`: our fee's; `used`: paid before they were issued.
+    """
+    row = unit.one(_INVOICED, order=order_id)
     assert row is not None
     return row
 

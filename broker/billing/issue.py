@@ -7,13 +7,17 @@ from datetime import date, timedelta
 
 from broker.accounts.model import Organisation
 from broker.billing import invoice_store as store
+from broker.billing.mandate_model import Mandate
 from broker.billing.mentions import mention, payment_terms
-from broker.billing.model import TYPE_CODES, Invoice, InvoiceKind, InvoiceLine
+from broker.billing.model import PAYABLE, SELF_BILLED_CREDIT, TYPE_CODES, Invoice, InvoiceKind, InvoiceLine
 from broker.billing.paper import Note, Paper, PaperParty, Reference
 from broker.billing.pdf import invoice_pdf
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import Settings
 from broker.ledger.vat import Regime
+from broker.rentals.sale_terms import Role
+
+CONTEST_DAYS = 30  # where no mandate says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class Draft:
     supplied_on: date | None = None
     refund_due: bool = False
     vat_on_debits: bool = False
+    role: Role = "principal"
+    on_behalf_of: Organisation | None = None  # the owner in whose name and series it is issued, as its agent
+    type_code: int | None = None  # other than the kind's own
+    mandate: Mandate | None = None
 
     @property
     def net_cents(self) -> int:
@@ -49,21 +57,23 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
     """
     day = unit.today
     company = store.company(unit)
-    self_bill = draft.kind == "self_bill"
-    seller, buyer = (draft.other, company) if self_bill else (company, draft.other)
-    number = _number(unit, day, draft.other if self_bill else None)
+    from_owner = draft.kind in ("self_bill", "owner_credit")  # the owner sells to us
+    owner = draft.other if from_owner else draft.on_behalf_of
+    seller, buyer = (owner or company), (company if from_owner else draft.other)
+    type_code = draft.type_code or TYPE_CODES[draft.kind]
+    number = _number(unit, day, owner)
     language = draft.other.language
     total = draft.net_cents + draft.vat_cents
     due_on = day + timedelta(days=_days(draft))
     paper = Paper(
         kind=draft.kind,
-        type_code=TYPE_CODES[draft.kind],
+        type_code=type_code,
         number=number,
         language=language,
         issued_on=day,
         due_on=due_on,
-        seller=_party(draft.other) if self_bill else company_party(settings),
-        buyer=company_party(settings) if self_bill else _party(draft.other),
+        seller=company_party(settings) if owner is None else _party(owner),
+        buyer=company_party(settings) if from_owner else _party(draft.other),
         lines=draft.lines,
         net_cents=draft.net_cents,
         vat_bp=draft.vat_bp,
@@ -82,7 +92,7 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
         {
             "number": number,
             "kind": draft.kind,
-            "type_code": TYPE_CODES[draft.kind],
+            "type_code": type_code,
             "seller_id": seller.id,
             "buyer_id": buyer.id,
             "order_id": draft.order_id,
@@ -97,6 +107,8 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
             "total_cents": total,
             "deposit_cents": draft.deposit_cents,
             "pdf": invoice_pdf(paper),
+            "role": draft.role,
+            "mandate_id": None if draft.mandate is None else draft.mandate.id,
         },
         draft.lines,
     )
@@ -139,7 +151,7 @@ def _number(unit: UnitOfWork, day: date, owner: Organisation | None) -> str:
 def _days(draft: Draft) -> int:
     if draft.kind == "self_bill":
         return payment_terms().owner_days
-    if draft.kind == "invoice" and draft.deposit_cents < draft.net_cents + draft.vat_cents:
+    if draft.kind in PAYABLE and draft.deposit_cents < draft.net_cents + draft.vat_cents:
         return payment_terms().advertiser_days
     return 0  # paid already, or to be refunded at once
 
@@ -151,10 +163,18 @@ def _notes(draft: Draft, settings: Settings, day: date, language: str) -> tuple[
         keys.append((draft.regime, "TXD"))
     elif draft.vat_on_debits:
         keys.append(("vat_on_debits", "TXD"))
-    if draft.kind == "self_bill":
+    if draft.kind == "self_bill" or draft.type_code == SELF_BILLED_CREDIT:
         keys += [("self_billing", "AAI"), ("contest", "AAI")]
+    elif draft.on_behalf_of is not None:
+        agent = "on_behalf_of_owner" if draft.role == "agent_of_owner" else "on_behalf_through_advertiser"
+        keys += [(agent, "AAI"), ("contest", "AAI")]
     keys += [("discount", "AAB"), ("late_penalty", "PMD"), ("recovery", "PMT")]
     if draft.refund_due:
         keys.append(("refund_due", "AAI"))
-    names = {"company": settings.company.name, "owner": draft.other.name}
+    names = {
+        "company": settings.company.name,
+        "owner": (draft.on_behalf_of or draft.other).name,
+        "advertiser": draft.other.name,
+        "days": str(draft.mandate.contest_days if draft.mandate is not None else CONTEST_DAYS),
+    }
     return tuple(Note(code, mention(key, day, language, **names)) for key, code in keys)

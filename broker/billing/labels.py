@@ -19,6 +19,18 @@ _TEXTS = {
         "fr": "Part du propriétaire, {order} : {volume} envois facturables, {title}",
         "en": "Owner's share, {order}: {volume} billable sends, {title}",
     },
+    "fee_of_owner": {
+        "fr": "Commission de mandataire, {order} : {volume} envois facturables, {title}",
+        "en": "Agent's commission, {order}: {volume} billable sends, {title}",
+    },
+    "fee_of_advertiser": {
+        "fr": "Honoraires de mandataire, {order} : {volume} envois facturables, {title}",
+        "en": "Agent's fee, {order}: {volume} billable sends, {title}",
+    },
+    "corrected": {
+        "fr": "Correction de la facture {order}",
+        "en": "Correction of invoice {order}",
+    },
     "unused": {
         "fr": "Part non utilisée de l'acompte {order}",
         "en": "Unused part of deposit {order}",

@@ -7,9 +7,22 @@ from datetime import date, datetime
 from typing import Literal
 
 from broker.kernel.money import BASIS_POINTS, micros_to_cents, split_by_largest_remainder
+from broker.rentals.sale_terms import Role
 
-InvoiceKind = Literal["invoice", "deposit", "self_bill", "credit_note"]
-TYPE_CODES: dict[InvoiceKind, int] = {"invoice": 380, "credit_note": 381, "deposit": 386, "self_bill": 389}
+# owner_invoice: an owner's own, issued by us as agent; fee: our commission alone, as agent; owner_credit: what corrects
+# a self-bill (381 issued by the owner, 261 by us).
+InvoiceKind = Literal["invoice", "deposit", "self_bill", "credit_note", "owner_invoice", "fee", "owner_credit"]
+TYPE_CODES: dict[InvoiceKind, int] = {
+    "invoice": 380,
+    "credit_note": 381,
+    "deposit": 386,
+    "self_bill": 389,
+    "owner_invoice": 380,
+    "fee": 380,
+    "owner_credit": 381,
+}
+SELF_BILLED_CREDIT = 261
+PAYABLE: frozenset[InvoiceKind] = frozenset({"invoice", "owner_invoice", "fee"})  # paid by a transfer to our account
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ class Invoice:
     total_cents: int
     deposit_cents: int
     currency: str
+    role: Role = "principal"
     lines: tuple[InvoiceLine, ...] = field(default=())
 
     @property

@@ -24,6 +24,11 @@ def vat_of_sale(settings: Settings, advertiser: Organisation) -> Vat:
     return vat_on_service(company_party(settings.company), _vat_party(advertiser), settings.trade.vat_bp)
 
 
+def vat_between(settings: Settings, seller: Organisation, buyer: Organisation) -> Vat:
+    """The VAT of what an owner sells to an advertiser."""
+    return vat_on_service(_vat_party(seller), _vat_party(buyer), settings.trade.vat_bp)
+
+
 def vat_of_purchase(settings: Settings, owner: Organisation) -> Vat:
     """The VAT of what an owner sells to the company."""
     return vat_on_service(_vat_party(owner), company_party(settings.company), settings.trade.vat_bp)

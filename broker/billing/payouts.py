@@ -7,6 +7,7 @@ from itertools import groupby
 
 from broker.audit.record import record
 from broker.billing import bank_store as store
+from broker.billing import invoice_store
 from broker.billing.bank_accounts import usable_account
 from broker.billing.bank_model import Payout
 from broker.billing.entries import payout_lines
@@ -20,7 +21,7 @@ from broker.ledger.store import entry_balance
 
 
 def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[Payout]:
-    """Propose one payout for each owner that has a self-bill due until a day, of all its unpaid ones.
+    """Propose one payout for each owner that has something due until a day: all that is unpaid, corrections netted.
 
     Under the threshold an owner is paid when its due date comes and not before; the threshold never defers a due
     date. Owners without a usable bank account are left out.
@@ -33,7 +34,7 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
         total = sum(row.total_cents for row in bills)
         due = any(row.due for row in bills)
         account = usable_account(unit, owner_id, settings.payment.iban_wait_hours)
-        if account is None or not (due or total >= settings.payment.threshold_cents):
+        if account is None or total <= 0 or not (due or total >= settings.payment.threshold_cents):
             continue
         code = new_code("pout")
         store.insert_payout(
@@ -104,13 +105,20 @@ def book_payout(database: Database, payout_id: int) -> None:
         if payout is None or payout.state != "confirmed":
             return
         assert payout.paid_on is not None
-        keys = [f"invoice:{number}" for number in payout.invoices]
+        bills = store.bills_of_payout(unit, payout.id)
+        keys = [f"invoice:{row.number}" for row in bills]
+        held = sum(row.amount_cents for row in bills if row.account == "467")
         waiting = sum(entry_balance(unit, key, "44564") for key in keys)
         key = f"payout:{payout.code}"
-        lines = payout_lines(payout.amount_cents, waiting, payout.owner_id)
+        lines = payout_lines(payout.amount_cents - held, held, waiting, payout.owner_id)
         post(unit, "BQ", payout.paid_on, payout.code, f"Virement propriétaire {payout.code}", lines, key)
         store.set_state(unit, payout.id, ["confirmed"], "paid")
         match_settled(unit, "401", payout.owner_id, [*keys, key])
+        if held:  # with the order's deposit and our fee, which stand on the same account
+            keys += [f"invoice:{row.fee}" for row in bills if row.fee]
+            for order_id in {row.order_id for row in bills if row.order_id is not None}:
+                keys += invoice_store.entry_keys_of_order(unit, order_id)
+            match_settled(unit, "467", payout.owner_id, [*keys, key])
         record(unit, "payout.paid", "payout", payout.code, cents=payout.amount_cents)
 
 

@@ -12,6 +12,7 @@ from fpdf.enums import XPos, YPos
 
 from broker.billing.facturx_xml import facturx_xml
 from broker.billing.facturx_xmp import facturx_xmp
+from broker.billing.model import PAYABLE
 from broker.billing.paper import Paper
 from broker.kernel.money import format_cents
 
@@ -25,6 +26,9 @@ _WORDS: dict[str, dict[str, str]] = {
         "deposit": "Facture d'acompte",
         "self_bill": "Facture (autofacturation)",
         "credit_note": "Avoir",
+        "owner_invoice": "Facture",
+        "fee": "Facture de commission",
+        "owner_credit": "Avoir",
         "issued": "Date d'émission",
         "due": "Date d'échéance",
         "supplied": "Date de la prestation",
@@ -48,6 +52,9 @@ _WORDS: dict[str, dict[str, str]] = {
         "deposit": "Deposit invoice",
         "self_bill": "Invoice (self-billed)",
         "credit_note": "Credit note",
+        "owner_invoice": "Invoice",
+        "fee": "Commission invoice",
+        "owner_credit": "Credit note",
         "issued": "Date of issue",
         "due": "Due date",
         "supplied": "Date of supply",
@@ -116,7 +123,7 @@ def invoice_pdf(paper: Paper) -> bytes:
     _totals(pdf, paper, words)
     pdf.ln(6)
     pdf.set_font(_FONT, "", 8)
-    if paper.iban and paper.kind == "invoice" and paper.paid_cents < paper.total_cents:
+    if paper.iban and paper.kind in PAYABLE and paper.paid_cents < paper.total_cents:
         _row(pdf, f"IBAN{words['colon']} {paper.iban}  {paper.bic}".rstrip())
     for note in paper.notes:
         pdf.multi_cell(0, 4, note.text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -166,7 +173,7 @@ def _totals(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
         (f"{words['vat']} {rate} %", paper.vat_cents),
         (words["total"], total),
     ]
-    if paper.kind == "invoice":
+    if paper.kind in PAYABLE:
         if paper.paid_cents:
             rows.append((words["deposit_line"], -paper.paid_cents))
         rows.append((words["left"], total - paper.paid_cents))

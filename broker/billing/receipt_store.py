@@ -72,7 +72,8 @@ def open_invoice(unit: UnitOfWork, number: str) -> Row[Any] | None:
     return unit.one(
         "SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
         " WHERE s.invoice_id = i.id), 0)::bigint AS open_cents"
-        " FROM invoice i WHERE i.number = :number AND i.kind = 'invoice'",
+        " FROM invoice i WHERE i.number = :number AND (i.kind IN ('invoice', 'owner_invoice')"
+        " OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')",
         number=number,
     )
 
@@ -90,7 +91,10 @@ def insert_share(unit: UnitOfWork, receipt_id: int, invoice_id: int, cents: int)
 def unbooked_shares(unit: UnitOfWork, receipt_id: int) -> list[ReceiptShare]:
     """The parts of a transfer that are in no entry yet."""
     rows = unit.all(
-        "SELECT s.invoice_id, i.number, i.buyer_id, i.total_cents - i.deposit_cents AS due_cents, s.amount_cents"
+        "SELECT s.invoice_id, i.number, i.buyer_id, i.total_cents - i.deposit_cents AS due_cents, s.amount_cents,"
+        " CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467' ELSE '411' END AS account,"
+        " 'invoice:' || CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_owner' THEN coalesce((SELECT f.number"
+        " FROM invoice f WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), '') ELSE i.number END AS vat_key"
         " FROM receipt_share s JOIN invoice i ON i.id = s.invoice_id"
         " WHERE s.receipt_id = :id AND s.booked_at IS NULL ORDER BY i.id",
         id=receipt_id,

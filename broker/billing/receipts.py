@@ -72,22 +72,25 @@ def book_receipt(database: Database, receipt_id: int) -> None:
             return
         vats = {share.invoice_id: _waiting_vat(unit, share) for share in shares}
         if not receipt.booked:
-            paid: dict[int, int] = {}
+            paid: dict[tuple[str, int], int] = {}
             for share in shares:
-                paid[share.buyer_id] = paid.get(share.buyer_id, 0) + share.amount_cents
+                whose = (share.account, share.buyer_id)
+                paid[whose] = paid.get(whose, 0) + share.amount_cents
             left = receipt.amount_cents - sum(paid.values())
             label = f"Virement reçu, {receipt.payer}" if receipt.payer else "Virement reçu"
             lines = receipt_lines(receipt.amount_cents, paid, sum(vats.values()), left)
             post(unit, "BQ", receipt.received_on, receipt.code, label, lines, f"receipt:{receipt.code}")
         else:
             for share in shares:
-                lines = assignment_lines(share.amount_cents, vats[share.invoice_id], share.buyer_id)
+                lines = assignment_lines(share.amount_cents, vats[share.invoice_id], share.account, share.buyer_id)
                 label = f"Virement rapproché, facture {share.number}"
                 key = f"receipt:{receipt.code}:{share.number}"
                 post(unit, "OD", unit.today, receipt.code, label, lines, key)
         store.booked(unit, receipt_id, vats)
         for share in shares:
-            match_settled(unit, "411", share.buyer_id, store.keys_of_invoice(unit, share.invoice_id, share.number))
+            match_settled(
+                unit, share.account, share.buyer_id, store.keys_of_invoice(unit, share.invoice_id, share.number)
+            )
 
 
 def _share(unit: UnitOfWork, receipt_id: int, number: str) -> None:
@@ -103,7 +106,7 @@ def _share(unit: UnitOfWork, receipt_id: int, number: str) -> None:
 
 
 def _waiting_vat(unit: UnitOfWork, share: ReceiptShare) -> int:
-    waiting = -entry_balance(unit, f"invoice:{share.number}", "44574")
+    waiting = -entry_balance(unit, share.vat_key, "44574")
     if not waiting:
         return 0
     before = store.booked_of_invoice(unit, share.invoice_id)

@@ -21,7 +21,8 @@ class RevenueRow:
     """One mailing. Before it is settled its cents are those that its accruals would round to today.
 
     `sends` were handed to a receiving server (accepted, refused or uncertain), seeds excluded; `billable` are accepted
-    and not bounced in time. `ecpm_cents` is the gross of a thousand sends.
+    and not bounced in time. `ecpm_cents` is the gross of a thousand sends. As agent
+    (`role`) `invoice` is the owner's and `self_bill` our fee on it.
     """
 
     mailing: str
@@ -44,6 +45,7 @@ class RevenueRow:
     invoice_cents: int
     invoice: str
     self_bill: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _row(found: Row[Any]) -> RevenueRow:
     gross, owner = accrued.gross, accrued.owner
     if found.settled and found.invoice:
         gross = found.invoice_cents
-    if found.settled and found.self_bill:
+    if found.settled and found.owner_cents:
         owner = found.owner_cents
     return RevenueRow(
         mailing=found.mailing,
@@ -139,4 +141,5 @@ def _row(found: Row[Any]) -> RevenueRow:
         invoice_cents=found.invoice_cents,
         invoice=found.invoice,
         self_bill=found.self_bill,
+        role=found.role,
     )

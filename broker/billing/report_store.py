@@ -17,9 +17,7 @@ SELECT m.code AS mailing, m.kind, m.closed_at IS NOT NULL AS settled,
        coalesce(o.card_title, g.title, '') AS title,
        coalesce(party_name(m.owner_id), '') AS owner, coalesce(party_name(m.advertiser_id), '') AS advertiser,
        s.sends, s.bounced, s.uncertain, s.billable, s.sends_micros, a.owner_micros, a.commission_micros,
-       coalesce(i.number, '') AS invoice, coalesce(i.net_cents, 0) AS invoice_cents,
-       coalesce(b.number, '') AS self_bill, coalesce(b.net_cents, 0) AS owner_cents,
-       coalesce(l.cents, 0) AS ledger_cents
+       b.invoice, b.invoice_cents, b.bill AS self_bill, b.owner_cents, b.ledger_cents, m.contract_role AS role
 FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
 LEFT JOIN rental_order o ON o.id = d.order_id
 LEFT JOIN participation_send t ON t.id = d.participation_send_id
@@ -36,11 +34,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT coalesce(owner_micros, 0) AS owner_micros, coalesce(commission_micros, 0) AS commission_micros
   FROM share_of_mailing(m.id)) a
-LEFT JOIN invoice i ON i.mailing_id = m.id AND i.kind = 'invoice'
-LEFT JOIN invoice b ON b.mailing_id = m.id AND b.kind = 'self_bill'
-LEFT JOIN LATERAL (
-  SELECT sum(q.credit_cents - q.debit_cents)::bigint AS cents FROM ledger_entry e
-  JOIN ledger_posting q ON q.entry_id = e.id AND q.account = '706' WHERE e.piece_ref = i.number) l ON true
+CROSS JOIN LATERAL money_of_mailing(m.id) b
 WHERE m.kind <> 'own' AND (:staff OR m.owner_id = :org)
   AND CASE WHEN m.closed_at IS NULL
            THEN CAST(coalesce(m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) <= :last

@@ -11,12 +11,13 @@ from broker.billing import accrual_store, invoice_store, settle_store
 from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
+from broker.billing.mandates import mandate_on, may_issue
 from broker.billing.model import Invoice, InvoiceLine, Share, shares_in_cents, still_to_post
 from broker.billing.paper import Reference
 from broker.billing.parties import party, vat_of_purchase, vat_of_sale
+from broker.billing.settle_agent import settle_as_agent
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict
 from broker.kernel.money import share
 from broker.kernel.settings import Settings
 from broker.ledger.matching import match_settled
@@ -26,8 +27,8 @@ from broker.rentals.advance import advance_order
 
 
 def due_settlements(unit: UnitOfWork, settings: Settings) -> list[int]:
-    """Ids of mailings whose bounce time is over by the shared clock: the sweep asks for `settle_mailing` of each."""
-    return settle_store.due_mailings(unit, settings.trade.bounce_freeze_hours)
+    """Ids of mailings to settle: their bounce time is over by the shared clock, or a mandate came that was missing."""
+    return settle_store.due_mailings(unit, settings.trade.bounce_freeze_hours) + settle_store.late_bills(unit)
 
 
 def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> None:
@@ -35,21 +36,24 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
 
     In order: the mailing is closed, so that later bounces change nothing; its billable micros become cents by the
     order's cumulative total; invoice (380, deposit deducted), credit note of the unused deposit (381), self-bill
-    (389), each with its ledger entry; the order becomes settled.
+    (389), each with its ledger entry; the order becomes settled. As agent: the owner's invoice in its own name and our
+    fee (`settle_agent`). Without the owner's mandate the self-bill waits for it.
     """
     with database.begin() as unit:
         due = settle_store.lock_due(unit, mailing_id, settings.trade.bounce_freeze_hours)
         if due is None:
+            late = settle_store.lock_late(unit, mailing_id)
+            if late is not None:
+                _bill_late(unit, settings, late)
             return
-        if due.contract_role != "principal":
-            raise Conflict(
-                f"The contract role {due.contract_role} is not settled yet: only principal is.", code="role_unsettled"
-            )
         settle_store.close_mailing(unit, due.id)
         billable, micros = accrual_store.accrued(unit, due.id)
         cents = _cents(unit, due, micros)
-        sale = _invoice_advertiser(unit, settings, due, billable, micros.gross, cents.gross)
-        bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
+        if due.contract_role == "principal":
+            sale = _invoice_advertiser(unit, settings, due, billable, micros.gross, cents.gross)
+            bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
+        else:
+            sale, bill = settle_as_agent(unit, settings, due, billable, micros, cents)
         if due.order_id is not None and not due.more_to_come:
             _end_order(unit, due)
         record(
@@ -63,6 +67,15 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
             invoice=sale.number if sale else "",
             self_bill=bill.number if bill else "",
         )
+
+
+def _bill_late(unit: UnitOfWork, settings: Settings, due: Row[Any]) -> None:
+    """The self-bill that waited for the owner's mandate."""
+    billable, micros = accrual_store.accrued(unit, due.id)
+    cents = _cents(unit, due, micros)
+    bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
+    if bill is not None:
+        record(unit, "mailing.self_billed", "mailing", due.code, self_bill=bill.number, owner_cents=bill.net_cents)
 
 
 def _end_order(unit: UnitOfWork, due: Row[Any]) -> None:
@@ -95,7 +108,7 @@ def _invoice_advertiser(
     vat_bp = regime.bp if due.vat_bp is None else due.vat_bp
     posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)
     deposit = None if due.order_id is None else invoice_store.deposit_of(unit, due.order_id)
-    before_net, before_vat = (posted.net, posted.vat) if posted is not None else (0, 0)
+    before_net, before_vat = (posted.main_net, posted.main_vat) if posted is not None else (0, 0)
     # VAT of an order is that of its cumulative net, so that several invoices round to the same sum as one.
     vat = share(before_net + net, vat_bp) - before_vat
     left_net = 0 if deposit is None else deposit.net_cents - before_net
@@ -147,6 +160,9 @@ def _self_bill(
     if net <= 0:  # what is left over here is in the next mailing's cumulative total
         return None
     owner = party(unit, due.owner_id)
+    mandate = mandate_on(unit, owner.id, unit.today)
+    if not may_issue(settings, mandate):
+        return None  # the close names it; once the mandate is recorded a job comes back to it
     treatment = vat_of_purchase(settings, owner)
     vat = share(net, treatment.bp)
     label = text("share", owner.language, order=due.reference, volume=billable, title=due.title)
@@ -164,6 +180,7 @@ def _self_bill(
             mailing_id=due.id,
             supplied_on=due.supplied_on,
             vat_on_debits=owner.vat_due == "invoice",
+            mandate=mandate,
         ),
     )
     if treatment.regime == "reverse_charge":

@@ -16,6 +16,18 @@ _DUE = """
                  AND s.state IN ('claimed', 'attempting'))
 """
 _DUE_IDS = "SELECT m.id FROM mailing m WHERE"
+# As principal, settled without a self-bill though something is owed (half a cent and more).
+_LATE = """
+ m.closed_at IS NOT NULL AND m.kind <> 'own' AND m.contract_role = 'principal'
+ AND NOT EXISTS (SELECT 1 FROM invoice i WHERE i.mailing_id = m.id AND i.kind = 'self_bill')
+ AND EXISTS (SELECT 1 FROM invoice i WHERE i.mailing_id = m.id AND i.kind = 'invoice')
+ AND (SELECT coalesce(sum(a.owner_micros), 0) FROM accrual_sum a WHERE a.mailing_id = m.id) >= 10000
+"""
+_LATE_IDS = (
+    "SELECT m.id FROM mailing m WHERE EXISTS (SELECT 1 FROM invoicing_mandate n WHERE n.org_id = m.owner_id"  # noqa: S608
+    " AND CAST(app_now() AT TIME ZONE 'Europe/Paris' AS date) BETWEEN n.signed_on AND coalesce(n.ends_on, 'infinity'))"
+    f" AND {_LATE} ORDER BY m.id LIMIT 500"
+)
 _DUE_ROW = """
 SELECT m.id, m.code, m.kind, m.state, m.owner_id, m.advertiser_id, m.contract_role, d.order_id, d.participation_send_id,
        coalesce(o.code, g.code) AS reference, coalesce(o.card_title, g.title) AS title, o.vat_bp,
@@ -49,6 +61,27 @@ def lock_due(unit: UnitOfWork, mailing_id: int, hours: int) -> Row[Any] | None:
     return unit.one(_DUE_ROW + _DUE, id=mailing_id, hours=hours)
 
 
+def late_bills(unit: UnitOfWork) -> list[int]:
+    """Ids of settled mailings whose owner's share waits for a self-bill, of owners that a mandate of today covers."""
+    return [row.id for row in unit.all(_LATE_IDS)]
+
+
+def lock_late(unit: UnitOfWork, mailing_id: int) -> Row[Any] | None:
+    """One of them and what it belongs to, locked until the commit; None when nothing is owed."""
+    unit.run("SELECT id FROM mailing WHERE id = :id FOR UPDATE", id=mailing_id)
+    return unit.one(_DUE_ROW + _LATE, id=mailing_id)
+
+
+def captured_funds(unit: UnitOfWork, order_id: int | None) -> int:
+    """Cents captured for an order."""
+    return int(
+        unit.scalar(
+            "SELECT coalesce(sum(amount_cents), 0) FROM payment WHERE order_id = :order AND state = 'captured'",
+            order=order_id,
+        )
+    )
+
+
 def close_mailing(unit: UnitOfWork, mailing_id: int) -> None:
     """From now on no bounce changes its money.
 
@@ -66,7 +99,7 @@ def accrued_by_order(unit: UnitOfWork, order_id: int) -> Row[Any]:
     row = unit.one(
         "SELECT coalesce(sum(a.owner_micros), 0)::bigint AS owner,"
         " coalesce(sum(a.commission_micros), 0)::bigint AS commission"
-        " FROM dispatch d JOIN mailing m ON m.dispatch_id = d.id JOIN accrual a ON a.mailing_id = m.id"
+        " FROM dispatch d JOIN mailing m ON m.dispatch_id = d.id JOIN accrual_sum a ON a.mailing_id = m.id"
         " WHERE d.order_id = :order AND m.closed_at IS NOT NULL",
         order=order_id,
     )

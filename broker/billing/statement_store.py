@@ -12,15 +12,20 @@ from broker.kernel.database import UnitOfWork
 
 _AGED = """
 WITH open AS (
-  SELECT i.buyer_id AS org, '411' AS account, i.due_on, i.total_cents - i.deposit_cents - coalesce((
+  SELECT i.buyer_id AS org, CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467'
+    ELSE '411' END AS account, i.due_on, i.total_cents - i.deposit_cents - coalesce((
     SELECT sum(s.amount_cents) FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id
     WHERE s.invoice_id = i.id AND r.received_on <= :on), 0) AS cents
-  FROM invoice i WHERE i.kind = 'invoice' AND i.issued_on <= :on
+  FROM invoice i WHERE (i.kind IN ('invoice', 'owner_invoice') OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')
+    AND i.issued_on <= :on
   UNION ALL
-  SELECT i.seller_id, '401', i.due_on, i.total_cents - coalesce((
+  SELECT i.seller_id, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END, i.due_on,
+    CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END
+    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f
+        WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), 0) ELSE 0 END - coalesce((
     SELECT sum(l.amount_cents) FROM payout_line l JOIN payout p ON p.id = l.payout_id
     WHERE l.invoice_id = i.id AND l.live AND p.state = 'paid' AND p.paid_on <= :on), 0)
-  FROM invoice i WHERE i.kind = 'self_bill' AND i.issued_on <= :on)
+  FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.issued_on <= :on)
 SELECT coalesce(party_name(org), '') AS party, account,
   coalesce(sum(cents) FILTER (WHERE due_on >= :on), 0)::bigint AS not_due,
   coalesce(sum(cents) FILTER (WHERE :on - due_on BETWEEN 1 AND 30), 0)::bigint AS to_30,
@@ -32,16 +37,18 @@ FROM open WHERE cents <> 0 GROUP BY org, account ORDER BY account DESC, party, o
 _STATEMENT = """
 SELECT m.code AS mailing, CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) AS day, s.sends, a.billable,
   coalesce(c.owner_micros, 0) AS owner_micros, coalesce(i.number, '') AS self_bill,
-  coalesce(i.net_cents, 0) AS net_cents,
-  coalesce(i.vat_cents, 0) AS vat_cents, coalesce(i.total_cents, 0) AS total_cents,
+  (coalesce(i.net_cents, 0) - coalesce(f.net_cents, 0))::bigint AS net_cents,
+  (coalesce(i.vat_cents, 0) - coalesce(f.vat_cents, 0))::bigint AS vat_cents,
+  (coalesce(i.total_cents, 0) - coalesce(f.total_cents, 0))::bigint AS total_cents,
   coalesce(p.code, '') AS payout, p.paid_on
 FROM mailing m
 CROSS JOIN LATERAL (SELECT count(*) AS sends FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
   AND NOT s.seed AND s.state IN ('accepted', 'refused', 'uncertain')) s
-CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE kind = 'send') - count(*) FILTER (WHERE kind = 'bounce') AS billable
-  FROM accrual a WHERE a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id) a
+CROSS JOIN LATERAL (SELECT coalesce(sum(CASE kind WHEN 'bounce' THEN -sends ELSE sends END), 0)::bigint AS billable
+  FROM accrual_sum a WHERE a.mailing_id = m.id) a
 LEFT JOIN LATERAL share_of_mailing(m.id) c ON true
-LEFT JOIN invoice i ON i.mailing_id = m.id AND i.kind = 'self_bill'
+LEFT JOIN invoice i ON i.mailing_id = m.id AND i.kind IN ('self_bill', 'owner_invoice')
+LEFT JOIN invoice f ON f.mailing_id = m.id AND f.kind = 'fee' AND f.role = 'agent_of_owner'
 LEFT JOIN payout_line l ON l.invoice_id = i.id AND l.live LEFT JOIN payout p ON p.id = l.payout_id
 WHERE m.owner_id = :owner AND m.kind <> 'own'
   AND CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last ORDER BY m.id

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from broker.billing import invoice_store
 from broker.billing.entries import deposit_credit_lines
+from broker.billing.entries_agent import owner_deposit_credit_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
+from broker.billing.mandates import mandate_on
 from broker.billing.model import Invoice, InvoiceLine
 from broker.billing.paper import Reference
-from broker.billing.parties import party, vat_of_sale
+from broker.billing.parties import party, vat_between, vat_of_sale
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.kernel.money import MICROS_PER_CENT
@@ -27,6 +29,8 @@ def credit_deposit(
     if order is None or deposit is None:
         raise NotFound(f"The order of id {order_id} has no deposit.")
     advertiser = party(unit, order.advertiser_id)
+    owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
+    regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
     label = text("unused", advertiser.language, order=deposit.number)
     credit = issue(
         unit,
@@ -37,21 +41,27 @@ def credit_deposit(
             lines=(InvoiceLine(1, label, 1, net * MICROS_PER_CENT, net),),
             vat_bp=deposit.vat_bp,
             vat_cents=vat,
-            regime=vat_of_sale(settings, advertiser).regime,
+            regime=regime.regime,
             order_id=order_id,
             mailing_id=mailing_id,
             corrects_id=deposit.id,
             refers=Reference(deposit.number, deposit.issued_on),
             refund_due=True,
+            role="principal" if owner is None else "agent_of_owner",
+            on_behalf_of=owner,
+            mandate=None if owner is None else mandate_on(unit, owner.id, unit.today),
         ),
     )
+    lines = deposit_credit_lines(net, vat, order.advertiser_id)
+    if owner is not None:
+        lines = owner_deposit_credit_lines(net + vat, owner.id, order.advertiser_id)
     post(
         unit,
         "VE",
         credit.issued_on,
         credit.number,
         f"Acompte non utilisé, commande {order.code}",
-        deposit_credit_lines(net, vat, order.advertiser_id),
+        lines,
         f"invoice:{credit.number}",
     )
     return credit

@@ -13,6 +13,9 @@ REDUCED_OVERSEAS_BP = 850  # Guadeloupe, Martinique, Réunion
 _OVERSEAS = {"971": REDUCED_OVERSEAS_BP, "972": REDUCED_OVERSEAS_BP, "974": REDUCED_OVERSEAS_BP, "973": 0, "976": 0}
 _COUNTRIES = {"GP": "971", "MQ": "972", "GF": "973", "RE": "974", "YT": "976"}
 
+# Member states whose companies' numbers a register answers for: supplies to them need a valid one.
+OTHER_MEMBERS = frozenset("AT BE BG CY CZ DE DK EE ES FI GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+
 Regime = Literal["taxed", "exempt_overseas", "reverse_charge", "franchise"]
 
 

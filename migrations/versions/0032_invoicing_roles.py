@@ -118,6 +118,9 @@ ALTER TABLE invoice
   ADD CONSTRAINT invoice_corrects CHECK ((kind IN ('credit_note', 'owner_credit')) = (corrects_id IS NOT NULL)),
   ADD CONSTRAINT invoice_role CHECK ((kind IN ('owner_invoice', 'fee')) <= (role <> 'principal')
                                      AND (kind = 'self_bill') <= (role = 'principal'));
+-- A payout nets what a corrected bill took back.
+ALTER TABLE payout_line DROP CONSTRAINT payout_line_amount_cents_check,
+  ADD CONSTRAINT payout_line_amount_cents_check CHECK (amount_cents <> 0);
 CREATE INDEX invoice_order ON invoice (order_id);
 CREATE INDEX invoice_issued ON invoice (issued_on);
 CREATE INDEX invoice_corrects_id ON invoice (corrects_id) WHERE corrects_id IS NOT NULL;
@@ -396,6 +399,10 @@ def downgrade() -> None:
     op.execute("DROP TABLE platform_status, platform_document, vat_answer, invoice_contest")
     op.execute("DELETE FROM jobs.kind WHERE kind = 'check_vat'")
     op.execute("DROP INDEX invoice_order, invoice_issued, invoice_corrects_id")
+    op.execute(
+        "ALTER TABLE payout_line DROP CONSTRAINT payout_line_amount_cents_check,"
+        " ADD CONSTRAINT payout_line_amount_cents_check CHECK (amount_cents > 0)"
+    )
     op.execute(
         "ALTER TABLE invoice DROP CONSTRAINT invoice_kind_check, DROP CONSTRAINT invoice_type_code_check,"
         " DROP CONSTRAINT invoice_corrects, DROP COLUMN role, DROP COLUMN mandate_id,"

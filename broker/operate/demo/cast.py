@@ -10,6 +10,7 @@ from broker.accounts.create_organisation import create_organisation
 from broker.accounts.create_user import create_user
 from broker.accounts.let_sign import let_sign
 from broker.accounts.model import Organisation, OrganisationKind, UserRole
+from broker.billing.mandates import record_mandate
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 
@@ -91,6 +92,8 @@ def _create_player(database: Database, key: str, company: Organisation, name: st
             let_sign(unit, email)
     with database.begin(Actor(role, company.id, user.id, user.name)) as unit:
         api_key = create_api_key(unit, "demo")[1]
+        if role == "owner":  # without it nothing is invoiced in the owner's name
+            record_mandate(unit, company.code, f"Mandat de facturation {company.name}", name, unit.today)
     return Player(role, email, password, api_key, company.code, company.id, company.name)
 
 

@@ -51,7 +51,11 @@ def fresh_demo(given: Settings, contacts: int) -> Settings:
             smallest_count=min(legal.smallest_count, max(50, contacts // 30)),
             difference_threshold=min(legal.difference_threshold, max(20, contacts // 150)),
         ),
-        trade=dataclasses.replace(base.trade, minimum_order=min(base.trade.minimum_order, max(50, contacts // 30))),
+        trade=dataclasses.replace(
+            base.trade,
+            minimum_order=min(base.trade.minimum_order, max(50, contacts // 30)),
+            vat_register="fake",
+        ),
         source=root / SETTINGS_FILE,
     )
     State(root).make()
