@@ -9,6 +9,7 @@ from broker.affiliation.join import find_participation
 from broker.affiliation.model import Participation, ParticipationSend
 from broker.audit.record import record
 from broker.bases.keep_days import require_free
+from broker.catalogue.regulated_offer import check_picked_segment
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
@@ -22,7 +23,7 @@ def pick_send(
     A worker makes the mailing (job `schedule_participation_send`). The volume reserves its price of the programme's
     budget, at once and for all owners together. Raises `Conflict` (`programme_closed`, `budget_used`,
     `day_kept` and its kin),
-    `InvalidInput` (`bad_volume`, `send_date_passed`, `outside_programme`).
+    `InvalidInput` (`bad_volume`, `send_date_passed`, `outside_programme`, `age_select_needed`).
     """
     unit.actor.require("owner")
     participation = find_participation(unit, participation_code)
@@ -31,6 +32,7 @@ def pick_send(
     segment_id = store.segment_of(unit, segment_code, participation.base_id)
     if segment_id is None:
         raise NotFound(f"There is no segment {segment_code!r} of this base.", field="segment")
+    check_picked_segment(unit, participation.programme_code, store.rule_of_segment(unit, segment_id))
     code = new_code("psend")
     try:
         send_id = store.insert_send(unit, code, participation, segment_id, volume, send_on)

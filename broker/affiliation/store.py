@@ -42,6 +42,12 @@ def segment_of(unit: UnitOfWork, code: str, base_id: int) -> int | None:
     return None if found is None else int(found)
 
 
+def rule_of_segment(unit: UnitOfWork, segment_id: int) -> dict[str, Any]:
+    """The rule tree of a segment."""
+    found: dict[str, Any] = unit.scalar("SELECT rule FROM segment WHERE id = :id", id=segment_id)
+    return found
+
+
 def insert_participation(unit: UnitOfWork, **values: Any) -> bool:
     """Insert a participation; False when this base joined this programme before."""
     result = unit.run(
