@@ -84,6 +84,12 @@ def act_for(unit: UnitOfWork, session: UUID, advertiser: int | None) -> bool:
     )
 
 
+def paying_seat(unit: UnitOfWork) -> tuple[str, str, str]:
+    """(country, post code, VAT number) of whoever pays for what is ordered now: the advertiser, or its agency."""
+    row = unit.one("SELECT country, postcode, vat_number FROM paying_seat()")
+    return ("FR", "", "") if row is None else (row.country, row.postcode or "", row.vat_number or "")
+
+
 def _sight(unit: UnitOfWork) -> dict[str, object]:
     # Under a mandate the agency sees the client's mandate with itself, not those with its competitors.
     staff = unit.actor.role in ("broker", "accountant", "system")

@@ -32,6 +32,19 @@ def creative_text(unit: UnitOfWork, creative_id: int) -> CreativeText:
     return CreativeText("\n".join(parts), row.language, (row.sector,) if row.sector else ())
 
 
+def offer_text(unit: UnitOfWork, programme_code: str) -> CreativeText:
+    """The words of a programme and its creative, and its sector."""
+    row = unit.one(
+        "SELECT p.title, p.description, p.sector, p.creative_id FROM programme p WHERE p.code = :code",
+        code=programme_code,
+    )
+    if row is None:
+        raise NotFound(f"There is no programme {programme_code!r}.")
+    message = creative_text(unit, row.creative_id)
+    text = "\n".join((row.title, row.description, message.text))
+    return CreativeText(text, message.language, (row.sector, *message.sectors))
+
+
 def words_of(markup: str) -> str:
     """The words of cleaned HTML, those of `alt` texts too: a wording in a picture's description is read out."""
     described = re.sub(r'<img\b[^>]*?\balt="([^"]*)"[^>]*>', r" \1 ", markup, flags=re.IGNORECASE)

@@ -12,6 +12,7 @@ from broker.catalogue import programme_store as store
 from broker.catalogue.offer_model import Offer, check_dates, check_offer
 from broker.catalogue.offers_store import OfferSearch
 from broker.catalogue.programme_model import Programme
+from broker.catalogue.regulated_offer import check_programme
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
@@ -40,7 +41,8 @@ def create_programme(
 
     `offer` says more: another model than CPM, caps, wishes, terms; its price per thousand is `cpm_cents`, too.
     `commission_bp` is the broker's part; without it the default of the trade. The creative must be signed: owners
-    join what they can see. Raises `InvalidInput` naming the field, `Conflict` (`creative_not_signed`).
+    join what they can see. Raises `InvalidInput` naming the field, `Conflict` (`creative_not_signed`,
+    `sector_forbidden`, `sector_wording`).
     """
     unit.actor.require("advertiser")
     if not title.strip():
@@ -57,6 +59,7 @@ def create_programme(
         raise NotFound(f"There is no creative {creative_code!r} of yours.", field="creative")
     if creative.state != "signed":
         raise Conflict("Sign the creative's proof (BAT) first.", code="creative_not_signed", field="creative")
+    check_programme(unit, sector.strip(), f"{title}\n{description}", creative.id)
     code = new_code("prog")
     store.insert_programme(
         unit,

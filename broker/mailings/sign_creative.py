@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from broker.audit.record import record
+from broker.catalogue.creative_text_store import creative_text
+from broker.catalogue.sectors import check_message
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, IntegrityFault, NotFound
 from broker.mailings import image_store, store
@@ -10,7 +12,7 @@ from broker.mailings.model import Creative, CreativeLink, content_hash
 
 
 def sign_creative(unit: UnitOfWork, code: str) -> Creative:
-    """Sign one's own creative; signing twice changes nothing."""
+    """Sign one's own creative; signing twice changes nothing. Raises `sector_forbidden`, `sector_wording` besides."""
     unit.actor.require("advertiser", "owner")
     creative = store.creative_by_code(unit, code, lock=True)
     if creative is None or (unit.actor.role != "system" and creative.org_id != unit.actor.org):
@@ -23,6 +25,8 @@ def sign_creative(unit: UnitOfWork, code: str) -> Creative:
             "The images of this creative are still being fetched. Look at it again in a moment, then sign it.",
             code="images_waiting",
         )
+    message = creative_text(unit, creative.id)
+    check_message(message.sectors, message.text, message.language, unit.today, field="html")
     store.sign(unit, creative.id)
     signed = store.creative_by_code(unit, code)
     if signed is None or not signed.signed:

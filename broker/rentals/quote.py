@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, Protocol
 
+from broker.accounts.mandate_store import paying_seat
 from broker.accounts.store import organisation
 from broker.audience.parse import parse_rule
 from broker.audience.rule import Rule, fields_of
@@ -22,6 +23,7 @@ from broker.ledger.vat import Party
 from broker.rentals import store
 from broker.rentals.model import Order, check_volume
 from broker.rentals.price import Price, price_of, run_price
+from broker.rentals.regulated import check_order_sector
 from broker.rentals.sale_terms import sale_terms
 from broker.rentals.terms import PLAIN, Asked, Terms, settle_terms
 
@@ -85,11 +87,12 @@ def write_quote(
     advertiser = organisation(unit, unit.actor.org)
     if advertiser is None:
         raise NotFound("Your organisation no longer exists.")
+    check_order_sector(unit, advertiser.sector or "", rule)
     sale = sale_terms(
         unit,
         card.owner_id,
         company_party(settings.company),
-        Party(advertiser.country, advertiser.postcode or "", advertiser.vat_number or ""),
+        Party(*paying_seat(unit)),
         settings.trade.vat_bp,
     )
     micros = price.gross_micros(volume, terms.uses)
