@@ -7,21 +7,60 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
 from broker.delivery.encode import display_name, header_text, quoted_value, unfolded
 from broker.delivery.letter import Letter
-from broker.delivery.sign import DkimSigner
+from broker.delivery.sign import DkimSigner, whole_field
 from broker.delivery.template import Slot, Template, merge_value
 from broker.mailings.slots import SLOT, person_field
 from broker.vault.keyring import FrontKeys
-from broker.vault.tokens import make_token, make_tokens
+from broker.vault.tokens import make_token_rows
 
-# What may stand in RCPT TO and To: nothing that could end the line or the angle brackets. ASCII only: SMTPUTF8 is not
-# offered by every relay on the way.
+# What may stand in RCPT TO and To: nothing that could end the line or the angle brackets.
 _DELIVERABLE = re.compile(r"[!-;=?A-~]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?").fullmatch
+_BEYOND_ASCII = re.compile(r"[!-;=?A-~\u00a1-\U000e0fff]{1,64}").fullmatch
+LONGEST_LOCAL = 64  # octets
+_ONE = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Writable:
+    """An address on its way out."""
+
+    address: bytes
+    utf8: bool
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Signatures made before their mailing's hour: (digest, signature) by position, for one date."""
+
+    dated: datetime
+    made: Mapping[int, tuple[bytes, bytes]]
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A mail without its signature."""
+
+    position: int
+    bounce: bytes
+    to: Writable
+    signed: bytes
+    value: bytes
+    head: bytes
+    start: bytes
+    rest: bytes
+
+    def letter(self, signature: bytes) -> Letter:
+        """The mail; no line of it starts with a dot (encode.py)."""
+        raw = b"%b%b\r\n%b%b" % (whole_field(self.value, signature), self.head, self.start, self.rest)
+        return Letter(self.bounce, self.to.address, raw, self.to.utf8, dotless=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +101,8 @@ class Composer:
             pieces[at] = b"%b"
         self._rest = b"".join(pieces[1:])
         self._body_start = hashlib.sha256(template.pieces[0])
-        self._subject = None if _has_tags(envelope.subject) else header_text(envelope.subject, 9)
+        self._subject_parts = _parts_of(envelope.subject)
+        self._subject = header_text(envelope.subject, 9) if len(self._subject_parts) == 1 else None
         self._date: tuple[datetime, bytes, int] | None = None
         name, domain = display_name(envelope.from_name), envelope.sending_domain
         sender = b"%b\r\n <%b@%b>" % (name, envelope.base_code.encode(), domain.encode())
@@ -77,6 +117,10 @@ class Composer:
             (b"Content-Type", content),
         ]
         self._list_id = list_id
+        self._domain = domain.encode()
+        leave = f"<{envelope.public_url}/u/%b>,\r\n <mailto:u-%b@{envelope.bounce_domain}>"
+        self._leave = leave.encode()
+        self._bounce = f"b-%b@{envelope.bounce_domain}".encode()
         self._raw = _format(self._fields(), canonical=False)
         self._canonical = _format(self._fields(), canonical=True)
 
@@ -89,40 +133,89 @@ class Composer:
 
     def compose(self, position: int, person: dict[str, str], date: datetime) -> Letter | None:
         """The signed mail of one recipient, or None where the address cannot be written to."""
-        address = person["email"]
-        if _DELIVERABLE(address) is None:
-            return None
-        envelope, front = self._envelope, self._front
-        send = (envelope.dispatch_id, envelope.mailing_id, position)
-        leave = make_token(front, "leave", *send)
-        rest = self._rest % self._slot_values(send, leave, person)
-        digest = self._body_start.copy()
-        digest.update(rest)
-        date_text, timestamp = self._dated(date)
-        subject = self._subject
-        if subject is None:
-            subject = header_text(_fill(envelope.subject, person), 9)
-        to = address.encode("ascii")
-        filled = (
-            b"<%b>" % to,
-            subject,
-            date_text,
-            f"<{make_token(front, 'message', *send)}@{envelope.sending_domain}>".encode(),
-            f"<{envelope.public_url}/u/{leave}>,\r\n <mailto:u-{leave}@{envelope.bounce_domain}>".encode(),
-        )
-        canonical = self._canonical % tuple(map(unfolded, filled))
-        signature = self._signer.header(canonical, digest.digest(), timestamp)
-        raw = b"%b%b\r\n%b%b" % (signature, self._raw % filled, self._template.pieces[0], rest)
-        bounce = f"b-{make_token(front, 'bounce', *send)}@{envelope.bounce_domain}"
-        return Letter(bounce.encode(), to, raw)
+        return self.compose_all([(position, person)], date)[0]
 
-    def _slot_values(self, send: tuple[int, int, int], leave: str, person: dict[str, str]) -> tuple[bytes, ...]:
-        dispatch_id, mailing_id, position = send
-        places = [(position, link) for link in self._links]
-        made = make_tokens(self._front, "click", dispatch_id, mailing_id, places)
-        values = [leave.encode(), *map(str.encode, made)]
-        values += [quoted_value(merge_value(slot, person)) for slot in self._merged]
-        return tuple([values[at] for at in self._places])
+    def compose_all(
+        self, people: Sequence[tuple[int, dict[str, str]]], date: datetime, ahead: Ahead | None = None
+    ) -> list[Letter | None]:
+        """The mails of many recipients, in order: their tokens are made together.
+
+        With signatures made `ahead` a mail bears their date, and the signature where it still fits.
+        """
+        if ahead is not None:
+            date = ahead.dated
+        return [
+            None if draft is None else draft.letter(self._signature(draft, ahead))
+            for draft in self._drafts(people, date)
+        ]
+
+    def sign_ahead(
+        self, people: Sequence[tuple[int, dict[str, str]]], date: datetime
+    ) -> Iterator[tuple[bytes, bytes] | None]:
+        """(digest, signature) of each mail as it will be sent with this date; None where it cannot be."""
+        for draft in self._drafts(people, date):
+            if draft is None:
+                yield None
+            else:
+                yield self._signer.digest(draft.signed), self._signer.sign(draft.signed)
+
+    def _signature(self, draft: _Draft, ahead: Ahead | None) -> bytes:
+        if ahead is not None:
+            made = ahead.made.get(draft.position)
+            if made is not None and made[0] == self._signer.digest(draft.signed):
+                ahead.used += 1
+                return made[1]
+        return self._signer.sign(draft.signed)
+
+    def _drafts(self, people: Sequence[tuple[int, dict[str, str]]], date: datetime) -> Iterator[_Draft | None]:
+        """Everything of each mail but its signature."""
+        envelope, links = self._envelope, self._links
+        places = [writable(person["email"]) for _, person in people]
+        positions = [position for position, _ in people]
+        front, dispatch, mailing = self._front, envelope.dispatch_id, envelope.mailing_id
+        leaves = make_token_rows(front, "leave", dispatch, mailing, positions, _ONE)
+        messages = make_token_rows(front, "message", dispatch, mailing, positions, _ONE)
+        bounces = make_token_rows(front, "bounce", dispatch, mailing, positions, _ONE)
+        clicks = make_token_rows(front, "click", dispatch, mailing, positions, links) if links else []
+        date_text, timestamp = self._dated(date)
+        for at, (position, person) in enumerate(people):
+            place = places[at]
+            if place is None:
+                yield None
+                continue
+            leave = leaves[at]
+            values = [leave, *clicks[at * len(links) : (at + 1) * len(links)]]
+            values += [quoted_value(merge_value(slot, person)) for slot in self._merged]
+            rest = self._rest % tuple([values[which] for which in self._places])
+            digest = self._body_start.copy()
+            digest.update(rest)
+            subject = self._subject
+            if subject is None:
+                subject = header_text(self._subject_of(person), 9)
+            filled = (
+                b"<%b>" % place.address,
+                subject,
+                date_text,
+                b"<%b@%b>" % (messages[at], self._domain),
+                self._leave % (leave, leave),
+            )
+            value = self._signer.field(digest.digest(), timestamp)
+            yield _Draft(
+                position,
+                self._bounce % bounces[at],
+                place,
+                self._signer.signed_text(self._canonical % tuple([unfolded(one) for one in filled]), value),
+                value,
+                self._raw % filled,
+                self._template.pieces[0],
+                rest,
+            )
+
+    def _subject_of(self, person: dict[str, str]) -> str:
+        """The subject's merge tags as plain text."""
+        return "".join(
+            [piece if isinstance(piece, str) else merge_value(piece, person) for piece in self._subject_parts]
+        )
 
     def _dated(self, date: datetime) -> tuple[bytes, int]:
         """The Date field's value and its seconds; the same for a whole batch, so kept."""
@@ -131,20 +224,36 @@ class Composer:
         return self._date[1], self._date[2]
 
 
-def _has_tags(subject: str) -> bool:
-    return any(person_field(match[1]) for match in SLOT.finditer(subject))
+def writable(address: str) -> Writable | None:
+    """An address as it stands in RCPT TO and To, or None where it cannot be written to.
+
+    Its domain is in ASCII (RFC 5891), its local part as it is: beyond ASCII it needs SMTPUTF8 (RFC 6531).
+    """
+    if _DELIVERABLE(address) is not None:
+        return Writable(address.encode("ascii"), utf8=False)
+    local, _, domain = address.rpartition("@")
+    if _BEYOND_ASCII(local) is None or not local.isprintable():
+        return None
+    try:
+        ascii_domain = domain.encode("idna")
+        whole = local.encode("utf-8")
+    except UnicodeError:
+        return None
+    if _DELIVERABLE(f"a@{ascii_domain.decode('ascii')}") is None or len(whole) > LONGEST_LOCAL:
+        return None
+    return Writable(b"%b@%b" % (whole, ascii_domain), utf8=not local.isascii())
 
 
-def _fill(text: str, person: dict[str, str]) -> str:
-    """Merge tags of a subject line, as plain text."""
-
-    def value(match: re.Match[str]) -> str:
+def _parts_of(subject: str) -> list[str | Slot]:
+    """A subject line as pieces of text and merge tags."""
+    parts: list[str | Slot] = []
+    at = 0
+    for match in SLOT.finditer(subject):
         field = person_field(match[1])
-        if field is None:
-            return match[0]
-        return merge_value(Slot(field, default=(match[2] or "").strip()), person)
-
-    return SLOT.sub(value, text)
+        if field is not None:
+            parts += [subject[at : match.start()], Slot(field, default=(match[2] or "").strip())]
+            at = match.end()
+    return [*parts, subject[at:]]
 
 
 def _format(fields: list[tuple[bytes, bytes | None]], *, canonical: bool) -> bytes:

@@ -161,7 +161,7 @@ def _by_data(
             line.abort()
             return Attempted("deferred", SLEPT, connected=False, stage="data")
         sent_dot, stage = True, "text"
-        line.write(dot_stuffed(letter.raw))
+        line.write(letter.raw + b".\r\n" if letter.dotless else dot_stuffed(letter.raw))
         left()
         (final,) = yield 1
     except ConnectionLost as error:

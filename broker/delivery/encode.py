@@ -75,7 +75,8 @@ def header_text(text: str, first: int) -> bytes:
 
     White space is made single, control characters are dropped: nothing can break out of the header.
     """
-    clean = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    printable = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    clean = " ".join(printable.split())
     if clean.isascii() and "=?" not in clean:
         folded = _folded(clean, first)
         if folded is not None:

@@ -9,12 +9,16 @@ from broker.delivery.smtp_reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Envelope and raw bytes with CRLF line ends, not dot-stuffed. `utf8`: address or header need SMTPUTF8."""
+    """Envelope and raw bytes with CRLF line ends, not dot-stuffed.
+
+    `utf8`: address or header need SMTPUTF8. `dotless`: no line starts with a dot, so none need be looked for.
+    """
 
     mail_from: bytes
     rcpt_to: bytes = field(repr=False)
     raw: bytes = field(repr=False)
     utf8: bool = False
+    dotless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

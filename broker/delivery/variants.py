@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from broker.delivery import render_store
-from broker.delivery.compose import Composer, Envelope
+from broker.delivery.compose import Ahead, Composer, Envelope
 from broker.delivery.letter import Letter
 from broker.delivery.model import MailingFacts
 from broker.delivery.opens import open_address, with_picture
@@ -42,9 +42,13 @@ class VariantComposer:
         """The signed mail of one recipient, or None where the address cannot be written to."""
         return self._composers[self.variant(position)].compose(position, person, date)
 
-    def compose_all(self, people: Sequence[tuple[int, dict[str, str]]], date: datetime) -> list[Letter | None]:
+    def compose_all(
+        self, people: Sequence[tuple[int, dict[str, str]]], date: datetime, ahead: Ahead | None = None
+    ) -> list[Letter | None]:
         """The mails of many recipients, in order."""
-        return [self.compose(position, person, date) for position, person in people]
+        if len(self._composers) == 1:
+            return self._composers[0].compose_all(people, date, ahead)
+        return [self._composers[self.variant(one[0])].compose_all([one], date, ahead)[0] for one in people]
 
     def variant(self, position: int) -> int:
         """The number of a position's variant. Raises `no_winner`: such a position was let out too early."""

@@ -122,8 +122,36 @@ def test_the_same_send_composes_the_same_bytes(composer: Composer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "rcpt", "utf8"),
+    [
+        ("zoé@b.test", "zoé@b.test", True),
+        ("zoe@été.test", "zoe@xn--t-9fab.test", False),
+        ("zoé@été.test", "zoé@xn--t-9fab.test", True),
+    ],
+)
+def test_an_address_beyond_ascii_keeps_its_local_part_and_asks_for_smtputf8(
+    composer: Composer, address: str, rcpt: str, utf8: bool
+) -> None:
+    letter = composer.compose(4, {"email": address}, DATE)
+    assert letter is not None
+    assert (letter.rcpt_to.decode(), letter.utf8) == (rcpt, utf8)
+    assert f"To: <{rcpt}>\r\n".encode() in letter.raw
+
+
+@pytest.mark.parametrize(
     "address",
-    ["a b@c.test", "a@b.test\r\nRCPT TO:<x@y.test>", "<a@b.test>", "zoé@b.test", "a@b_c", "@b.test", "a@", ""],
+    [
+        "a b@c.test",
+        "a@b.test\r\nRCPT TO:<x@y.test>",
+        "<a@b.test>",
+        "zo\u2028é@b.test",
+        "zo é@b.test",
+        "é" * 40 + "@b.test",
+        "a@b_c",
+        "@b.test",
+        "a@",
+        "",
+    ],
 )
 def test_an_address_that_could_break_the_dialogue_is_not_written_to(composer: Composer, address: str) -> None:
     assert composer.compose(4, {"email": address}, DATE) is None
