@@ -29,7 +29,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
         vendor = project / "web" / "static" / "vendor"
         table = project / "broker" / "bases" / "data" / "postcodes.csv"
-        fonts = project / "broker" / "billing" / "data" / "fonts"
+        fonts = project / "broker" / "kernel" / "data" / "fonts"
         stamp = vendor / ".inputs"
         digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in INPUTS)).hexdigest()
         if not (table.is_file() and fonts.is_dir() and stamp.is_file() and stamp.read_text() == digest):
@@ -44,4 +44,4 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             stamp.write_text(digest)
         translations.compile_catalogues(project)
         build_data["artifacts"] += ["/web/static/vendor/**", "/broker/bases/data/postcodes.csv"]
-        build_data["artifacts"] += ["/broker/billing/data/fonts/*", "/web/**/*.mo"]
+        build_data["artifacts"] += ["/broker/kernel/data/fonts/*", "/web/**/*.mo"]

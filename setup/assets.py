@@ -26,7 +26,7 @@ FONTS = {  # the Latin subset: French and English
     "@fontsource-variable/source-sans-3/files/source-sans-3-latin-wght-normal.woff2": "fonts/source-sans-3.woff2",
     "@fontsource-variable/source-serif-4/files/source-serif-4-latin-wght-normal.woff2": "fonts/source-serif-4.woff2",
 }
-PDF_FONTS = {  # whole fonts, embedded in invoices as far as used
+PDF_FONTS = {  # whole fonts, embedded in PDF as far as used
     "@expo-google-fonts/source-sans-3/400Regular/SourceSans3_400Regular.ttf": "source-sans-3-regular.ttf",
     "@expo-google-fonts/source-sans-3/700Bold/SourceSans3_700Bold.ttf": "source-sans-3-bold.ttf",
     "@expo-google-fonts/source-sans-3/LICENSE_FONT": "LICENSE",
@@ -92,7 +92,7 @@ def copy_assets(packages: Path, project: Path) -> None:
 
 
 def copy_pdf_fonts(packages: Path, folder: Path) -> None:
-    """Copy the fonts of invoices, with their licence, where billing reads them."""
+    """Copy the fonts of PDF, with their licence, where broker/kernel/sheet.py reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     for source, target in PDF_FONTS.items():
         shutil.copyfile(packages / source, folder / target)
