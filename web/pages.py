@@ -32,6 +32,7 @@ from web import (
     login,
     mailings,
     metrics,
+    notifications,
     orders,
     organisations,
     overlaps,
@@ -43,6 +44,7 @@ from web import (
     profile_fields,
     programmes,
     quality,
+    results,
     retention,
     revenue,
     reviews,
@@ -51,6 +53,7 @@ from web import (
     suggestions,
     suppression_lists,
     uploads,
+    webhooks,
 )
 from web.http import (
     clean_input,
@@ -74,7 +77,7 @@ NOUNS = (
     balance, consents, enrichment, quality, retention, account, people, partners, profile_fields,
     contacts, plans, reviews, compliance, breaches, alerts,
     rules, suggestions, overlaps, calendar,
-    desk, suppression_lists,
+    desk, suppression_lists, notifications, webhooks, results,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"
@@ -99,6 +102,7 @@ def create_pages(front: Front) -> Flask:
     display.install(app)
     refused_words.install(app)
     navigation.install(app, front.settings)
+    notifications.install(app)
     refusals.install(app)
     limits.install(app, front.settings)
     return app

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from broker.accounts.store import organisation
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
@@ -112,6 +113,13 @@ def send_test(unit: UnitOfWork, code: str) -> None:
     if found.state != "on":
         raise Conflict("The endpoint is switched off: switch it on, then test it.", code="webhook_off")
     store.add_test(unit, found.id, found.label)
+
+
+def organisation_code(unit: UnitOfWork) -> str:
+    """The code by which deliveries name the acting organisation."""
+    found = organisation(unit, _org(unit))
+    assert found is not None
+    return found.code
 
 
 def list_deliveries(unit: UnitOfWork, code: str, state: str = "", number: int = 1) -> Page[Delivery]:

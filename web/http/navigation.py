@@ -55,7 +55,8 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 }  # fmt: skip
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
-    "desk": "catalogue", "suppression_lists": "catalogue",
+    "notifications": "", "webhooks": "",
+    "results": "mailings", "desk": "catalogue", "suppression_lists": "catalogue",
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",

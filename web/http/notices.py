@@ -72,6 +72,11 @@ NOTICES = {
     "request_answered": _("The answer is noted."),
     "breach_opened": _("The dossier is open. The 72 hours run from the discovery."),
     "breach_noted": _("Noted in the dossier."),
+    "choices_kept": _("Your choices are kept."),
+    "webhook_changed": _("The webhook is changed."),
+    "webhook_tested": _("The test leaves within seconds; its answer stands below then."),
+    "webhook_replayed": _("It leaves again within seconds."),
+    "webhook_deleted": _("The webhook is deleted."),
     "logged_out": _("You are logged out."),
 }
 

@@ -21,6 +21,9 @@ WORDS = {
     "reading": _("reading"),
     "building": _("building"),
     "done": _("done"),
+    "delivered": _("delivered"),
+    "dropped": _("dropped"),
+    "not_https": _("not https"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
     "contacts": _("contacts"),
@@ -283,7 +286,7 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
     "done": "good", "published": "good", "signed": "good", "open": "good", "joined": "good", "sent": "good",
-    "settled": "good", "captured": "good", "accepted": "good", "in_use": "good",
+    "settled": "good", "captured": "good", "delivered": "good", "dropped": "muted", "accepted": "good", "in_use": "good",
     "failed": "bad", "refused": "bad", "bounced": "bad",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from broker.feedback.journal import Journal
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
-from web.public import click, image, leaving, objection, partners, refusals, rights
+from web.public import click, image, leaving, notices, objection, partners, refusals, rights
 from web.public.page import Door, protect
 
 # Requests that are never counted against an address: the servers of large mail providers and offices send those of
@@ -30,7 +30,7 @@ def public_blueprint(
     """The public doors as a blueprint named `public`; `database` must act as `courtier_public`."""
     blueprint = Blueprint("public", __name__, template_folder="templates")
     door = Door(database, front, settings, journal, questions or AskBriefly(database))
-    for part in (click, image, leaving, partners, objection, rights):
+    for part in (click, image, leaving, partners, objection, rights, notices):
         part.install(blueprint, door)
     refusals.install(blueprint)
     blueprint.after_request(protect)
