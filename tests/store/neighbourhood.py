@@ -250,6 +250,7 @@ def furnish(connection: Connection) -> Trade:
     furnish_order_people(connection, mark, owner, advertiser, order)
     mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
     furnish_results(connection, mark, owner, buyer, base, mailing)
+    furnish_own_mail(connection, mark, org, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
     return Trade(
@@ -407,6 +408,19 @@ def furnish_results(connection: Connection, mark: str, owner: Somebody, buyer: i
     mailbox = {"host": "imap.seed.test", "port": 993, "tls": True, "sealed": b"sealed"}
     add(connection, "seed_mailbox", "seed_id", seed_id=seed, org_id=org, **mailbox)
     add(connection, "seed_watch", "position", mailing_id=mailing, position=2, seed_id=seed, org_id=org, sent_at=at)
+
+
+def furnish_own_mail(connection: Connection, mark: str, org: int, base: int, mailing: int) -> None:
+    """What an owner writes to its own people, what a run made of it, its caps, and a list that leaked."""
+    planned = {"name": "Thanks", "goal": "loyalty", "held_out_seed": 1}
+    own = add(connection, "own_mailing", code=f"own_{mark}", org_id=org, base_id=base, **planned)
+    variant = add(connection, "own_variant", own_mailing_id=own, place=1)
+    run = add(connection, "own_run", own_mailing_id=own, run_on="2026-11-01")
+    add(connection, "own_part", "run_id", run_id=run, variant_id=variant, people=0, held_out=0)
+    add(connection, "pressure_rule", "base_id", base_id=base, per_week=1)
+    seed = one(connection, "SELECT max(id) FROM seed_address WHERE org_id = :org", org=org)
+    told = {"seed_org_id": org, "seed_id": seed, "sender_domain": "spam.test"}
+    add(connection, "leak_case", code=f"leak_{mark}", mailing_id=mailing, base_id=base, owner_id=org, **told)
 
 
 def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order: int, mailing: int) -> int:

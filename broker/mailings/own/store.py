@@ -166,7 +166,7 @@ def mailings_under_way(unit: UnitOfWork, own_id: int) -> list[tuple[str, str]]:
 
 
 def sums(unit: UnitOfWork, own_id: int) -> dict[str, int]:
-    """What became of all its mails: people, by state, clickers, opt-outs, held out."""
+    """What became of all its mails: people, by state, clicks, opt-outs, held out."""
     row = unit.one(
         "WITH mine AS (SELECT m.id, m.dispatch_id FROM own_run r JOIN own_part t ON t.run_id = r.id"
         "  JOIN mailing m ON m.id = t.mailing_id WHERE r.own_mailing_id = :own),"
@@ -176,8 +176,7 @@ def sums(unit: UnitOfWork, own_id: int) -> dict[str, int]:
         " (SELECT count(*) FROM sent WHERE state = 'accepted') AS accepted,"
         " (SELECT count(*) FROM sent WHERE state IN ('refused', 'uncertain')) AS lost,"
         " (SELECT count(*) FROM sent WHERE bounced_at IS NOT NULL) AS bounced,"
-        " (SELECT count(DISTINCT (h.mailing_id, h.position)) FROM mine JOIN hit h ON h.mailing_id = mine.id"
-        "  WHERE h.verdict = 'human') AS clickers,"
+        " (SELECT count(*) FROM mine JOIN hit h ON h.mailing_id = mine.id WHERE h.verdict = 'human') AS clicks,"
         " (SELECT count(*) FROM mine JOIN opt_out x ON x.mailing_id = mine.id) AS opt_outs,"
         " (SELECT coalesce(sum(t.held_out), 0) FROM own_run r JOIN own_part t ON t.run_id = r.id"
         "  WHERE r.own_mailing_id = :own) AS held_out,"
