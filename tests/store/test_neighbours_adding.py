@@ -31,6 +31,7 @@ RIGHTFUL = {
     **dict.fromkeys(("import_plan", "base_policy", "contact_question", "customer_lookup"), "owner"),
     **dict.fromkeys(("partner_notice", "calendar_day", "calendar_rule", "segment_count"), "owner"),
     **dict.fromkeys(("insight_rule", "insight_trigger"), "owner"),
+    **dict.fromkeys(("own_mailing", "own_variant", "pressure_rule"), "owner"),
     **dict.fromkeys(("processing_contract", "processing_activity", "rights_request", "breach"), "owner"),
     **dict.fromkeys(("base_mapping", "bank_account", "field_watch", "base_cost"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
