@@ -7,6 +7,7 @@ import base64
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from broker.delivery.converse import ConnectionLost, Dialogue, MayLeave, dialogue
 from broker.delivery.letter import Attempted, Letter
@@ -36,8 +37,8 @@ class SmtpConnection(asyncio.Protocol):
         self.secured = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: transports of other event loops (uvloop) are no subclasses.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
@@ -207,7 +208,6 @@ class SmtpConnection(asyncio.Protocol):
             raise TlsFailed(f"TLS: {getattr(error, 'reason', None) or type(error).__name__}") from None
         if secured is None:
             raise TlsFailed("TLS: closed in the handshake")
-        assert isinstance(secured, asyncio.Transport)
         self._transport, self.secured = secured, True
         await self.introduce(relay.name, seconds)
 
