@@ -108,6 +108,15 @@ def pass_second_factor(unit: UnitOfWork, front: FrontKeys, token: str, code: str
     return LoggedIn(fresh, csrf, Actor(found.role, found.org_id, found.user_id, found.name), found.language)
 
 
+def passes_second_factor(unit: UnitOfWork, front: FrontKeys, code: str) -> bool:
+    """Whether a code of the acting user's confirmed device is right; it counts once."""
+    found = people_store.own_second_factor(unit)
+    if found is None or not found.confirmed:
+        return False
+    step = _step_of(unit, front, bytes(found.sealed), _user(unit), code, found.last_step)
+    return step is not None and people_store.use_step(unit, _user(unit), step)
+
+
 def find_second_factor(unit: UnitOfWork) -> SecondFactor:
     """What the acting user has."""
     found = people_store.own_second_factor(unit)
