@@ -13,7 +13,8 @@ from broker.kernel.database import UnitOfWork
 from broker.ledger.vat import OTHER_MEMBERS
 
 # Each of the three sums where it was written, for mailings closed in the month: one pass over their sends, one over
-# their accruals. Micros of sends and accruals are equal to the last one; cents were rounded from an order's total.
+# their accruals. Micros of sends and their accruals are equal to the last one (net names and conversions are billed
+# without a send); cents were rounded from an order's total.
 # `mailing` is joined as the table it is: PostgreSQL then lets several processes share each pass.
 _UNEQUAL = """
 SELECT m.code FROM mailing m
@@ -23,11 +24,13 @@ LEFT JOIN (
   WHERE s.state = 'accepted' AND b.closed_at >= :start AND b.closed_at < :end
     AND (s.bounced_at IS NULL OR s.bounced_at > b.closed_at) GROUP BY s.mailing_id) s ON s.mailing_id = m.id
 LEFT JOIN (
-  SELECT a.mailing_id, sum(a.gross_micros)::bigint AS micros FROM accrual_sum a JOIN mailing b ON b.id = a.mailing_id
+  SELECT a.mailing_id, sum(a.gross_micros)::bigint AS micros,
+    sum(a.gross_micros) FILTER (WHERE a.kind IN ('send', 'bounce'))::bigint AS sent
+  FROM accrual_sum a JOIN mailing b ON b.id = a.mailing_id
   WHERE b.closed_at >= :start AND b.closed_at < :end GROUP BY a.mailing_id) a ON a.mailing_id = m.id
 CROSS JOIN LATERAL (SELECT invoice_cents AS cents, ledger_cents AS ledger FROM money_of_mailing(m.id)) i
 WHERE m.kind <> 'own' AND m.closed_at >= :start AND m.closed_at < :end
-  AND (coalesce(s.micros, 0) <> coalesce(a.micros, 0) OR coalesce(i.cents, 0) <> coalesce(i.ledger, 0)
+  AND (coalesce(s.micros, 0) <> coalesce(a.sent, 0) OR coalesce(i.cents, 0) <> coalesce(i.ledger, 0)
        OR abs(coalesce(a.micros, 0) - coalesce(i.cents, 0) * 10000) > 10000)
 ORDER BY m.id
 """

@@ -124,15 +124,14 @@ def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Orde
     advertiser = party(unit, order.advertiser_id)
     owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
     regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
-    label = text("deposit", advertiser.language, order=order.code, volume=order.volume, title=order.card_title)
-    amount = order.volume * order.price_micros
+    label = text("deposit", advertiser.language, order=order.code, volume=order.sends, title=order.card_title)
     invoice = issue(
         unit,
         settings,
         Draft(
             kind="deposit",
             other=advertiser,
-            lines=(InvoiceLine(1, label, order.volume, amount, order.net_cents),),
+            lines=(InvoiceLine(1, label, order.sends, order.gross_micros, order.net_cents),),
             vat_bp=order.vat_bp,
             vat_cents=order.vat_cents,
             regime=regime.regime,

@@ -15,6 +15,14 @@ _TEXTS = {
         "fr": "Programme d'affiliation {order} : {volume} envois facturables, {title}",
         "en": "Affiliate programme {order}: {volume} billable sends, {title}",
     },
+    "net_floor": {
+        "fr": "Adresses nettes, {order} : {volume} adresses payées au titre du plancher",
+        "en": "Net names, {order}: {volume} names paid by the floor",
+    },
+    "run": {
+        "fr": "Frais de traitement, {order} : {volume} adresses traitées et non payées",
+        "en": "Run charge, {order}: {volume} names run and not paid",
+    },
     "share": {
         "fr": "Part du propriétaire, {order} : {volume} envois facturables, {title}",
         "en": "Owner's share, {order}: {volume} billable sends, {title}",

@@ -37,6 +37,7 @@ class RevenueRow:
     uncertain: int
     billable: int
     sends_micros: int
+    other_micros: int
     gross_cents: int
     owner_cents: int
     commission_cents: int
@@ -52,7 +53,8 @@ class RevenueRow:
 class RevenueReport:
     """The rows of a period and the sums of its settled mailings.
 
-    `sends_micros` is summed over the send rows, `ledger_cents` over the ledger's entries (account 706),
+    `sends_micros` is summed over the send rows, `other_micros` over what is billed without a send (net names run,
+    conversions), `ledger_cents` over the ledger's entries (account 706),
     `invoice_cents` over the documents. `waiting_micros` is accrued and not yet settled. An owner sees neither the
     broker's ledger nor its invoices: there `complete` is False, and `balanced` compares the owner's own documents with
     its accruals.
@@ -62,6 +64,7 @@ class RevenueReport:
     last: date
     rows: list[RevenueRow]
     sends_micros: int
+    other_micros: int
     ledger_cents: int
     invoice_cents: int
     owner_cents: int
@@ -87,6 +90,7 @@ def revenue_report(unit: UnitOfWork, first: date, last: date) -> RevenueReport:
         last=last,
         rows=rows,
         sends_micros=sum(row.sends_micros for row in settled),
+        other_micros=sum(row.other_micros for row in settled),
         ledger_cents=sum(row.ledger_cents for row in settled),
         invoice_cents=sum(row.invoice_cents for row in settled),
         owner_cents=sum(row.owner_cents for row in settled),
@@ -107,7 +111,8 @@ def _equal(row: RevenueRow, complete: bool) -> bool:
 
     Mailings of one order are rounded together, so one of them may stand up to one cent off its own micros.
     """
-    near = abs(row.sends_micros - row.gross_cents * MICROS_PER_CENT) <= MICROS_PER_CENT
+    micros = row.sends_micros + row.other_micros
+    near = abs(micros - row.gross_cents * MICROS_PER_CENT) <= MICROS_PER_CENT
     if not complete:
         return near
     return near and row.ledger_cents == row.invoice_cents == row.gross_cents
@@ -133,6 +138,7 @@ def _row(found: Row[Any]) -> RevenueRow:
         uncertain=found.uncertain,
         billable=found.billable,
         sends_micros=found.sends_micros,
+        other_micros=found.other_micros,
         gross_cents=gross,
         owner_cents=owner,
         commission_cents=gross - owner,

@@ -16,7 +16,7 @@ SELECT m.code AS mailing, m.kind, m.closed_at IS NOT NULL AS settled,
        CAST(coalesce(m.closed_at, m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) AS day,
        coalesce(o.card_title, g.title, '') AS title,
        coalesce(party_name(m.owner_id), '') AS owner, coalesce(party_name(m.advertiser_id), '') AS advertiser,
-       s.sends, s.bounced, s.uncertain, s.billable, s.sends_micros, a.owner_micros, a.commission_micros,
+       s.sends, s.bounced, s.uncertain, s.billable, s.sends_micros, x.other_micros, a.owner_micros, a.commission_micros,
        b.invoice, b.invoice_cents, b.bill AS self_bill, b.owner_cents, b.ledger_cents, m.contract_role AS role
 FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
 LEFT JOIN rental_order o ON o.id = d.order_id
@@ -34,6 +34,9 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT coalesce(owner_micros, 0) AS owner_micros, coalesce(commission_micros, 0) AS commission_micros
   FROM share_of_mailing(m.id)) a
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(gross_micros), 0)::bigint AS other_micros FROM accrual_sum
+  WHERE accrual_sum.mailing_id = m.id AND kind NOT IN ('send', 'bounce')) x
 CROSS JOIN LATERAL money_of_mailing(m.id) b
 WHERE m.kind <> 'own' AND (:staff OR m.owner_id = :org)
   AND CASE WHEN m.closed_at IS NULL

@@ -8,11 +8,12 @@ from sqlalchemy import Row
 
 from broker.audit.record import record
 from broker.billing import accrual_store, invoice_store, settle_store
+from broker.billing.charges import charge_net_names, sale_lines
 from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.mandates import mandate_on, may_issue
-from broker.billing.model import Invoice, InvoiceLine, Share, shares_in_cents, still_to_post
+from broker.billing.model import Invoice, Share, shares_in_cents, still_to_post
 from broker.billing.paper import Reference
 from broker.billing.parties import party, vat_of_purchase, vat_of_sale
 from broker.billing.settle_agent import settle_as_agent
@@ -47,6 +48,7 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
                 _bill_late(unit, settings, late)
             return
         settle_store.close_mailing(unit, due.id)
+        charge_net_names(unit, due.id)
         billable, micros = accrual_store.accrued(unit, due.id)
         cents = _cents(unit, due, micros)
         if due.contract_role == "principal":
@@ -54,6 +56,8 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
             bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
         else:
             sale, bill = settle_as_agent(unit, settings, due, billable, micros, cents)
+        if due.order_id is not None:
+            _end_use(unit, due)
         if due.order_id is not None and not due.more_to_come:
             _end_order(unit, due)
         record(
@@ -76,6 +80,14 @@ def _bill_late(unit: UnitOfWork, settings: Settings, due: Row[Any]) -> None:
     bill = _self_bill(unit, settings, due, billable, micros.owner, cents.owner)
     if bill is not None:
         record(unit, "mailing.self_billed", "mailing", due.code, self_bill=bill.number, owner_cents=bill.net_cents)
+
+
+def _end_use(unit: UnitOfWork, due: Row[Any]) -> None:
+    """A further use that was stopped ends alone: its order stands where it stood before it."""
+    if due.further_use and due.state in ("cancelled", "failed"):
+        order = rentals.order_by_id(unit, due.order_id)
+        if order is not None and order.state in ("scheduled", "sending"):
+            advance_order(unit, order.id, "sent", f"its mailing {due.code} is {due.state}")
 
 
 def _end_order(unit: UnitOfWork, due: Row[Any]) -> None:
@@ -123,7 +135,7 @@ def _invoice_advertiser(
             Draft(
                 kind="invoice",
                 other=advertiser,
-                lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+                lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, "gross"),
                 vat_bp=vat_bp,
                 vat_cents=vat,
                 regime=regime.regime,
@@ -172,7 +184,7 @@ def _self_bill(
         Draft(
             kind="self_bill",
             other=owner,
-            lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+            lines=sale_lines(unit, due, label, billable, micros, net, owner.language, "owner"),
             vat_bp=treatment.bp,
             vat_cents=vat,
             regime=treatment.regime,

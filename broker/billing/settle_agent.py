@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from broker.accounts.model import Organisation
 from broker.billing import invoice_store, settle_store
+from broker.billing.charges import Part, sale_lines
 from broker.billing.entries_agent import (
     advertiser_fee_lines,
     funds_back_lines,
@@ -18,7 +19,7 @@ from broker.billing.entries_agent import (
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.mandates import mandate_on, may_issue
-from broker.billing.model import Invoice, InvoiceLine, Share
+from broker.billing.model import Invoice, Share
 from broker.billing.paper import Reference
 from broker.billing.parties import party, vat_between, vat_of_sale
 from broker.billing.unused import credit_deposit
@@ -50,15 +51,21 @@ def settle_as_agent(
     funds = settle_store.captured_funds(unit, due.order_id)
     sale = _owner_invoice(unit, settings, due, owner, advertiser, billable, micros.owner, cents.owner, funds)
     fee = _fee_of_advertiser(unit, settings, due, advertiser, billable, micros.commission, cents.commission, funds)
-    left = funds - _used(unit, due.order_id)
-    if left > 0 and not due.more_to_come:
-        lines = funds_back_lines(left, advertiser.id)
-        post(unit, "OD", unit.today, due.reference, f"Fonds non utilisés, commande {due.reference}", lines,
-             f"funds_back:{due.reference}")  # fmt: skip
     if due.order_id is not None:
-        keys = [*invoice_store.entry_keys_of_order(unit, due.order_id), f"funds_back:{due.reference}"]
-        match_settled(unit, "467", advertiser.id, keys)
+        give_funds_back(unit, due.order_id, due.reference, advertiser.id, more_to_come=due.more_to_come)
     return sale, fee
+
+
+def give_funds_back(
+    unit: UnitOfWork, order_id: int, code: str, advertiser_id: int, *, more_to_come: bool = False
+) -> None:
+    """What is left of an order's funds is owed back once nothing more is to come; then its account is lettered."""
+    left = settle_store.captured_funds(unit, order_id) - _used(unit, order_id)
+    if left > 0 and not more_to_come:
+        lines = funds_back_lines(left, advertiser_id)
+        post(unit, "OD", unit.today, code, f"Fonds non utilisés, commande {code}", lines, f"funds_back:{code}")
+    keys = [*invoice_store.entry_keys_of_order(unit, order_id), f"funds_back:{code}"]
+    match_settled(unit, "467", advertiser_id, keys)
 
 
 def waiting_account(settings: Settings) -> str:
@@ -89,13 +96,14 @@ def _owner_invoice(
     if net > 0:
         covered = max(0, min(net + vat, left))
         label = text(due.kind, advertiser.language, order=due.reference, volume=billable, title=due.title)
+        part: Part = "gross" if due.contract_role == "agent_of_owner" else "owner"
         invoice = issue(
             unit,
             settings,
             Draft(
                 kind="owner_invoice",
                 other=advertiser,
-                lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+                lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, part),
                 vat_bp=regime.bp,
                 vat_cents=vat,
                 regime=regime.regime,
@@ -144,7 +152,7 @@ def _fee_of_owner(
         Draft(
             kind="fee",
             other=owner,
-            lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+            lines=sale_lines(unit, due, label, billable, micros, net, owner.language, "commission"),
             vat_bp=regime.bp,
             vat_cents=vat,
             regime=regime.regime,
@@ -184,7 +192,7 @@ def _fee_of_advertiser(
         Draft(
             kind="fee",
             other=advertiser,
-            lines=(InvoiceLine(1, label, billable, micros, net, due.id, due.code),),
+            lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, "commission"),
             vat_bp=regime.bp,
             vat_cents=vat,
             regime=regime.regime,

@@ -34,9 +34,14 @@ SELECT m.id, m.code, m.kind, m.state, m.owner_id, m.advertiser_id, m.contract_ro
        CAST(coalesce(m.ended_at, m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) AS supplied_on,
        (d.order_id IS NOT NULL AND EXISTS (
           SELECT 1 FROM dispatch od JOIN mailing om ON om.dispatch_id = od.id
-          WHERE od.order_id = d.order_id AND om.id <> m.id AND om.closed_at IS NULL)) AS more_to_come
+          WHERE od.order_id = d.order_id AND om.id <> m.id AND om.closed_at IS NULL)
+        OR (m.state = 'sent' OR w.id IS NOT NULL) AND EXISTS (
+          SELECT 1 FROM order_use u WHERE u.order_id = d.order_id AND u.dispatch_id IS NULL AND NOT u.given_up
+          AND (u.send_on IS NOT NULL OR u.use_until >= (app_now() AT TIME ZONE 'Europe/Paris')::date))) AS more_to_come,
+       w.id IS NOT NULL AS further_use
 FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
 LEFT JOIN rental_order o ON o.id = d.order_id
+LEFT JOIN order_use w ON w.dispatch_id = d.id
 LEFT JOIN participation_send t ON t.id = d.participation_send_id
 LEFT JOIN participation p ON p.id = t.participation_id
 LEFT JOIN programme g ON g.id = p.programme_id
