@@ -40,6 +40,7 @@ from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
+from broker.billing.end_orders import end_lapsed_orders
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
@@ -250,6 +251,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             asked += ask_for_classification(unit)
             asked += ask_for_notices(unit)
             expire_orders(unit)
+            end_lapsed_orders(unit, settings)
             for mailing_id in due_settlements(unit, settings):
                 unit.enqueue("settle_mailing", mailing_id)
         if asked:
