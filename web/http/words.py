@@ -286,7 +286,8 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
     "done": "good", "published": "good", "signed": "good", "open": "good", "joined": "good", "sent": "good",
-    "settled": "good", "captured": "good", "delivered": "good", "dropped": "muted", "accepted": "good", "in_use": "good",
+    "settled": "good", "captured": "good", "accepted": "good", "in_use": "good",
+    "delivered": "good", "dropped": "muted",
     "failed": "bad", "refused": "bad", "bounced": "bad",
 }  # fmt: skip
 
