@@ -113,8 +113,8 @@ WORDS: dict[str, dict[str, str]] = {
         "conditions": "Conditions",
         "conditions_text": (
             "Addresses are rented and never handed over: the broker sends the mailing. Invoiced are sends accepted by"
-            " the receiving server and not bounced; what is paid and not sent is credited. The owner of the base approves"
-            " advertiser and message before anything is sent. The volume is drawn at random."
+            " the receiving server and not bounced; what is paid and not sent is credited. The owner of the base"
+            " approves advertiser and message before anything is sent. The volume is drawn at random."
         ),
         "signature": "Signature",
         "hash": "Hash of the terms (SHA-256)",
