@@ -27,3 +27,14 @@ def renders_of(unit: UnitOfWork, mailing_id: int) -> Sequence[Row[Any]]:
         "SELECT variant, digest, first_at FROM mailing_render WHERE mailing_id = :id ORDER BY first_at, variant",
         id=mailing_id,
     )
+
+
+def send_row(unit: UnitOfWork, dispatch_id: int, mailing_id: int, position: int) -> Row[Any] | None:
+    """(contact_id, contact_key, seed) of one send."""
+    return unit.one(
+        "SELECT contact_id, contact_key, seed FROM send"
+        " WHERE dispatch_id = :dispatch AND mailing_id = :id AND position = :position",
+        dispatch=dispatch_id,
+        id=mailing_id,
+        position=position,
+    )

@@ -61,7 +61,9 @@ class VariantComposer:
         return found
 
 
-def composer_of(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, facts: MailingFacts) -> VariantComposer:
+def composer_of(
+    unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, facts: MailingFacts, *, noted: bool = True
+) -> VariantComposer:
     """Prove that the creative is what was signed, compile each variant once, and write down what came of it."""
     creative = signed_creative(unit, facts)
     mail, values = settings.mail, mailing_values(unit, settings, facts)
@@ -70,7 +72,8 @@ def composer_of(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, f
     public_url = settings.web.public_url
     picture = open_address(worker_keys.front, public_url, facts.dispatch_id, facts.id) if mail.count_opens else ""
     for number, (subject, template) in enumerate(templates_of(creative, values, public_url, picture)):
-        render_store.note(unit, facts.id, number, digest_of(subject, template))
+        if noted:
+            render_store.note(unit, facts.id, number, digest_of(subject, template))
         envelope = Envelope(
             dispatch_id=facts.dispatch_id,
             mailing_id=facts.id,

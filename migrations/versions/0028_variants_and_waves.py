@@ -271,7 +271,8 @@ DECLARE
   v_id bigint;
 BEGIN
   PERFORM 1 FROM organisation WHERE id = app_org() FOR UPDATE;   -- one after the other: the sum below is whole
-  SELECT (1 + jsonb_array_length(c.variants)) * (SELECT count(*) FROM seed_address a WHERE a.org_id = app_org())
+  SELECT (1 + jsonb_array_length(c.variants)) * (SELECT count(*) FROM seed_address a
+    WHERE a.org_id = app_org() AND a.sealed IS NOT NULL AND a.ended_at IS NULL)
   INTO v_mails FROM creative c WHERE c.id = p_creative AND (c.org_id = app_org()
     OR EXISTS (SELECT 1 FROM rental_order o WHERE o.creative_id = c.id AND o.owner_id = app_org())
     OR EXISTS (SELECT 1 FROM programme p JOIN participation t ON t.programme_id = p.id
