@@ -23,6 +23,7 @@ from api import (
     ledger,
     life,
     mailings,
+    notifications,
     orders,
     participations,
     partners,
@@ -31,12 +32,14 @@ from api import (
     programmes,
     quality,
     reports,
+    results,
     reviews,
     rules,
     seeds,
     segments,
     suppression_lists,
     uploads,
+    webhooks,
 )
 from api.fields import CODE, CodeConverter, NumberConverter
 from api.work import EXTENSION
@@ -47,7 +50,7 @@ NOUNS = (
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
-    rules,
+    rules, results, notifications, webhooks,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 

@@ -19,7 +19,7 @@ from broker.vault.tokens import TOKEN_LENGTH, Purpose, read_token
 BOUNCE_PREFIX, LEAVE_PREFIX = "b-", "u-"
 # Addresses of the bounce domain that take mail besides the tokens' own.
 COMPLAINT_DESKS = frozenset({"abuse", "fbl"})
-DESKS = COMPLAINT_DESKS | {"postmaster"}
+DESKS = COMPLAINT_DESKS | {"postmaster", "seeds"}
 _TOKEN = re.compile(rf"(?<![a-z2-7])[a-z2-7]{{{TOKEN_LENGTH}}}(?![a-z2-7])", re.IGNORECASE)
 
 
@@ -61,6 +61,15 @@ def match_returned(front: FrontKeys, recipients: Sequence[str], mail: OpenedMail
             key = _read(front, ("message", "bounce", "leave"), token.lower())
             if key:
                 return Match(key, False)
+    return None
+
+
+def message_key(front: FrontKeys, mail: OpenedMail) -> SendKey | None:
+    """The send that a message itself is, by its own Message-ID: only our mail to that recipient has it."""
+    for token in _TOKEN.findall(mail.header("message-id")):
+        key = _read(front, ("message",), token.lower())
+        if key:
+            return key
     return None
 
 

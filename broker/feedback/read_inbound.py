@@ -13,6 +13,7 @@ from broker.delivery.post_letter import Note, post_note
 from broker.delivery.transport import ConnectionLost
 from broker.feedback import store
 from broker.feedback.answer_letter import prepare_answer
+from broker.feedback.leaks import seen_at_seed
 from broker.feedback.match_returned import COMPLAINT_DESKS, match_returned
 from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
 from broker.feedback.parse_returned import read_opened
@@ -73,6 +74,10 @@ def _read(
     recipients, raw = open_inbound(worker, sealed)
     mail = open_mail(raw)
     result = strongest(read_opened(mail))
+    if seen_at_seed(unit, worker.front, recipients, mail):
+        result = replace(result, kind="other", verdict="none", status="", reason="seed")
+        store.finish_inbound(unit, inbound_id, result, None)
+        return None
     match = match_returned(worker.front, recipients, mail)
     if match is None:
         store.finish_inbound(unit, inbound_id, result, None)

@@ -7,8 +7,9 @@ front (OWASP, "CSV Injection"). Numbers with a sign (`+33 6 …`, `-12,50`) stay
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 # Excel skips blanks and marks of order in front, and takes the wide forms of the signs for the signs.
@@ -35,3 +36,18 @@ class SafeWriter:
         """Write some rows."""
         for row in rows:
             self.writerow(row)
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A file that is written while it is read: semicolons, a mark of UTF-8 in front, as spreadsheets open it."""
+    buffer = io.StringIO()
+    writer = SafeWriter(buffer, delimiter=";")
+    buffer.write("\ufeff")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(row)
+        if buffer.tell() > 65_536:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

@@ -146,6 +146,13 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultSettings:
+    """What owners are told of their contacts, and advertisers of objections to them."""
+
+    keep_days: int = _at_least(1, 30)  # results by reference, and hashes, are forgotten after so many days
+
+
+@dataclass(frozen=True, slots=True)
 class KeySettings:
     """Where key files are; empty means `keys/` in the state directory."""
 
@@ -247,6 +254,7 @@ class Settings:
     mail: MailSettings = MailSettings()
     mailin: MailinSettings = MailinSettings()
     watch: WatchSettings = WatchSettings()
+    results: ResultSettings = ResultSettings()
     keys: KeySettings = KeySettings()
     disclosure: DisclosureSettings = DisclosureSettings()
     trade: TradeSettings = TradeSettings()

@@ -40,17 +40,22 @@ from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
+from broker.billing.contests import issue_correction
 from broker.billing.end_orders import end_lapsed_orders
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
+from broker.billing.vat_check import check_vat_number
+from broker.billing.vat_register import choose_register
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.send_mailing import send_mailing
+from broker.delivery.send_proofs import send_proofs
 from broker.feedback.account_letter import post_account_letter
 from broker.feedback.account_store import forget_letters
 from broker.feedback.answer_request import answer_request
 from broker.feedback.apply_profile import apply_profile
 from broker.feedback.classify_hits import ask_for_classification, classify_hits, forget_hit_sources
+from broker.feedback.collect_results import ask_for_results, collect_results, forget_results
 from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
 from broker.feedback.rights import forget_unconfirmed
@@ -64,8 +69,11 @@ from broker.kernel.settings import Settings
 from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
+from broker.mailings.legal_report import write_legal_report
 from broker.mailings.own.run import run_own_mailing
+from broker.mailings.periodic import look_after_mailings
 from broker.mailings.schedule import schedule_order, schedule_participation_send, schedule_use
+from broker.mailings.study import study_mailing
 from broker.notifications.deliver_webhooks import deliver_webhooks
 from broker.notifications.post_mail import post_digest, post_notification
 from broker.operate.faults import print_fault
@@ -181,9 +189,13 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
             should_stop=means.stopping.is_set,
             journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
+        "send_proofs": lambda row_id: send_proofs(database, means.keys, settings, row_id),
+        "study_mailing": lambda row_id: study_mailing(database, means.keys, settings, row_id),
+        "write_legal_report": lambda row_id: write_legal_report(database, row_id),
         "key_suppression_list": lambda row_id: key_suppression_list(database, means.keys, settings, row_id, few_match),
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
+        "collect_results": lambda row_id: collect_results(database, means.keys, settings, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
         "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
         "apply_profile": lambda row_id: apply_profile(database, means.keys, row_id),
@@ -202,6 +214,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
+        "issue_correction": lambda row_id: issue_correction(database, settings, row_id),
+        "check_vat": lambda row_id: check_vat_number(database, choose_register(settings), settings, row_id),
     }
 
 
@@ -257,6 +271,11 @@ def _add_house_tasks(app: App, means: Means) -> None:
         if asked:
             log.info("jobs.asked_again", count=asked)
 
+    def ask_results(timestamp: int) -> None:
+        """Ask for what mailings did to the contacts of each base."""
+        with database.begin() as unit:
+            ask_for_results(unit)
+
     def carry_over(timestamp: int) -> None:
         """Opt-outs, erasures and bounces go to the journal outside the database."""
         flush_outbox(database, journal_of(settings.journal_dir))
@@ -275,6 +294,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
             forget_hit_sources(unit)
             forget_unconfirmed(unit)
             forget_letters(unit, LINK_DAYS)
+            forget_results(unit, settings)
             forget_notices(unit)
 
     def keep_promises(timestamp: int) -> None:
@@ -295,6 +315,12 @@ def _add_house_tasks(app: App, means: Means) -> None:
         app.task(name="carry_over", queue="house", queueing_lock="carry_over")(carry_over)
     )
 
+    def look_after(timestamp: int) -> None:
+        """Watch what is being sent; ask for studies and for the reports that are owed."""
+        look_after_mailings(database, settings)
+
+    app.periodic(cron="* * * * *")(app.task(name="look_after", queue="house", queueing_lock="look_after")(look_after))
+
     def read_calendars(timestamp: int) -> None:
         """Read again the calendars that owners subscribed."""
         with database.begin() as unit:
@@ -309,6 +335,9 @@ def _add_house_tasks(app: App, means: Means) -> None:
         """What is told because a day has come: digests, steps of the plan, ageing files and keys."""
         tell_of_the_day(database)
 
+    app.periodic(cron="*/5 * * * *")(
+        app.task(name="ask_results", queue="house", queueing_lock="ask_results")(ask_results)
+    )
     app.periodic(cron="*/10 * * * *")(app.task(name="tell", queue="house", queueing_lock="tell")(tell))
 
     def chase(timestamp: int) -> None:
