@@ -12,6 +12,7 @@ Each mailing gets an address of its own of each seed, so that a mail to it tells
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 
 from broker.audit.record import record
@@ -28,6 +29,7 @@ from broker.vault.seal import seal_message
 STYLES = ("plus", "plain", "house")
 TAG_LENGTH = 10
 MOST_SEEDS = 50
+_TAG = re.compile(rf"[.+]([{ALPHABET}]{{{TAG_LENGTH}}})$")
 FIRST_NAMES = ("claire", "julien", "sophie", "marc", "helene", "antoine", "camille", "nicolas", "laure", "thomas")
 LAST_NAMES = ("moreau", "lambert", "girard", "roussel", "fontaine", "mercier", "chevalier", "perrin", "robin", "masson")
 
@@ -76,6 +78,12 @@ def list_seed_addresses(unit: UnitOfWork) -> list[SeedAddress]:
 def new_tag() -> str:
     """What makes a seed's address one mailing's own: random, so that no other can be guessed from it."""
     return "".join(secrets.choice(ALPHABET) for _ in range(TAG_LENGTH))
+
+
+def tags_in(address: str) -> list[str]:
+    """What may be a seed's tag in an address: behind the last dot or plus of its local part."""
+    found = _TAG.search(address.strip().lower().rpartition("@")[0])
+    return [found[1]] if found else []
 
 
 def seed_domain(mail: MailSettings) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from broker.bases.model import CODE_FORM
+from broker.feedback.leak_store import seed_known
 from broker.feedback.match_returned import DESKS, read_recipient
 from broker.feedback.receive_inbound import receive_inbound
 from broker.kernel.actor import PUBLIC
@@ -27,6 +28,7 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError, SettingsError
 from broker.kernel.log import configure_logging, get_logger
 from broker.kernel.settings import MailSettings, Settings
+from broker.mailings.seeds import seed_domain, tags_in
 from broker.operate.processes import imap, maildir
 from broker.operate.processes.imap import check_imap, read_imap_quietly
 from broker.operate.processes.maildir import check_maildir, read_maildir_quietly
@@ -46,6 +48,7 @@ class Desk:
         self._front = front
         self._bounce_domain = mail.bounce_domain.lower()
         self._sending_domain = mail.sending_domain.lower()
+        self._seed_domain = seed_domain(mail)
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -54,6 +57,9 @@ class Desk:
         local, _, domain = address.lower().rpartition("@")
         if domain == self._sending_domain and CODE_FORM.fullmatch(local):
             envelope.rcpt_tos.append(address)  # a person answers the sender that the mail showed
+            return "250 2.1.5 Ok"
+        if domain == self._seed_domain and await asyncio.to_thread(self._is_seed, address):
+            envelope.rcpt_tos.append(address)
             return "250 2.1.5 Ok"
         if domain != self._bounce_domain:
             return "550 5.7.1 We take mail for our own domains only"
@@ -84,6 +90,14 @@ class Desk:
         """A fault of ours: named, never with what the message held."""
         log.error("mailin.fault", kind=type(error).__name__)
         return "451 4.3.0 Not kept, try again later"
+
+    def _is_seed(self, address: str) -> bool:
+        """Whether a mailing wrote to this control mailbox of ours."""
+        tags = tags_in(address)
+        if not tags:
+            return False
+        with self._database.begin(PUBLIC) as unit:
+            return seed_known(unit, tags[0])
 
     def _keep(self, recipients: list[str], raw: bytes) -> list[int]:
         # A row for each recipient, all or none: each names a send of its own.
