@@ -6,17 +6,20 @@ from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
 from broker.rentals import store
+from broker.rentals.availability import hold_day
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition
+from broker.rentals.quote import Counter
 from broker.rentals.regulated import check_order_creative
 from broker.rentals.review import open_review
 from broker.rentals.tell import tell_parties
 
 
-def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
-    """Turn a quote into an order that its owner is asked to approve.
+def place_order(unit: UnitOfWork, order_code: str, creative_code: str, audience: Counter | None = None) -> Order:
+    """Turn a quote into an order that its owner is asked to approve; its contacts are held on its day meanwhile.
 
-    Raises `Conflict`: `quote_expired`, `card_retired`, `creative_not_signed`, `send_date_passed`, `order_state`,
+    Every door gives the audience process: it is asked whether the names are still free on the day (`hold_day`). Raises
+    `Conflict`: `quote_expired`, `card_retired`, `creative_not_signed`, `send_date_passed`, `order_state`, `not_free`,
     `sector_forbidden`, `sector_wording`; `InvalidInput`: `age_select_needed`.
     """
     unit.actor.require("advertiser")
@@ -37,6 +40,8 @@ def place_order(unit: UnitOfWork, order_code: str, creative_code: str) -> Order:
             "The creative is not signed. Sign its proof (BAT) first.", code="creative_not_signed", field="creative"
         )
     check_order_creative(unit, order, creative.id)
+    if audience is not None:
+        hold_day(unit, audience, order)
     store.set_state(unit, order.id, "ordered", creative_id=creative.id)
     open_review(unit, order)
     record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
