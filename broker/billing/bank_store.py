@@ -81,7 +81,7 @@ SELECT * FROM (
   FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
     AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
     AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
-                    AND c.state IN ('open', 'prepared'))
+                    AND c.state IN ('open', 'prepared', 'signed'))
     AND (i.kind <> 'owner_invoice'
          OR NOT EXISTS (SELECT 1 FROM role_contract c WHERE c.pay_when_paid AND c.role = i.role
               AND c.org_id = CASE i.role WHEN 'agent_of_owner' THEN i.seller_id ELSE i.buyer_id END

@@ -93,7 +93,7 @@ CHECKS = {
     " AND (SELECT coalesce(a.owner_micros, 0) FROM share_of_mailing(m.id) a) >= 10000"
     " ORDER BY m.id",
     "contested": "SELECT i.number FROM invoice_contest c JOIN invoice i ON i.id = c.invoice_id"
-    " WHERE c.state IN ('open', 'prepared') AND i.issued_on <= :last ORDER BY i.id",
+    " WHERE c.state IN ('open', 'prepared', 'signed') AND i.issued_on <= :last ORDER BY i.id",
     "unlike_postings": "SELECT b.account FROM (SELECT account, org_id, month, debit_cents, credit_cents FROM"
     " ledger_balance WHERE month <= :last) b FULL JOIN (SELECT p.account, coalesce(p.org_id, 0) AS org_id,"
     " date_trunc('month', e.day)::date AS month, sum(p.debit_cents) AS debit_cents, sum(p.credit_cents) AS"

@@ -133,19 +133,38 @@ CREATE TABLE invoice_contest (
   org_id bigint NOT NULL REFERENCES organisation,
   invoice_id bigint NOT NULL REFERENCES invoice,
   reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 2000),
-  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'rejected', 'prepared', 'corrected')),
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'rejected', 'prepared', 'signed', 'corrected')),
   net_cents bigint CHECK (net_cents > 0),
   answer text NOT NULL DEFAULT '',
   raised_by bigint REFERENCES app_user,
   raised_at timestamptz NOT NULL DEFAULT app_now(),
   answered_at timestamptz,
+  by_owner boolean NOT NULL DEFAULT false,  -- prepared for the owner's signature
   signed_by bigint REFERENCES app_user,
   credit_id bigint REFERENCES invoice,
-  CHECK (state NOT IN ('prepared', 'corrected') OR net_cents IS NOT NULL),
+  CHECK (state NOT IN ('prepared', 'signed', 'corrected') OR net_cents IS NOT NULL),
   CHECK ((state = 'corrected') = (credit_id IS NOT NULL))
 );
-CREATE UNIQUE INDEX invoice_contest_standing ON invoice_contest (invoice_id) WHERE state IN ('open', 'prepared');
+CREATE UNIQUE INDEX invoice_contest_standing ON invoice_contest (invoice_id) WHERE state IN ('open', 'prepared', 'signed');
 CREATE INDEX invoice_contest_org ON invoice_contest (org_id);
+
+-- The house answers, the owner signs: nobody else takes these steps, and a worker issues the document.
+CREATE FUNCTION answer_contest(p_code text, p_before text, p_after text, p_text text, p_net bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, jobs, pg_temp AS $$
+DECLARE v_id bigint;
+BEGIN
+  UPDATE invoice_contest SET state = p_after,
+    answer = CASE p_text WHEN '' THEN answer ELSE p_text END, net_cents = coalesce(p_net, net_cents),
+    answered_at = coalesce(answered_at, app_now()), by_owner = by_owner OR p_after = 'prepared',
+    signed_by = CASE p_after WHEN 'signed' THEN app_user() ELSE signed_by END
+  WHERE code = p_code AND state = p_before
+    AND ((p_before, p_after) IN (('open', 'rejected'), ('open', 'prepared'), ('open', 'signed'))
+           AND (app_staff() OR app_role() = 'system')
+         OR (p_before, p_after) = ('prepared', 'signed') AND (org_id = app_org() OR app_role() = 'system'))
+  RETURNING id INTO v_id;
+  IF v_id IS NOT NULL AND p_after = 'signed' THEN PERFORM jobs.enqueue('issue_correction', v_id); END IF;
+  RETURN v_id IS NOT NULL;
+END $$;
 
 -- What a register of VAT numbers answered, as evidence for supplies without VAT (CGI art. 262 ter, 283-2).
 CREATE TABLE vat_answer (
@@ -160,7 +179,7 @@ CREATE TABLE vat_answer (
 );
 CREATE INDEX vat_answer_org ON vat_answer (org_id, id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON vat_answer FOR EACH ROW EXECUTE FUNCTION refuse_change();
-INSERT INTO jobs.kind VALUES ('check_vat', 'billing');
+INSERT INTO jobs.kind VALUES ('check_vat', 'billing'), ('issue_correction', 'billing');
 """
 
 PLATFORM = """
@@ -374,6 +393,7 @@ def upgrade() -> None:
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON accrual_sum, vat_answer, platform_status FROM courtier_worker")
     op.execute("REVOKE DELETE, TRUNCATE ON ledger_balance FROM courtier_worker")
     definer("sale_terms(bigint, bigint)", to="courtier_web, courtier_worker")
+    definer("answer_contest(text, text, text, text, bigint)", to="courtier_web, courtier_worker")
     for function in ("check_role_contract()", "set_contract_role()", "hold_payment()"):
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
     definer("money_of_mailing(bigint)", to="courtier_web, courtier_worker")
@@ -396,8 +416,9 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER add_to_balances ON ledger_posting")
     op.execute("DROP TABLE ledger_balance")
     op.execute("DROP FUNCTION add_to_balances()")
+    op.execute("DROP FUNCTION answer_contest(text, text, text, text, bigint)")
     op.execute("DROP TABLE platform_status, platform_document, vat_answer, invoice_contest")
-    op.execute("DELETE FROM jobs.kind WHERE kind = 'check_vat'")
+    op.execute("DELETE FROM jobs.kind WHERE kind IN ('check_vat', 'issue_correction')")
     op.execute("DROP INDEX invoice_order, invoice_issued, invoice_corrects_id")
     op.execute(
         "ALTER TABLE payout_line DROP CONSTRAINT payout_line_amount_cents_check,"

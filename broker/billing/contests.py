@@ -1,0 +1,171 @@
+"""Contest a document issued in one's name, within the mandate's days; correct it by a credit note."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from broker.audit.record import record
+from broker.billing import contest_store as store
+from broker.billing.contest_model import Contest
+from broker.billing.entries import reverse_charge_lines, self_bill_lines
+from broker.billing.find_invoice import find_invoice
+from broker.billing.issue import Draft, issue
+from broker.billing.labels import text
+from broker.billing.mandates import mandate_on
+from broker.billing.model import SELF_BILLED_CREDIT, InvoiceLine
+from broker.billing.paper import Reference
+from broker.billing.parties import party, vat_of_purchase
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.ids import new_code
+from broker.kernel.money import MICROS_PER_CENT, round_div, share
+from broker.kernel.settings import Settings
+from broker.ledger.model import mirrored
+from broker.ledger.post import post
+from broker.ledger.store import entry_by_key
+
+
+def contest_invoice(unit: UnitOfWork, number: str, reason: str) -> Contest:
+    """Contest a self-bill, or an invoice issued in one's name; until it is answered it is not paid.
+
+    Raises `Conflict` (`contest_over`) after the mandate's days, `contest_standing` when one waits already.
+    """
+    unit.actor.require("owner", "broker", "accountant")
+    found = store.contestable(unit, number)
+    if found is None:
+        raise NotFound(f"There is no document {number!r} issued in an owner's name.", field="number")
+    reason = " ".join(reason.split())
+    if not 1 <= len(reason) <= 2_000:
+        raise InvalidInput("Say what is wrong, in up to 2,000 letters.", code="bad_reason", field="reason")
+    last = found.issued_on + timedelta(days=found.contest_days)
+    if unit.today > last:
+        raise Conflict(
+            f"{number} could be contested until {last.isoformat()} and counts as accepted since.", code="contest_over"
+        )
+    if any(item.number == number and item.state in ("open", "prepared", "signed") for item in store.contests(unit)):
+        raise Conflict(f"{number} is contested already and waits for an answer.", code="contest_standing")
+    code = new_code("cont")
+    store.insert(
+        unit,
+        code=code,
+        org_id=found.seller_id,
+        invoice_id=found.id,
+        reason=reason,
+        raised_by=unit.actor.user_id,
+    )
+    record(unit, "invoice.contested", "invoice", number, contest=code)
+    return _contest(unit, code)
+
+
+def list_contests(unit: UnitOfWork) -> list[Contest]:
+    """Contests that the actor may see, those that wait first."""
+    return store.contests(unit)
+
+
+def reject_contest(unit: UnitOfWork, code: str, answer: str) -> Contest:
+    """The document stands as it is; say why."""
+    unit.actor.require("broker", "accountant")
+    if not answer.strip():
+        raise InvalidInput("Tell the owner why the document stands.", code="bad_answer", field="answer")
+    _move(unit, code, "open", "rejected", text=answer.strip()[:2_000])
+    return _contest(unit, code)
+
+
+def uphold_contest(unit: UnitOfWork, settings: Settings, code: str, net_cents: int, answer: str = "") -> Contest:
+    """The owner is right by `net_cents` before VAT: a credit note is prepared.
+
+    By default the owner issues it: it is prepared for its signature. With `trade.corrections_by = "company"` a worker
+    issues a self-billed credit note (261) at once.
+    """
+    unit.actor.require("broker", "accountant")
+    contest = _contest(unit, code)
+    document = store.contestable(unit, contest.number)
+    if document is None or document.kind != "self_bill":
+        raise Conflict(
+            "Only a self-bill is corrected here: an owner's invoice to an advertiser is credited between the two.",
+            code="not_correctable",
+        )
+    if net_cents <= 0 or net_cents > _left(unit, contest.number):
+        raise InvalidInput(
+            "A correction takes back between one cent and what is left of the document before VAT.",
+            code="bad_correction",
+            field="net",
+        )
+    after = "prepared" if settings.trade.corrections_by == "owner" else "signed"
+    _move(unit, code, "open", after, text=answer.strip()[:2_000], net=net_cents)
+    return _contest(unit, code)
+
+
+def sign_correction(unit: UnitOfWork, code: str) -> Contest:
+    """The owner signs the credit note that was prepared; a worker issues it in the owner's series."""
+    unit.actor.require("owner")
+    _move(unit, code, "prepared", "signed")
+    return _contest(unit, code)
+
+
+def issue_correction(database: Database, settings: Settings, contest_id: int) -> None:
+    """Issue and book the document of a signed correction, once: the mirror image of the self-bill's entry."""
+    with database.begin() as unit:
+        row = store.to_issue(unit, contest_id)
+        if row is None:
+            return
+        _issue(unit, settings, row)
+
+
+def _issue(unit: UnitOfWork, settings: Settings, row: Row[Any]) -> None:
+    owner = party(unit, row.seller_id)
+    net = int(row.net_cents)
+    # Cumulative, so that several corrections of one bill take back its VAT to the cent.
+    vat = share(row.before + net, row.vat_bp) - row.before_vat if row.before + net < row.whole else (
+        row.whole_vat - row.before_vat
+    )  # fmt: skip
+    treatment = vat_of_purchase(settings, owner)
+    credit = issue(
+        unit,
+        settings,
+        Draft(
+            kind="owner_credit",
+            other=owner,
+            lines=(InvoiceLine(1, text("corrected", owner.language, order=row.number), 1, net * MICROS_PER_CENT, net),),
+            vat_bp=row.vat_bp,
+            vat_cents=vat,
+            regime=treatment.regime,
+            corrects_id=row.invoice_id,
+            refers=Reference(row.number, row.issued_on),
+            type_code=None if row.by_owner else SELF_BILLED_CREDIT,
+            mandate=mandate_on(unit, owner.id, unit.today),
+        ),
+    )
+    if treatment.regime == "reverse_charge":
+        # the part of what was assessed, by cumulative totals as well
+        whole = entry_by_key(unit, f"invoice:{row.number}")
+        assessed = 0 if whole is None else sum(line.debit_cents for line in whole.lines if line.account == "445662")
+        taken = round_div(assessed * (row.before + net), row.whole) - round_div(assessed * row.before, row.whole)
+        lines = mirrored(reverse_charge_lines(net, taken, owner.id))
+    else:
+        lines = mirrored(self_bill_lines(net, vat, owner.id, owner.vat_due))
+    label = f"Avoir sur {row.number}"
+    post(unit, "AC", credit.issued_on, credit.number, label, lines, f"invoice:{credit.number}")
+    store.corrected(unit, row.id, credit.id, row.signed_by)
+    record(unit, "invoice.corrected", "invoice", row.number, credit=credit.number, net_cents=net)
+
+
+def _left(unit: UnitOfWork, number: str) -> int:
+    return find_invoice(unit, number).net_cents - store.corrected_before(unit, number)
+
+
+def _move(unit: UnitOfWork, code: str, before: str, after: str, *, text: str = "", net: int | None = None) -> None:
+    contest = _contest(unit, code)
+    if not store.answer(unit, code, before, after, text=text, net=net):
+        raise Conflict(f"The contest is {contest.state}; this needs one that is {before}.", code="contest_state")
+    record(unit, f"contest.{after}", "invoice_contest", code, invoice=contest.number)
+
+
+def _contest(unit: UnitOfWork, code: str) -> Contest:
+    found = store.contest(unit, code)
+    if found is None:
+        raise NotFound(f"There is no contest {code!r}.", field="code")
+    return found
