@@ -9,8 +9,9 @@ from marshmallow import Schema, fields
 
 from api.fields import PageQuery, code_field, list_of, page_of, whole
 from api.work import unit
-from broker.affiliation.join import find_participation, list_participations
-from broker.affiliation.pick import list_sends, pick_send, withdraw_send
+from broker.affiliation.join import list_participations
+from broker.affiliation.pick import list_sends, pick_send
+from broker.affiliation.withdraw import find_participation, withdraw_send
 
 calls = Blueprint("participations", __name__, description="Programmes joined")
 

@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.affiliation.join import find_participation, list_participations
-from broker.affiliation.pick import list_sends, pick_send, withdraw_send
+from broker.affiliation.join import list_participations
+from broker.affiliation.pick import list_sends, pick_send
+from broker.affiliation.withdraw import find_participation, withdraw_send
 from broker.catalogue.segments import list_segments
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError

@@ -159,18 +159,6 @@ def find_clicks(unit: UnitOfWork, patience_hours: int) -> None:
     )
 
 
-def use_of(unit: UnitOfWork, programme_id: int) -> tuple[int, int]:
-    """(micros of clicks, leads and sales, micros reserved by picked sends) of a programme, over all owners."""
-    row = unit.one(
-        "SELECT coalesce((SELECT u.micros FROM programme_use u WHERE u.programme_id = g.id AND u.owner_id = 0"
-        " AND u.day = 'epoch'), 0)::bigint AS used, (SELECT coalesce(sum(t.volume), 0) FROM participation_send t"
-        " JOIN participation p ON p.id = t.participation_id WHERE p.programme_id = g.id AND t.state <> 'withdrawn'"
-        " AND NOT t.newsletter)::bigint * g.price_micros AS reserved FROM programme g WHERE g.id = :id",
-        id=programme_id,
-    )
-    return (0, 0) if row is None else (row.used, row.reserved)
-
-
 def refusals_of(unit: UnitOfWork, programme_id: int) -> list[Row[Any]]:
     """Postbacks not let in: day, reason, count, last_at; the newest first."""
     return unit.all(

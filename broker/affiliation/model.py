@@ -8,6 +8,17 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
+class PickRule:
+    """The owner's own rule: a send to `volume` people of a segment every so many days, until a day."""
+
+    segment_name: str | None  # the owner's own
+    segment_code: str | None
+    volume: int
+    days: int
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
 class Participation:
     """One base that joined one programme."""
 
@@ -27,9 +38,22 @@ class Participation:
     owner_name: str
     base_id: int
     base_code: str | None  # the owner's own; an advertiser reads no bases
-    state: Literal["joined", "withdrawn"]
+    state: Literal["requested", "joined", "refused", "withdrawn"]
     joined_at: datetime
     sends: int
+    terms: str
+    programme_terms_version: int
+    terms_version: int  # the one that the owner accepted
+    answer: str  # the advertiser's words with a refusal
+    pays: dict[str, list[int | None]]  # kind → cents (a thousand sends, one click, lead or sale), share in ten thousand
+    creative_code: str
+    rule: PickRule | None
+    rule_problem: str | None  # why the rule picked nothing the last time
+
+    @property
+    def terms_accepted(self) -> bool:
+        """Whether the programme's terms are those that the owner said yes to."""
+        return self.terms_version == self.programme_terms_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +64,11 @@ class ParticipationSend:
     code: str
     participation_id: int
     participation_code: str
-    segment_id: int
+    segment_id: int | None  # None: in a newsletter of the owner's
     segment_name: str | None  # the owner's own
     volume: int
     send_on: date
     state: Literal["picked", "scheduled", "sending", "sent", "withdrawn"]
     mailing_code: str | None
     created_at: datetime
+    newsletter: bool

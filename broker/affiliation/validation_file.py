@@ -162,6 +162,12 @@ def _apply(unit: UnitOfWork, programme_id: int, lines: list[Line], result: Valid
     mailings: set[int] = set()
     for (state, reason), ids in moves.items():
         moved = store.decide(unit, ids, state, reason)
-        mailings.update(row.mailing_id for row in moved if state == "approved")
+        short = len(ids) - len(moved)  # somebody else decided these meanwhile
+        result.unchanged += short
+        if state == "approved":
+            result.approved -= short
+            mailings.update(row.mailing_id for row in moved)
+        else:
+            result.declined -= short
     for mailing_id in sorted(mailings):
         unit.enqueue("accrue_conversions", mailing_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from broker.catalogue.offer_model import Channel, Model
+from broker.catalogue.offer_model import Channel, Joining, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,33 @@ class Programme:
     validation_days: int
     wishes: dict[str, Any]
     terms: str
+    terms_version: int
+    joining: Joining
+    join_rules: dict[str, Any]
+    day_cap_cents: int | None
+    attribution_days: int
+    report_days: int
+    click_cents: int | None
+    lead_cents: int | None
+    sale_cents: int | None
+    sale_bp: int | None
+    private: bool  # one owner's alone
 
     @property
     def cpm_cents(self) -> int:
         """The price of a thousand accepted mails."""
         return self.price_micros // 10
+
+    @property
+    def pays(self) -> dict[str, tuple[int | None, int | None]]:
+        """What is paid: kind → (cents, share in ten thousand); a send's cents are those of a thousand."""
+        main = {"cpc": "click", "cpl": "lead", "cpa": "sale"}.get(self.model)
+        every = {
+            "send": (self.cpm_cents or None, None),
+            "click": (self.click_cents, None),
+            "lead": (self.lead_cents, None),
+            "sale": (self.sale_cents, self.sale_bp),
+        }
+        if main is not None:
+            every[main] = (self.rate_cents, self.rate_bp)
+        return {kind: rates for kind, rates in every.items() if rates != (None, None)}

@@ -36,10 +36,13 @@ def create_programme(
     *,
     commission_bp: int | None = None,
     offer: Offer | None = None,
+    only_owner_id: int | None = None,
+    secret_key: int = 1,
 ) -> Programme:
     """Open an offer: `cpm_cents` for a thousand accepted mails, `budget_cents` at most over all owners (net).
 
     `offer` says more: another model than CPM, caps, wishes, terms; its price per thousand is `cpm_cents`, too.
+    `only_owner_id` makes it one owner's alone; `secret_key` is the front's key of the postback secret.
     `commission_bp` is the broker's part; without it the default of the trade. The creative must be signed: owners
     join what they can see. Raises `InvalidInput` naming the field, `Conflict` (`creative_not_signed`,
     `sector_forbidden`, `sector_wording`).
@@ -83,6 +86,17 @@ def create_programme(
         validation_days=asked.validation_days,
         wishes=json.dumps(asked.wishes.as_json()),
         terms=asked.terms.strip(),
+        joining=asked.joining,
+        join_rules=json.dumps(asked.join_rules.as_json()),
+        day_cap_cents=asked.day_cap_cents,
+        attribution_days=asked.attribution_days,
+        report_days=asked.report_days,
+        click_cents=asked.click_cents,
+        lead_cents=asked.lead_cents,
+        sale_cents=asked.sale_cents,
+        sale_bp=asked.sale_bp,
+        only_owner_id=only_owner_id,
+        secret_key=secret_key,
     )
     record(unit, "programme.opened", "programme", code, model=asked.model, budget_cents=budget_cents)
     return find_programme(unit, code)

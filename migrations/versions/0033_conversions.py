@@ -346,6 +346,7 @@ CREATE TABLE private_offer (
   code text NOT NULL UNIQUE,
   owner_id bigint NOT NULL REFERENCES organisation,
   advertiser_id bigint NOT NULL REFERENCES organisation,
+  owner_name text NOT NULL, advertiser_name text NOT NULL,      -- as each knew the other by then
   base_id bigint NOT NULL REFERENCES base,
   title text NOT NULL CHECK (length(title) BETWEEN 1 AND 120),
   message text NOT NULL DEFAULT '' CHECK (length(message) <= 2000),
@@ -382,6 +383,15 @@ BEGIN
 END $$;
 CREATE TRIGGER keep_private_offer BEFORE INSERT OR UPDATE ON private_offer
   FOR EACH ROW EXECUTE FUNCTION keep_private_offer();
+-- The title of an owner's own rule that refuses an advertiser or sector on its base; null when none does.
+CREATE FUNCTION refused_by_owner(p_base bigint, p_advertiser bigint, p_sector text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT r.title FROM approval_rule r, organisation o
+  WHERE o.id = p_advertiser AND r.owner_id = app_org() AND r.effect = 'refuse' AND r.active
+    AND (r.base_id IS NULL OR r.base_id = p_base)
+    AND (o.code = ANY (r.advertisers) OR EXISTS (SELECT 1 FROM unnest(r.sectors) s WHERE lower(s) = lower(p_sector)))
+  ORDER BY r.id LIMIT 1
+$$;
 -- The advertiser that an owner names by its code: id and name, nothing else.
 CREATE FUNCTION advertiser_named(p_code text) RETURNS TABLE (id bigint, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -673,6 +683,7 @@ def upgrade() -> None:
     definer("bill_clicks(bigint, integer)", to="courtier_worker")
     definer("postback_programme(text)", to="courtier_public, courtier_worker")
     definer("note_postback_refusal(bigint, text)", to="courtier_public, courtier_worker")
+    definer("refused_by_owner(bigint, bigint, text)", to="courtier_web, courtier_worker")
     definer("advertiser_named(text)", to="courtier_web, courtier_worker")
     definer("open_newsletter(bigint, text)", to="courtier_web, courtier_worker")
     definer("sector_conversions(text, text)", to="courtier_web, courtier_worker")
@@ -695,7 +706,8 @@ def downgrade() -> None:
     op.execute(
         "DROP FUNCTION record_conversion(text, bigint, text, bigint, bigint, integer, integer, text, bigint,"
         " timestamptz, text), bill_clicks(bigint, integer), postback_programme(text),"
-        " note_postback_refusal(bigint, text), advertiser_named(text), open_newsletter(bigint, text),"
+        " note_postback_refusal(bigint, text), advertiser_named(text), refused_by_owner(bigint, bigint, text),"
+        " open_newsletter(bigint, text),"
         " sector_conversions(text, text), keep_conversion(), keep_private_offer(),"
         " conversion_price(programme, text, bigint), conversion_cap(programme, bigint, date, bigint),"
         " use_programme(bigint, bigint, date, bigint)"

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
-from broker.affiliation.join import find_participation, join_programme, list_participations
+from broker.affiliation.join import join_programme, list_participations
 from broker.affiliation.model import Participation
-from broker.affiliation.pick import find_send, list_sends, pick_send, withdraw_send
+from broker.affiliation.pick import list_sends, pick_send
+from broker.affiliation.withdraw import find_participation, find_send, withdraw_send
 from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.catalogue.programmes import Programme, browse_programmes, close_programme, create_programme, find_programme
