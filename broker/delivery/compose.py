@@ -35,7 +35,7 @@ class Writable:
     utf8: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ahead:
     """Signatures made before their mailing's hour: (digest, signature) by position, for one date."""
 

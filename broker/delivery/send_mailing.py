@@ -13,7 +13,7 @@ from typing import Literal
 from broker.affiliation.store import set_send_state
 from broker.audit.record import record
 from broker.bases.keep_days import seconds_to_opening
-from broker.delivery import store
+from broker.delivery import presign_store, store
 from broker.delivery.journal import NoJournal, SendJournal
 from broker.delivery.model import Accrue, MailingFacts, OnSent
 from broker.delivery.reconcile import reconcile
@@ -70,6 +70,7 @@ def _open(unit: UnitOfWork, mailing_id: int) -> MailingFacts | None:
     reconcile(unit, facts.id, facts.code)
     if facts.state == "cancelled":
         store.cancel_waiting(unit, facts)
+        presign_store.forget(unit, facts.id)
     elif facts.kind != "own" and facts.state in ("frozen", "sending") and _must_wait(unit, facts):
         return None
     elif facts.state == "frozen" and facts.due and not missed_window(unit, facts.id):
@@ -96,6 +97,7 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
     if now is None or now.state == "cancelled":
         if now is not None:
             store.cancel_waiting(unit, now)
+            presign_store.forget(unit, now.id)
         return
     if result.day_is_full:
         if not store.run_is_planned(unit, facts.id):
@@ -104,6 +106,7 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
         unit.enqueue("send_mailing", facts.id)
     elif store.mark_sent(unit, facts):
         _advance(unit, facts, "sent")
+        presign_store.forget(unit, facts.id)
         on_sent(unit, facts.id)
         record(unit, "mailing.sent", "mailing", facts.code)
     else:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from broker.audit.record import record
-from broker.delivery import pace_store, store
+from broker.delivery import pace_store, presign_store, store
 from broker.delivery.balance import Balance
 from broker.delivery.claim import AddressBook, claim_batch
 from broker.delivery.journal import SendJournal
@@ -22,6 +22,7 @@ from broker.delivery.model import Accrue, MailingFacts, Outcome
 from broker.delivery.pace_model import Key, Paces
 from broker.delivery.pacer import Pacer
 from broker.delivery.pool import ConnectionPool, RelayHealth, relays_of
+from broker.delivery.presign import signatures_ahead
 from broker.delivery.steady import SteadyUnits
 from broker.delivery.transport import Relay
 from broker.delivery.turn import Turn
@@ -96,6 +97,7 @@ class Sender:
         relays = relays_of(mail)
         with self.units.begin() as unit:
             self._composer = composer_of(unit, self.worker_keys, self.settings, self.facts)
+            self._signed_ahead = presign_store.state_of(unit, self.facts.id) is not None
             paces = Paces(pace_store.rules(unit))
             warm_up = warm_up_of(unit, mail.sending_domain)
             self._lines = [
@@ -195,6 +197,7 @@ class Sender:
                 ):
                     unit.enqueue("send_mailing", self.facts.id)
             self._composer.learn(unit, positions)
+            ahead = signatures_ahead(unit, self.facts.id, positions) if self._signed_ahead else {}
             date = unit.now
             # Last, so that nothing is journalled that cannot leave; before the commit, so that nothing leaves without.
             self.journal.claimed(unit, self.facts, batch.token, positions)
@@ -205,6 +208,7 @@ class Sender:
             [row for row in people if row.person is not None],
             composer=self._composer,
             date=date,
+            ahead=ahead,
             accrue=self.accrue,
             thread=self._thread,
             pacer=line.pacer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from broker.delivery import render_store
@@ -32,6 +32,7 @@ class VariantComposer:
         self._composers = composers
         self._mailing_id = mailing_id
         self._progress = progress
+        self._planned: Progress | None = None
 
     def learn(self, unit: UnitOfWork, positions: Sequence[int]) -> None:
         """Read the winner, where some of these positions need one: the gate was opened for them by its choice."""
@@ -49,6 +50,29 @@ class VariantComposer:
         if len(self._composers) == 1:
             return self._composers[0].compose_all(people, date, ahead)
         return [self._composers[self.variant(one[0])].compose_all([one], date, ahead)[0] for one in people]
+
+    def sign_ahead(
+        self, people: Sequence[tuple[int, dict[str, str]]], date: datetime
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        """(position, digest, signature) of each mail whose variant is known already and that can be sent."""
+        for number, composer in enumerate(self._composers):
+            mine = [one for one in people if self._known_variant(one[0]) == number]
+            for (position, _), made in zip(mine, composer.sign_ahead(mine, date), strict=True):
+                if made is not None:
+                    yield position, *made
+
+    def _known_variant(self, position: int) -> int | None:
+        """The variant of a position, None while its subject test is undecided."""
+        if len(self._composers) == 1:
+            return 0
+        known = self._planned or self._progress
+        if known is None:
+            return None
+        return variant_of(position, known.recipients, known.test_size, known.variants, known.winner)
+
+    def plan(self, progress: Progress) -> None:
+        """The parts that the mailing will be cut into when it starts; for what is made before."""
+        self._planned = progress
 
     def variant(self, position: int) -> int:
         """The number of a position's variant. Raises `no_winner`: such a position was let out too early."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
+from itertools import groupby
 
 from broker.delivery import store
 from broker.delivery.claim import boot_seconds
+from broker.delivery.compose import Ahead
 from broker.delivery.flight import Flight
-from broker.delivery.letter import Attempted
+from broker.delivery.letter import Attempted, Letter
 from broker.delivery.model import Accrue, Addressed, Batch, MailingFacts, Outcome, Prepared, after_attempt
 from broker.delivery.pace_model import Key
 from broker.delivery.pacer import Keys, Pacer
@@ -47,6 +49,7 @@ class BatchRun:
         *,
         composer: VariantComposer,
         date: datetime,
+        ahead: Mapping[int, Ahead],
         accrue: Accrue,
         thread: Executor,
         pacer: Pacer,
@@ -66,6 +69,7 @@ class BatchRun:
         self.over = False  # the mailing was paused or cancelled, or the batch is another's
         self._composer = composer
         self._date = date
+        self._ahead = ahead
         self._accrue = accrue
         self._thread = thread
         self._pacer = pacer
@@ -119,7 +123,9 @@ class BatchRun:
                 break
             wanted.append(found)
         persons = [(row.position, row.person) for row, _ in wanted if row.person is not None]
-        letters = self._composer.compose_all(persons, self._date) if persons else []
+        letters: list[Letter | None] = []
+        for ahead, run in groupby(persons, key=lambda one: self._ahead.get(one[0])):
+            letters += self._composer.compose_all(list(run), self._date, ahead)
         for (row, keys), letter in zip(wanted, letters, strict=True):
             assert row.person is not None
             self._ready.append(

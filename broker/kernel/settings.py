@@ -113,6 +113,7 @@ class MailSettings:
     depth: int = _at_least(1, 1)  # mails in flight per connection: more than 1 only with CHUNKING
     timeout_seconds: int = _at_least(1, 60)
     max_attempts: int = _at_least(1, 6)
+    sign_ahead: bool = True  # DKIM signatures of a frozen mailing are made before its hour
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'send_mailing', m.id, true FROM mailing m WHERE m.state = 'sending' AND EXISTS (
     SELECT 1 FROM send s WHERE s.mailing_id = m.id AND s.next_attempt_at <= app_now() AND s.state = 'deferred')
   UNION ALL SELECT 'send_mailing', mailing_id, true FROM send_batch WHERE leased_until <= now()
+  UNION ALL SELECT 'presign_mailing', m.id, false FROM mailing m WHERE m.state = 'frozen'
+    AND m.starts_at > app_now() + interval '1 minute' AND m.starts_at < app_now() + interval '7 days'
+    AND NOT EXISTS (SELECT 1 FROM presigning p WHERE p.mailing_id = m.id AND p.dated = m.starts_at
+                    AND p.done_at IS NOT NULL)
   UNION ALL SELECT 'read_inbound', id, false FROM inbound WHERE read_at IS NULL AND sealed IS NOT NULL
   UNION ALL SELECT 'match_request', id, false FROM typed_request WHERE done_at IS NULL
   UNION ALL SELECT 'answer_request', id, false FROM typed_request

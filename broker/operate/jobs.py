@@ -48,6 +48,7 @@ from broker.billing.settle import due_settlements, settle_mailing
 from broker.billing.vat_check import check_vat_number
 from broker.billing.vat_register import choose_register
 from broker.catalogue.refresh_cards import refresh_cards
+from broker.delivery.presign import presign_mailing
 from broker.delivery.send_mailing import send_mailing
 from broker.delivery.send_proofs import send_proofs
 from broker.feedback.account_letter import post_account_letter
@@ -192,6 +193,9 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "send_proofs": lambda row_id: send_proofs(database, means.keys, settings, row_id),
         "study_mailing": lambda row_id: study_mailing(database, means.keys, settings, row_id),
         "write_legal_report": lambda row_id: write_legal_report(database, row_id),
+        "presign_mailing": lambda row_id: presign_mailing(
+            database, means.keys, settings, row_id, should_stop=means.stopping.is_set
+        ),
         "key_suppression_list": lambda row_id: key_suppression_list(database, means.keys, settings, row_id, few_match),
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
