@@ -27,7 +27,7 @@ SELECT o.id, o.code, o.state, o.advertiser_id, coalesce(party_name(o.advertiser_
        o.tolerance_bp, o.remedy, r.code AS remail_of, o.remail_who, o.option_days,
        nullif(h.held_until, 'infinity') AS held_until
 FROM rental_order o LEFT JOIN creative c ON c.id = o.creative_id LEFT JOIN mailing r ON r.id = o.remail_of
-LEFT JOIN order_hold h ON h.order_id = o.id AND o.send_on IS NOT NULL
+LEFT JOIN order_hold h ON h.order_id = o.id AND o.send_on IS NOT NULL AND h.held_until > app_now()
 """
 
 _COUNT = "SELECT count(*) FROM rental_order o WHERE (:state = '' OR o.state = :state) AND"
