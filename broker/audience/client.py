@@ -111,6 +111,33 @@ class AudienceClient:
         """Who a rule's members are, exactly, for the base's owner alone: `{people, profile}` (rule_desk.py)."""
         return self.ask("own_profile", base_id=base_id, rule=rule)
 
+    def count_own(
+        self, base_id: int, owner_id: int, basis: str, rules: Sequence[Rule], send_on: date | None = None
+    ) -> dict[str, Any]:
+        """Whom an own mailing reaches, variant by variant, for the base's owner alone (own_desk.py)."""
+        day = None if send_on is None else send_on.isoformat()
+        return self.ask("count_own", base_id=base_id, owner_id=owner_id, basis=basis, rules=list(rules), send_on=day)
+
+    def pressure_days(
+        self,
+        base_id: int,
+        rule: Rule,
+        start: date,
+        length: int = 21,
+        advertiser_id: int | None = None,
+        but: str = "",
+    ) -> dict[str, Any]:
+        """How many of a rule's people each of some days would lose to pressure, for the base's owner (own_desk.py)."""
+        return self.ask(
+            "pressure_days",
+            base_id=base_id,
+            rule=rule,
+            start=start.isoformat(),
+            length=length,
+            advertiser_id=advertiser_id,
+            but=but,
+        )
+
     def ask(self, call: str, **arguments: Any) -> dict[str, Any]:
         """Send one question and read its answer."""
         message = line({"call": call, "arguments": arguments})

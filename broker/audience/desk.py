@@ -11,6 +11,7 @@ from broker.audience import card_desk
 from broker.audience.desk_means import DeskMeans, day_or_none, number, number_or_none
 from broker.audience.exclusions import tally_of
 from broker.audience.overlap_desk import compare_segments
+from broker.audience.own_desk import count_own, pressure_days
 from broker.audience.rule import clean_rule
 from broker.kernel.errors import InvalidInput
 
@@ -19,6 +20,8 @@ ABOUT_CARDS: Mapping[str, Callable[[DeskMeans, Mapping[str, Any]], dict[str, Any
     "count_for_advertiser": card_desk.count_for_advertiser,
     "count_cards": card_desk.count_cards,
     "compare_segments": compare_segments,
+    "count_own": count_own,
+    "pressure_days": pressure_days,
 }
 
 

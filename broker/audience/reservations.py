@@ -88,8 +88,12 @@ def pressure_over(
     days: Sequence[date],
     advertiser_id: int | None = None,
     freezing: int | None = None,
+    but_code: str = "",
 ) -> list[DayPressure]:
-    """The pressure on each of some days, in order; what was sent around them is read once."""
+    """The pressure on each of some days, in order; what was sent around them is read once.
+
+    `but_code`: what this order, picked send or own mailing keeps is left out.
+    """
     base_id = snapshot.row.base_id
     caps = caps_of(unit, trade, base_id)
     first, last = min(days), max(days)
@@ -97,6 +101,7 @@ def pressure_over(
     kept = _held_before(unit, base_id, first, span, freezing)
     if caps.own_counts:
         kept = [*store.own_to_come(unit, base_id, first, span), *kept]
+    kept = [one for one in kept if one.code != but_code]
     mails = [
         _Mails(one.day, snapshot.places_of_keys(one.keys), snapshot.places_of_keys(one.keys[one.theirs]))
         for one in store.mail_days(
