@@ -7,8 +7,11 @@ import smtplib
 import dns.exception
 import dns.resolver
 
+from broker.delivery.dkim_keys import list_dkim_keys, published
+from broker.kernel.errors import CourtierError
 from broker.kernel.settings import RelaySettings, Settings
 from broker.operate.doctor.check import Check
+from broker.vault.keyring import load_worker
 
 SECONDS = 5.0
 
@@ -23,8 +26,8 @@ def relay(one: RelaySettings) -> Check:
     except (OSError, smtplib.SMTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         return Check(name, False, f"The relay does not answer ({why}): check mail.relays and the relay itself.")
-    if one.tls == "required" and not secure:
-        return Check(name, False, "The relay offers no STARTTLS, and its tls is 'required': enable it on the relay.")
+    if one.tls in ("required", "encrypt") and not secure:
+        return Check(name, False, f"The relay offers no STARTTLS, and its tls is '{one.tls}': enable it on the relay.")
     return Check(name, True, f"The relay answers{' and offers STARTTLS' if secure else ''}.")
 
 
@@ -54,13 +57,40 @@ def _record(name: str, domain: str, start: str, advice: str) -> Check:
 def dns_records(settings: Settings) -> list[Check]:
     """SPF of the bounce domain (the envelope's sender), DKIM and DMARC of the sending domain, MX for bounces."""
     domain, bounce = settings.mail.sending_domain, settings.mail.bounce_domain
-    selector = f"{settings.mail.dkim_selector}._domainkey.{domain}"
     return [
         _record("SPF", bounce, "v=spf1", 'publish TXT "v=spf1 ip4:<your relay\'s address> -all".'),
-        _record("DKIM", selector, "v=dkim1", 'publish TXT "v=DKIM1; k=rsa; p=<the public key>" (mail.dkim_selector).'),
+        *_dkim(settings),
         _record("DMARC", f"_dmarc.{domain}", "v=dmarc1", 'publish TXT "v=DMARC1; p=quarantine; rua=mailto:<you>".'),
         _mx(bounce),
     ]
+
+
+def _dkim(settings: Settings) -> list[Check]:
+    """Each key on the ring: whether the DNS publishes that very key."""
+    mail = settings.mail
+    try:
+        keys = list_dkim_keys(load_worker(settings.key_dir), mail)
+    except CourtierError as error:
+        return [Check("DKIM", False, error.sentence)]
+    checks = []
+    if not any(key.signs for key in keys):
+        say = f"The ring holds no key {mail.dkim_selector} of {mail.sending_domain}: courtier delivery dkim new."
+        checks.append(Check("DKIM", False, say))
+    for key in keys:
+        texts = _texts(key.name)
+        name = f"DKIM {key.selector}"
+        wrong = None if texts is None else published(key.record, texts)
+        if texts is None:
+            say = f"The DNS does not answer for {key.name}: check this machine's resolver."
+        elif wrong is None:
+            say = f"{key.name} publishes the key{' that signs' if key.signs else ''}."
+        else:
+            say = f"{key.name}: {wrong}. Publish: {key.zone_line}"
+            if not key.signs:
+                say += " (It does not sign now; of no more use, take it off: courtier delivery dkim retire.)"
+        # A key that does not sign yet may wait for its record.
+        checks.append(Check(name, (texts is not None and wrong is None) or not key.signs, say))
+    return checks
 
 
 def _mx(domain: str) -> Check:
