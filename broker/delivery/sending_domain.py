@@ -1,9 +1,9 @@
 """A subdomain that an owner delegates: which names may be, which records it must publish, what a look at them says.
 
-The owner's main domain is never asked for: its mail, and its good name, are not ours to risk. DKIM is delegated by CNAME,
-so that keys are renewed here without anybody touching the DNS; SPF and the return path stand below the subdomain, so
-that both align with the sender shown (RFC 7489, relaxed); its MX leads to the door for returned mail, since people
-answer the sender that they see.
+The owner's main domain is never asked for: its mail, and its good name, are not ours to risk. DKIM is delegated by a
+CNAME, so that keys are renewed here without anybody touching the DNS; SPF and the return path stand below the
+subdomain, so that both align with the sender shown (RFC 7489, relaxed); its MX leads to the door for returned mail,
+since people answer the sender that they see.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def subdomain(given: str, mail: MailSettings) -> str:
             code="bad_domain",
             field="domain",
         )
-    if len(labels) < 3 or ".".join(labels[-2:]) in _shared_suffixes() and len(labels) < 4:
+    if len(labels) < 3 or (".".join(labels[-2:]) in _shared_suffixes() and len(labels) < 4):
         raise InvalidInput(
             f"{name} is a main domain. Delegate a subdomain of it, for example news.{name}: your own mail is not"
             " touched then.",

@@ -72,9 +72,12 @@ def whole_field(value: bytes, signature: bytes) -> bytes:
     return b"DKIM-Signature: %b%b\r\n" % (value, folded)
 
 
-def dkim_signer(keys: WorkerKeys, domain: str, selector: str) -> DkimSigner:
-    """The signer of a sending domain, from the workers' ring."""
-    pem = keys.dkim.get(f"{domain}:{selector}")
+def dkim_signer(keys: WorkerKeys, domain: str, selector: str, *, key_of: str = "") -> DkimSigner:
+    """The signer of a sending domain, from the workers' ring.
+
+    A delegated domain points by CNAME to the selector of `key_of`, whose key then signs for it.
+    """
+    pem = keys.dkim.get(f"{domain}:{selector}") or keys.dkim.get(f"{key_of}:{selector}")
     if pem is None:
         raise SettingsError(
             f"There is no DKIM key for {domain} with the selector {selector} on the workers' ring;"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from broker.delivery import render_store
 from broker.delivery.compose import Ahead, Composer, Envelope
+from broker.delivery.domain_store import domain_of_mailing
 from broker.delivery.letter import Letter
 from broker.delivery.model import MailingFacts
 from broker.delivery.opens import open_address, with_picture
@@ -91,7 +92,8 @@ def composer_of(
     """Prove that the creative is what was signed, compile each variant once, and write down what came of it."""
     creative = signed_creative(unit, facts)
     mail, values = settings.mail, mailing_values(unit, settings, facts)
-    signer = dkim_signer(worker_keys, mail.sending_domain, mail.dkim_selector)
+    domain, back = domain_of_mailing(unit, facts.id) or (mail.sending_domain, mail.bounce_domain)
+    signer = dkim_signer(worker_keys, domain, mail.dkim_selector, key_of=mail.sending_domain)
     composers = []
     public_url = settings.web.public_url
     picture = open_address(worker_keys.front, public_url, facts.dispatch_id, facts.id) if mail.count_opens else ""
@@ -106,8 +108,8 @@ def composer_of(
             kind=facts.kind,
             subject=subject,
             from_name=creative.from_name,
-            sending_domain=mail.sending_domain,
-            bounce_domain=mail.bounce_domain,
+            sending_domain=domain,
+            bounce_domain=back,
             public_url=public_url,
         )
         composers.append(Composer(worker_keys.front, signer, envelope, template))

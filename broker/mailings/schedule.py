@@ -14,6 +14,7 @@ from broker.mailings.model import Mailing, start_of
 
 _SENTENCES = {
     "not_schedulable": "Nothing can be scheduled here: an order must be paid or on credit, a picked send still open.",
+    "sending_domain_waits": "The owner's sending domain is not ready: its DNS records are to be seen first.",
     "creative_unsigned": "The creative is not signed yet: its advertiser signs it first (BAT).",
 }
 

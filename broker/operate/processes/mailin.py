@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from broker.bases.model import CODE_FORM
+from broker.delivery.domain_store import delegated
 from broker.feedback.leak_store import seed_known
 from broker.feedback.match_returned import DESKS, read_recipient
 from broker.feedback.receive_inbound import receive_inbound
@@ -38,6 +40,7 @@ from broker.vault.keyring import FrontKeys, load_front
 log = get_logger(__name__)
 
 MOST_RECIPIENTS = 20
+DOMAINS_SECONDS = 60.0  # for so long the delegated domains are not asked for again
 
 
 class Desk:
@@ -48,6 +51,8 @@ class Desk:
         self._front = front
         self._bounce_domain = mail.bounce_domain.lower()
         self._sending_domain = mail.sending_domain.lower()
+        self._known = frozenset((self._sending_domain,)), frozenset((self._bounce_domain,))
+        self._known_until = 0.0
         self._seed_domain = seed_domain(mail)
 
     async def handle_RCPT(  # noqa: N802  (aiosmtpd's name)
@@ -55,13 +60,14 @@ class Desk:
     ) -> str:
         """Take our own addresses only."""
         local, _, domain = address.lower().rpartition("@")
-        if domain == self._sending_domain and CODE_FORM.fullmatch(local):
+        shown, back = await asyncio.to_thread(self._domains)
+        if domain in shown and CODE_FORM.fullmatch(local):
             envelope.rcpt_tos.append(address)  # a person answers the sender that the mail showed
             return "250 2.1.5 Ok"
         if domain == self._seed_domain and await asyncio.to_thread(self._is_seed, address):
             envelope.rcpt_tos.append(address)
             return "250 2.1.5 Ok"
-        if domain != self._bounce_domain:
+        if domain not in back:
             return "550 5.7.1 We take mail for our own domains only"
         if local not in DESKS and read_recipient(self._front, address) is None:
             return "550 5.1.1 No such address here"
@@ -98,6 +104,16 @@ class Desk:
             return False
         with self._database.begin(PUBLIC) as unit:
             return seed_known(unit, tags[0])
+
+    def _domains(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(domains that mails show, domains they return to): ours, and those that owners delegated."""
+        if time.monotonic() > self._known_until:
+            with suppress(CourtierError):  # away for a moment: what was known holds
+                with self._database.begin(PUBLIC) as unit:
+                    shown, back = delegated(unit)
+                self._known = frozenset((self._sending_domain, *shown)), frozenset((self._bounce_domain, *back))
+            self._known_until = time.monotonic() + DOMAINS_SECONDS
+        return self._known
 
     def _keep(self, recipients: list[str], raw: bytes) -> list[int]:
         # A row for each recipient, all or none: each names a send of its own.
