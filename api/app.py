@@ -24,6 +24,7 @@ from api import (
     life,
     mailings,
     notifications,
+    once,
     orders,
     participations,
     partners,
@@ -93,6 +94,7 @@ def create_api(front: Front | None) -> Flask:
     if front is not None:
         app.extensions[EXTENSION] = front
         access.install(app, front.settings)
+        once.install(app)
 
     @app.after_request
     def no_sniffing(reply: Any) -> Any:

@@ -35,6 +35,13 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add to each operation the refusals that any call may meet."""
     schema = {"$ref": "#/components/schemas/Problem"}
     components = document.setdefault("components", {})
+    components.setdefault("parameters", {})["IdempotencyKey"] = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Repeat a call under the same key: it is carried out once, and answered alike for a day.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    }
     components["responses"] = {
         _name(status): {
             "description": HTTPStatus(status).phrase,
@@ -45,6 +52,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for path in document.get("paths", {}).values():
         for verb in OPERATIONS:
             if verb in path:
+                if verb == "post":
+                    path[verb].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
                 replies = path[verb].setdefault("responses", {})
                 for status in DOCUMENTED:
                     replies[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from flask import current_app, g
 
+from broker.accounts.once import carried_out
 from broker.kernel.actor import Actor
 from broker.kernel.database import UnitOfWork
 from broker.operate.front import Front
@@ -31,3 +32,5 @@ def unit() -> Iterator[UnitOfWork]:
     """One transaction of whoever calls; it commits when the block ends well."""
     with front().database.begin(actor()) as work:
         yield work
+        if "once" in g:
+            carried_out(work, g.once)

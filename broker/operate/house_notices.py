@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from broker.accounts import once_store
+from broker.accounts.once import KEEP_HOURS
 from broker.delivery.converse import ConnectionLost
 from broker.delivery.post_letter import Note, post_note
 from broker.kernel.database import Database, UnitOfWork
@@ -52,3 +54,4 @@ def forget_notices(unit: UnitOfWork) -> None:
     """Delete what happened, and was told, long ago."""
     post_mail.forget_old(unit)
     news_store.forget_told(unit, KEEP_DAYS)
+    once_store.forget(unit, KEEP_HOURS)

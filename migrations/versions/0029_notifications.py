@@ -205,6 +205,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WHERE user_id = p_user AND mail IN ('waiting', 'digest') AND (kind = ANY (p_kinds) OR (p_digest AND mail = 'digest'))
 $$;
 
+-- A call of a program under a key of its own: carried out once, its reply kept for a day.
+CREATE TABLE api_once (
+  user_id bigint NOT NULL REFERENCES app_user,
+  org_id bigint NOT NULL REFERENCES organisation,
+  key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+  call text NOT NULL,
+  body_hash bytea NOT NULL,
+  done boolean NOT NULL DEFAULT false,                         -- written in the transaction of the work
+  status integer,
+  reply text,
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, key)
+);
+
 -- What changed its state, whoever changed it and from where: a worker tells whom it concerns (operate/tell_news.py).
 CREATE TABLE state_news (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -279,6 +293,12 @@ def upgrade() -> None:
         check=f"org_id = app_org() AND {own_endpoint}",
         web="SELECT, UPDATE (state, attempts, next_attempt_at)",
     )
+    protect(
+        "api_once",
+        using="user_id = app_user()",
+        check="user_id = app_user() AND org_id = app_org()",
+        web="SELECT, INSERT (user_id, org_id, key, call, body_hash), UPDATE (done, status, reply), DELETE",
+    )
     protect("state_news", using="false")
     definer("note_state_news()", to="courtier_web, courtier_worker")
     protect("webhook_attempt", using="org_id = app_org()", web="SELECT")
@@ -300,6 +320,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION note_state_news()")
     op.execute(f"DROP FUNCTION {NOTIFY}, {TEST}, {MAIL_NAMED}, {STOP_MAIL}")
     op.execute(
-        "DROP TABLE state_news, webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint,"
+        "DROP TABLE api_once, state_news, webhook_attempt, webhook_delivery, webhook_secret, webhook_endpoint,"
         " notification_choice, notification, notification_digest, notification_event"
     )
