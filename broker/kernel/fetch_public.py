@@ -10,13 +10,16 @@ from __future__ import annotations
 import io
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
-from urllib.parse import urljoin, urlsplit
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
 MOST_REDIRECTS = 4
 CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
+MOST_SECONDS = 120.0
 PORTS = {"http": 80, "https": 443}
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -24,11 +27,51 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 class FetchRefused(Exception):
     """Nothing was fetched; `why` is a code: bad_url, not_public, unknown_host, no_answer, not_found,
-    too_many_redirects, too_large."""
+    too_many_redirects, too_large, too_slow, host_not_allowed."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file with what its host calls this version of it; `content` None: unchanged since the version asked about."""
+
+    content: bytes | None = field(repr=False)
+    etag: str = ""
+    last_modified: str = ""
+
+
+def fetch_changed(
+    url: str,
+    *,
+    accept: str,
+    most_bytes: int,
+    hosts: Sequence[str],
+    private_hosts: Sequence[str] = (),
+    etag: str = "",
+    last_modified: str = "",
+    resolve: Resolve | None = None,
+) -> Fetched:
+    """The file at `url` if it changed (RFC 9110, section 13), by https and from `hosts` alone.
+
+    Redirects are held to the same. Raises `FetchRefused`, with `host_not_allowed` for another host.
+    """
+    versions = (("If-None-Match", etag), ("If-Modified-Since", last_modified))
+    conditions = {name: value for name, value in versions if value}
+    for _ in range(MOST_REDIRECTS + 1):
+        parts = _split(url)
+        host = parts.hostname or ""
+        if parts.scheme != "https" and host not in private_hosts:
+            raise FetchRefused("bad_url")
+        if host not in hosts:
+            raise FetchRefused("host_not_allowed")
+        reply = _ask(url, accept, most_bytes, private_hosts, resolve or resolve_host, conditions)
+        if not isinstance(reply, str):
+            return reply
+        url = urljoin(url, reply)
+    raise FetchRefused("too_many_redirects")
 
 
 def fetch_public(
@@ -42,20 +85,33 @@ def fetch_public(
     """The file at `url`. Those of `private_hosts` may have private addresses and any port. Raises `FetchRefused`."""
     for _ in range(MOST_REDIRECTS + 1):
         absolute = f"https:{url}" if url.startswith("//") else url
-        reply = _ask(absolute, accept, most_bytes, private_hosts, resolve or resolve_host)
-        if isinstance(reply, bytes):
-            return reply
+        reply = _ask(absolute, accept, most_bytes, private_hosts, resolve or resolve_host, {})
+        if not isinstance(reply, str):
+            return reply.content or b""
         url = urljoin(absolute, reply)
     raise FetchRefused("too_many_redirects")
 
 
-def _ask(url: str, accept: str, most_bytes: int, private_hosts: Sequence[str], resolve: Resolve) -> bytes | str:
-    """One request: the content, or the address it redirects to."""
+def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
+        _ = parts.port
     except ValueError:
         raise FetchRefused("bad_url") from None
+    return parts
+
+
+def _ask(
+    url: str,
+    accept: str,
+    most_bytes: int,
+    private_hosts: Sequence[str],
+    resolve: Resolve,
+    conditions: Mapping[str, str],
+) -> Fetched | str:
+    """One request: the content, or the address it redirects to."""
+    parts = _split(url)
+    host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)
     if parts.scheme not in PORTS or not host or parts.username:
         raise FetchRefused("bad_url")
     trusted = host in private_hosts
@@ -76,6 +132,7 @@ def _ask(url: str, accept: str, most_bytes: int, private_hosts: Sequence[str], r
         "Host": named if port == PORTS[parts.scheme] else f"{named}:{port}",
         "User-Agent": "Courtier",
         "Accept": accept,
+        **conditions,
     }
     with pool:
         try:
@@ -85,11 +142,14 @@ def _ask(url: str, accept: str, most_bytes: int, private_hosts: Sequence[str], r
             raise FetchRefused("no_answer") from None
 
 
-def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes | str:
+def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> Fetched | str:
+    until = time.monotonic() + MOST_SECONDS
     try:
         location = reply.get_redirect_location()
         if location:
             return str(location)
+        if reply.status == 304:
+            return Fetched(None)
         if reply.status != 200:
             raise FetchRefused("not_found")
         content = io.BytesIO()
@@ -97,7 +157,10 @@ def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes | str:
             content.write(part)
             if content.tell() > most_bytes:
                 raise FetchRefused("too_large")
-        return content.getvalue()
+            if time.monotonic() > until:  # a host that drips never runs into the time of one reading
+                raise FetchRefused("too_slow")
+        etag, modified = (reply.headers.get(name, "")[:200] for name in ("ETag", "Last-Modified"))
+        return Fetched(content.getvalue(), etag, modified)
     finally:
         reply.close()
 

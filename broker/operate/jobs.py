@@ -49,6 +49,7 @@ from broker.billing.vat_check import check_vat_number
 from broker.billing.vat_register import choose_register
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.presign import presign_mailing
+from broker.delivery.delegate_domain import ask_due_checks, check_domain
 from broker.delivery.send_mailing import send_mailing
 from broker.delivery.send_proofs import send_proofs
 from broker.feedback.account_letter import post_account_letter
@@ -74,6 +75,7 @@ from broker.mailings.legal_report import write_legal_report
 from broker.mailings.own.run import run_own_mailing
 from broker.mailings.periodic import look_after_mailings
 from broker.mailings.schedule import schedule_order, schedule_participation_send, schedule_use
+from broker.mailings.store import mailing_by_id
 from broker.mailings.study import study_mailing
 from broker.notifications.deliver_webhooks import deliver_webhooks
 from broker.notifications.post_mail import post_digest, post_notification
@@ -88,7 +90,10 @@ from broker.rentals.answer_order import answer_order
 from broker.rentals.cancel import expire_orders
 from broker.rentals.chase import chase_answers
 from broker.rentals.end_quotes import end_quotes
+from broker.suppression.feed_model import FEED_HOURS as SUPPRESSION_FEED_HOURS
+from broker.suppression.feed_store import feeds_to_read as suppression_feeds_to_read
 from broker.suppression.key_list import key_suppression_list
+from broker.suppression.read_feed import read_feed, remind_of_stale_lists, renew_feeds
 from broker.vault.current_ring import CurrentRing
 from broker.vault.keyring import WorkerKeys
 
@@ -158,6 +163,14 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         if lacking:
             renew_snapshot(database, means.keys, settings, base_id, study_of)
 
+    def freeze(mailing_id: int) -> None:
+        # What an advertiser subscribed is read again first: whoever left it since must not be written to.
+        with database.begin() as unit:
+            mailing = mailing_by_id(unit, mailing_id)
+        if mailing is not None and mailing.state == "freezing":
+            renew_feeds(database, means.keys, settings, mailing.advertiser_id, few_match)
+        freeze_mailing(database, means.keys, settings, mailing_id)
+
     def take_back(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> None:
         reverse_bounces(unit, mailing_id, keys)
 
@@ -180,7 +193,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "fetch_images": lambda row_id: fetch_images(database, settings, row_id),
         "plan_notice": lambda row_id: plan_notice(database, settings, row_id),
         "run_own_mailing": lambda row_id: run_own_mailing(database, means.keys, settings, row_id),
-        "freeze_mailing": lambda row_id: freeze_mailing(database, means.keys, settings, row_id),
+        "freeze_mailing": freeze,
+        "read_suppression_feed": lambda row_id: read_feed(database, means.keys, settings, row_id, few_match),
         "send_mailing": lambda row_id: send_mailing(
             database,
             means.keys,
@@ -199,6 +213,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "key_suppression_list": lambda row_id: key_suppression_list(database, means.keys, settings, row_id, few_match),
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
+        "check_sending_domain": lambda row_id: check_domain(database, means.keys, settings, row_id),
         "collect_results": lambda row_id: collect_results(database, means.keys, settings, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
         "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
@@ -218,6 +233,9 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
+        "bill_clicks": lambda row_id: bill_clicks(database, row_id),
+        "accrue_conversions": lambda row_id: accrue_conversions(database, row_id),
+        "look_for_fraud": lambda row_id: look_for_fraud(database, row_id),
         "issue_correction": lambda row_id: issue_correction(database, settings, row_id),
         "check_vat": lambda row_id: check_vat_number(database, choose_register(settings), settings, row_id),
     }
@@ -276,9 +294,10 @@ def _add_house_tasks(app: App, means: Means) -> None:
             log.info("jobs.asked_again", count=asked)
 
     def ask_results(timestamp: int) -> None:
-        """Ask for what mailings did to the contacts of each base."""
+        """Ask for what mailings did to the contacts of each base; look at sending domains again."""
         with database.begin() as unit:
             ask_for_results(unit)
+            ask_due_checks(unit)
 
     def carry_over(timestamp: int) -> None:
         """Opt-outs, erasures and bounces go to the journal outside the database."""
@@ -326,10 +345,13 @@ def _add_house_tasks(app: App, means: Means) -> None:
     app.periodic(cron="* * * * *")(app.task(name="look_after", queue="house", queueing_lock="look_after")(look_after))
 
     def read_calendars(timestamp: int) -> None:
-        """Read again the calendars that owners subscribed."""
+        """Read again the calendars and suppression files that were subscribed; ask for fresh ones."""
         with database.begin() as unit:
             for base_id in feeds_to_read(unit, FEED_HOURS):
                 unit.enqueue("read_calendar", base_id)
+            for feed_id in suppression_feeds_to_read(unit, SUPPRESSION_FEED_HOURS):
+                unit.enqueue("read_suppression_feed", feed_id)
+            remind_of_stale_lists(unit)
 
     app.periodic(cron="7 * * * *")(
         app.task(name="read_calendars", queue="house", queueing_lock="read_calendars")(read_calendars)

@@ -16,6 +16,7 @@ from broker.audit.record import record
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.kernel.settings import Settings
+from broker.notifications.notify import notify
 from broker.suppression import lists_store as store
 from broker.suppression.lists_model import MANY, list_info, list_path
 from broker.vault.blind_index import contact_keys, keys_of_hashes, normalise
@@ -47,7 +48,7 @@ def key_suppression_list(
             try:
                 with path.open("rb") as file:
                     opened = SeekableOpening(worker_keys, file, list_info(row.org_id, row.code))
-                    _key(unit, worker_keys, list_id, row.code, cast("BinaryIO", opened), few_match)
+                    key_stream(unit, worker_keys, list_id, row.code, cast("BinaryIO", opened), few_match)
             except FileNotFoundError:
                 _fail(unit, list_id, row.code, "The file is gone: send it again.")
             except CourtierError as error:
@@ -88,9 +89,13 @@ def _entry(cell: str) -> tuple[Kind, str] | None:
     return ("address", normalise(cell)) if _ADDRESS.fullmatch(cell) else None
 
 
-def _key(
-    unit: UnitOfWork, worker_keys: WorkerKeys, list_id: int, code: str, stream: BinaryIO, few_match: FewMatch
+def key_stream(
+    unit: UnitOfWork, worker_keys: WorkerKeys, list_id: int, code: str, stream: BinaryIO, few_match: FewMatch | None
 ) -> None:
+    """Key what a stream holds into a list that waits, which then counts. Without `few_match` no warning is worked out.
+
+    Raises `InvalidInput` (`nothing_read`, `too_large`, `bad_file`).
+    """
     kinds: dict[Kind, set[str]] = {"address": set(), "md5": set(), "sha256": set()}
     unread = 0
     for found in read_entries(stream):
@@ -107,11 +112,16 @@ def _key(
         )
     keyed = dict(_keyed(worker_keys, kinds))
     store.write_entries(unit, list_id, keyed.items())
-    few = few_match(store.matching(unit, list_id), _file_key(keyed)) if entries > MANY else None
+    few = (
+        few_match(store.matching(unit, list_id), _file_key(keyed)) if entries > MANY and few_match is not None else None
+    )
     most = Counter({kind: len(values) for kind, values in kinds.items()}).most_common(1)[0][0]
     store.finish_list(
         unit, list_id, state="in_use", kind=most, entries=entries, unread=unread, few_match=few, problem=None
     )
+    if few:
+        org_id, name = store.party_of(unit, list_id)
+        notify(unit, "suppression_list.no_match", org_id, code, once="keyed", title=name, hashes=entries)
     record(unit, "suppression_list.keyed", "suppression_list", code, entries=entries, unread=unread)
 
 

@@ -31,8 +31,11 @@ def insert_list(unit: UnitOfWork, code: str, name: str, file_name: str, sealed_p
 
 
 def lists_of_org(unit: UnitOfWork) -> list[SuppressionList]:
-    """The actor's files that were not removed, the newest first."""
-    rows = unit.all(f"{_SELECT} WHERE org_id = :org AND state <> 'removed' ORDER BY id DESC", org=unit.actor.org)
+    """The files that the actor sent and did not remove, the newest first; those of subscriptions stand with these."""
+    rows = unit.all(
+        f"{_SELECT} WHERE org_id = :org AND state <> 'removed' AND feed_id IS NULL ORDER BY id DESC",
+        org=unit.actor.org,
+    )
     return [SuppressionList(**row._mapping) for row in rows]
 
 
@@ -42,12 +45,23 @@ def list_by_code(unit: UnitOfWork, code: str) -> SuppressionList | None:
     return None if row is None else SuppressionList(**row._mapping)
 
 
-def received_today(unit: UnitOfWork) -> int:
-    """How many files the actor's organisation sent in the last 24 hours, removed ones as well."""
+def lists_of_feed(unit: UnitOfWork, feed_code: str) -> list[SuppressionList]:
+    """The readings of a subscription of the actor's that count, one at most."""
+    rows = unit.all(
+        f"{_SELECT} WHERE org_id = :org AND state <> 'removed' AND feed_id = (SELECT f.id FROM suppression_feed f"  # noqa: S608 - ours
+        " WHERE f.code = :code)",
+        org=unit.actor.org,
+        code=feed_code,
+    )
+    return [SuppressionList(**row._mapping) for row in rows]
+
+
+def received_today(unit: UnitOfWork, org_id: int) -> int:
+    """How many files an organisation sent or had read in the last 24 hours, removed ones as well."""
     return int(
         unit.scalar(
             "SELECT count(*) FROM suppression_list WHERE org_id = :org AND created_at > app_now() - interval '1 day'",
-            org=unit.actor.org,
+            org=org_id,
         )
     )
 
@@ -66,6 +80,13 @@ def remove_list(unit: UnitOfWork, code: str) -> bool:
 def locked_list(unit: UnitOfWork, list_id: int) -> Row[Any] | None:
     """(code, org_id, state) of a file, for a worker, locked."""
     return unit.one("SELECT code, org_id, state FROM suppression_list WHERE id = :id FOR UPDATE", id=list_id)
+
+
+def party_of(unit: UnitOfWork, list_id: int) -> tuple[int, str]:
+    """(organisation, name) of a file, for a worker."""
+    row = unit.one("SELECT org_id, name FROM suppression_list WHERE id = :id", id=list_id)
+    assert row is not None
+    return row.org_id, row.name
 
 
 def write_entries(unit: UnitOfWork, list_id: int, entries: Iterable[tuple[bytes, int]]) -> None:

@@ -27,7 +27,7 @@ def receive_list(
         raise InvalidInput(
             "Give the file a name of its own, for example: customers.", code="missing_name", field="name"
         )
-    if store.received_today(unit) >= FILES_A_DAY:
+    if store.received_today(unit, unit.actor.org) >= FILES_A_DAY:
         raise Conflict(
             f"Your organisation has sent {FILES_A_DAY} files in 24 hours; send one file of all entries tomorrow.",
             code="too_many_files",
