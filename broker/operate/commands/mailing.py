@@ -9,14 +9,15 @@ import click
 
 from broker.kernel.database import Database, UnitOfWork, make_engine
 from broker.mailings.cancel import cancel_mailing
-from broker.mailings.model import Mailing
+from broker.mailings.find_mailing import list_mailings
+from broker.mailings.model import TRANSITIONS, Mailing
 from broker.mailings.pause import pause_mailing
 from broker.mailings.report import mailing_report
 from broker.mailings.resume import resume_mailing
 from broker.mailings.start import start_mailing
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
-from broker.operate.output import json_option, print_json, print_table
+from broker.operate.output import json_option, print_json, print_table, say
 
 
 @click.group()
@@ -38,6 +39,14 @@ def _unit(invocation: Invocation) -> Iterator[UnitOfWork]:
             engine.dispose()
 
 
+def _said(mailing: Mailing, as_json: bool) -> None:
+    """Where a mailing stands now."""
+    if as_json:
+        print_json({"code": mailing.code, "state": mailing.state, "starts_at": mailing.starts_at})
+    else:
+        print(f"{mailing.code}: {mailing.state}")
+
+
 def _verb(name: str, help_text: str, act: Callable[[UnitOfWork, str], Mailing]) -> None:
     """A subcommand that changes a mailing and prints where it stands now."""
 
@@ -48,16 +57,55 @@ def _verb(name: str, help_text: str, act: Callable[[UnitOfWork, str], Mailing]) 
     def verb(invocation: Invocation, code: str, as_json: bool) -> None:
         with _unit(invocation) as unit:
             mailing = act(unit, code)
-        if as_json:
-            print_json({"code": mailing.code, "state": mailing.state, "starts_at": mailing.starts_at})
-        else:
-            print(f"{mailing.code}: {mailing.state}")
+        _said(mailing, as_json)
 
 
 _verb("start", "Let a frozen mailing start now instead of at its hour.", start_mailing)
 _verb("pause", "Stop a mailing for a while; the mails in flight still arrive.", pause_mailing)
-_verb("resume", "Let a paused mailing go on.", resume_mailing)
-_verb("cancel", "Stop a mailing for good.", cancel_mailing)
+
+
+def _reasoned(name: str, help_text: str, hint: str, act: Callable[[UnitOfWork, str, str], Mailing]) -> None:
+    """The same for a verb that takes a reason."""
+
+    @command.command(name, help=f'{help_text}\n\nExample: courtier mailing {name} mailing_7m2k… --reason "…"')
+    @click.argument("code")
+    @click.option("--reason", default="", help=hint)
+    @json_option
+    @click.pass_obj
+    def verb(invocation: Invocation, code: str, reason: str, as_json: bool) -> None:
+        with _unit(invocation) as unit:
+            mailing = act(unit, code, reason)
+        _said(mailing, as_json)
+
+
+_reasoned(
+    "resume", "Let a paused mailing go on.", "Why it may, where its watch had stopped it (audited).", resume_mailing
+)
+_reasoned(
+    "cancel", "Stop a mailing for good; what has left stays counted and billed.", "Why (audited).", cancel_mailing
+)
+
+
+@command.command("list")
+@click.option("--state", default="", type=click.Choice(["", *TRANSITIONS]), help="Only those in this state.")
+@json_option
+@click.pass_obj
+def list_all(invocation: Invocation, state: str, as_json: bool) -> None:
+    """List the last 200 mailings, newest first; with --json one a line.
+
+    Example: courtier mailing list --state paused
+    """
+    with _unit(invocation) as unit:
+        found = [one for one in list_mailings(unit) if state in ("", one.state)]
+    rows = [(one.code, one.kind, one.state, one.starts_at, one.started_at, one.ended_at) for one in found]
+    names = ("code", "kind", "state", "starts_at", "started_at", "ended_at")
+    if as_json:
+        for row in rows:
+            print_json(dict(zip(names, row, strict=True)))
+    elif rows:
+        print_table([name.replace("_", " ") for name in names], rows)
+    else:
+        say("There are no such mailings.")
 
 
 @command.command()
