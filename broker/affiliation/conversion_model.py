@@ -23,6 +23,8 @@ TRANSITIONS: frozenset[tuple[State, State]] = frozenset(
 REFUSALS: dict[str, str] = {
     "reference_used": "This reference was reported before, with another click or amount.",
     "not_paid": "The programme does not pay for this kind.",
+    "settled": "Its mailing is settled already.",
+    "repeated_click": "The same device clicked in this newsletter before, on the same day.",
     "in_future": "The date lies in the future.",
     "before_click": "It happened before the first click of this click id.",
     "outside_window": "It happened after the attribution window.",

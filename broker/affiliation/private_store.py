@@ -28,8 +28,8 @@ def insert_offer(unit: UnitOfWork, **values: Any) -> None:
     """Insert an offer; keys are its columns, `terms` as JSON text. The owner's name is read from its organisation."""
     unit.run(
         "INSERT INTO private_offer (code, owner_id, owner_name, advertiser_id, advertiser_name, base_id, title,"
-        " message, sector, terms, starts_on, ends_on, made_by) SELECT :code, o.id, o.name, :advertiser_id, :advertiser_name,"
-        " :base_id, :title, :message, :sector, CAST(:terms AS jsonb), :starts_on, :ends_on, :made_by"
+        " message, sector, terms, starts_on, ends_on, made_by) SELECT :code, o.id, o.name, :advertiser_id,"
+        " :advertiser_name, :base_id, :title, :message, :sector, CAST(:terms AS jsonb), :starts_on, :ends_on, :made_by"
         " FROM organisation o WHERE o.id = :owner_id",
         **values,
     )

@@ -55,9 +55,9 @@ def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: 
 
 
 def accrued(unit: UnitOfWork, mailing_id: int) -> tuple[int, Share]:
-    """How many sends of a mailing are billable, and their sums in micros."""
+    """How many sends of a mailing are billable, and the sums of all that it accrued in micros."""
     row = unit.one(
-        "SELECT coalesce(sum(CASE kind WHEN 'bounce' THEN -sends ELSE sends END), 0) AS billable,"
+        "SELECT coalesce(sum(CASE kind WHEN 'bounce' THEN -sends WHEN 'send' THEN sends ELSE 0 END), 0) AS billable,"
         " coalesce(sum(gross_micros), 0) AS gross, coalesce(sum(owner_micros), 0) AS owner,"
         " coalesce(sum(commission_micros), 0) AS commission FROM accrual_sum WHERE mailing_id = :mailing",
         mailing=mailing_id,

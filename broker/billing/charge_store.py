@@ -39,10 +39,14 @@ def add_charge(unit: UnitOfWork, mailing_id: int, charge: Charge, owner: int, co
 
 
 def charges_of(unit: UnitOfWork, mailing_id: int) -> list[Row[Any]]:
-    """(kind, quantity, gross_micros, owner_micros, commission_micros) of a mailing's charges."""
+    """(kind, quantity, gross_micros, owner_micros, commission_micros) of what a mailing is paid besides its sends:
+    charges of its order; clicks, leads and sales of its programme."""
     return unit.all(
         "SELECT kind, quantity, gross_micros, owner_micros, commission_micros FROM order_charge"
-        " WHERE mailing_id = :id ORDER BY kind",
+        " WHERE mailing_id = :id UNION ALL"
+        " SELECT kind, sum(sends)::bigint, sum(gross_micros)::bigint, sum(owner_micros)::bigint,"
+        " sum(commission_micros)::bigint FROM accrual_sum WHERE mailing_id = :id AND kind IN ('click', 'lead', 'sale')"
+        " GROUP BY kind ORDER BY kind",
         id=mailing_id,
     )
 

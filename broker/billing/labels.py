@@ -19,6 +19,12 @@ _TEXTS = {
         "fr": "Adresses nettes, {order} : {volume} adresses payées au titre du plancher",
         "en": "Net names, {order}: {volume} names paid by the floor",
     },
+    "click": {"fr": "Programme {order} : {volume} clics", "en": "Programme {order}: {volume} clicks"},
+    "lead": {
+        "fr": "Programme {order} : {volume} prospects validés",
+        "en": "Programme {order}: {volume} approved leads",
+    },
+    "sale": {"fr": "Programme {order} : {volume} ventes validées", "en": "Programme {order}: {volume} approved sales"},
     "run": {
         "fr": "Frais de traitement, {order} : {volume} adresses traitées et non payées",
         "en": "Run charge, {order}: {volume} names run and not paid",

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from broker.audit.record import record
 from broker.billing import accrual_store, invoice_store, settle_store
 from broker.billing.charges import charge_net_names, sale_lines
+from broker.billing.conversion_store import lock_conversions
 from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
@@ -47,6 +48,7 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
             if late is not None:
                 _bill_late(unit, settings, late)
             return
+        lock_conversions(unit, due.id)
         settle_store.close_mailing(unit, due.id)
         charge_net_names(unit, due.id)
         billable, micros = accrual_store.accrued(unit, due.id)

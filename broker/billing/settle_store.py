@@ -8,12 +8,14 @@ from sqlalchemy import Row
 
 from broker.kernel.database import UnitOfWork
 
-# Ended, out of the time in which bounces count, and with no mail between us and a receiving server.
+# Ended, out of the time in which bounces count, and with no mail between us and a receiving server; where clicks, leads
+# or sales are paid, when none may come any more and none waits for a decision.
 _DUE = """
  m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled', 'failed')
  AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()
  AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                  AND s.state IN ('claimed', 'attempting'))
+ AND (m.kind <> 'affiliate' OR NOT conversions_open(m.id))
 """
 _DUE_IDS = "SELECT m.id FROM mailing m WHERE"
 # As principal, settled without a self-bill though something is owed (half a cent and more).

@@ -16,6 +16,9 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
+from broker.affiliation.decide_conversions import keep_conversions
+from broker.affiliation.look_for_fraud import ask_for_fraud, look_for_fraud
+from broker.affiliation.pick_by_rule import pick_by_rules
 from broker.audience.build_snapshot import build_snapshot
 from broker.audience.compact import compact_base
 from broker.audience.compact_store import bases_to_compact
@@ -37,6 +40,7 @@ from broker.bases.retention import keep_retention
 from broker.bases.run_import import run_import
 from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
+from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
@@ -48,8 +52,8 @@ from broker.billing.settle import due_settlements, settle_mailing
 from broker.billing.vat_check import check_vat_number
 from broker.billing.vat_register import choose_register
 from broker.catalogue.refresh_cards import refresh_cards
-from broker.delivery.presign import presign_mailing
 from broker.delivery.delegate_domain import ask_due_checks, check_domain
+from broker.delivery.presign import presign_mailing
 from broker.delivery.send_mailing import send_mailing
 from broker.delivery.send_proofs import send_proofs
 from broker.feedback.account_letter import post_account_letter
@@ -343,6 +347,18 @@ def _add_house_tasks(app: App, means: Means) -> None:
         look_after_mailings(database, settings)
 
     app.periodic(cron="* * * * *")(app.task(name="look_after", queue="house", queueing_lock="look_after")(look_after))
+
+    def keep_programmes(timestamp: int) -> None:
+        """Clicks, leads and sales of programmes: counted, approved by time, accrued; owners' rules pick their sends."""
+        with database.begin() as unit:
+            keep_conversions(unit)
+            ask_for_conversions(unit)
+            ask_for_fraud(unit)
+        pick_by_rules(database)
+
+    app.periodic(cron="* * * * *")(
+        app.task(name="keep_programmes", queue="house", queueing_lock="keep_programmes")(keep_programmes)
+    )
 
     def read_calendars(timestamp: int) -> None:
         """Read again the calendars and suppression files that were subscribed; ask for fresh ones."""

@@ -52,7 +52,7 @@ ALTER TABLE participation_send
   ADD CONSTRAINT participation_send_segment CHECK (newsletter = (segment_id IS NULL));
 
 INSERT INTO jobs.kind VALUES ('bill_clicks', 'billing'), ('accrue_conversions', 'billing'),
-  ('settle_conversions', 'billing'), ('look_for_fraud', 'feedback') ON CONFLICT DO NOTHING;
+  ('look_for_fraud', 'feedback') ON CONFLICT DO NOTHING;
 """
 
 CONVERSIONS = """
@@ -208,7 +208,7 @@ BEGIN
     RETURN QUERY SELECT v_former.code, v_former.state, v_former.reason, false;
     RETURN;
   END IF;
-  SELECT p.id, p.programme_id, p.owner_id INTO v_part
+  SELECT p.id, p.programme_id, p.owner_id, m.closed_at IS NOT NULL AS closed INTO v_part
   FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN participation_send t ON t.id = d.participation_send_id
   JOIN participation p ON p.id = t.participation_id WHERE m.id = p_mailing AND m.dispatch_id = p_dispatch;
   IF v_part.id IS NULL OR v_part.programme_id <> p_programme THEN
@@ -224,6 +224,7 @@ BEGIN
     WHEN EXISTS (SELECT 1 FROM conversion c WHERE c.programme_id = p_programme AND c.kind = p_kind
                  AND c.reference = p_reference AND c.state <> 'refused') THEN 'reference_used'
     WHEN v_price IS NULL THEN 'not_paid'
+    WHEN v_part.closed THEN 'settled'
     WHEN v_happened > v_now + interval '5 minutes' THEN 'in_future'
     WHEN v_clicked IS NULL AND EXISTS (SELECT 1 FROM hit h WHERE h.mailing_id = p_mailing AND h.position = p_position)
       THEN 'before_click'
@@ -261,33 +262,35 @@ DECLARE
   v_now timestamptz := app_now();
   v_day date := CAST(v_now AT TIME ZONE 'Europe/Paris' AS date);
 BEGIN
-  SELECT p.id, p.programme_id, p.owner_id, t.newsletter INTO v_part
+  SELECT p.id, p.programme_id, p.owner_id, t.newsletter, m.ended_at INTO v_part
   FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN participation_send t ON t.id = d.participation_send_id
-  JOIN participation p ON p.id = t.participation_id WHERE m.id = p_mailing;
+  JOIN participation p ON p.id = t.participation_id WHERE m.id = p_mailing AND m.closed_at IS NULL;
+  IF v_part.id IS NULL THEN RETURN 0; END IF;
   SELECT * INTO v_programme FROM programme g WHERE g.id = v_part.programme_id FOR NO KEY UPDATE;
   v_price := conversion_price(v_programme, 'click', NULL);
   IF v_price IS NULL THEN RETURN 0; END IF;
   SELECT coalesce(max(c.number), -1) INTO v_number FROM conversion c WHERE c.mailing_id = p_mailing;
   FOR v_click IN
     SELECT * FROM (
-      SELECT DISTINCT ON (CASE WHEN v_part.newsletter THEN concat_ws('|', h.ip, h.user_agent,
-                            CAST(h.at AT TIME ZONE 'Europe/Paris' AS date)) ELSE h.position::text END)
-             h.position, h.link, h.at
+      SELECT DISTINCT ON (h.position) h.position, h.link, h.at, h.ip, h.user_agent,
+             CAST(h.at AT TIME ZONE 'Europe/Paris' AS date) AS day
       FROM hit h WHERE h.mailing_id = p_mailing AND h.verdict = 'human'
         AND NOT EXISTS (SELECT 1 FROM conversion c WHERE c.mailing_id = p_mailing AND c.kind = 'click'
                         AND c.position = h.position)
-        AND NOT (v_part.newsletter AND EXISTS (
-          SELECT 1 FROM conversion c JOIN hit o ON o.mailing_id = c.mailing_id AND o.position = c.position
-          WHERE c.mailing_id = p_mailing AND c.kind = 'click' AND o.ip IS NOT DISTINCT FROM h.ip
-            AND o.user_agent IS NOT DISTINCT FROM h.user_agent
-            AND CAST(o.at AT TIME ZONE 'Europe/Paris' AS date) = CAST(h.at AT TIME ZONE 'Europe/Paris' AS date)))
-      ORDER BY 1, h.at
-    ) first_clicks ORDER BY at LIMIT p_most
+      ORDER BY h.position, h.at
+    ) first_clicks ORDER BY at, position LIMIT p_most
   LOOP
     v_number := v_number + 1;
-    v_reason := CASE WHEN CAST(v_click.at AT TIME ZONE 'Europe/Paris' AS date) > v_programme.ends_on
-                     THEN 'programme_ended'
-                     ELSE conversion_cap(v_programme, v_part.owner_id, v_day, v_price) END;
+    v_reason := CASE
+      WHEN v_click.day > v_programme.ends_on THEN 'programme_ended'
+      WHEN v_click.at > v_part.ended_at + make_interval(hours => 24 * v_programme.attribution_days)
+        THEN 'outside_window'
+      WHEN v_part.newsletter AND EXISTS (
+          SELECT 1 FROM conversion c JOIN hit o ON o.mailing_id = c.mailing_id AND o.position = c.position
+          WHERE c.mailing_id = p_mailing AND c.kind = 'click' AND c.state <> 'refused'
+            AND o.ip IS NOT DISTINCT FROM v_click.ip AND o.user_agent IS NOT DISTINCT FROM v_click.user_agent
+            AND CAST(o.at AT TIME ZONE 'Europe/Paris' AS date) = v_click.day) THEN 'repeated_click'
+      ELSE conversion_cap(v_programme, v_part.owner_id, v_day, v_price) END;
     INSERT INTO conversion (code, programme_id, advertiser_id, owner_id, participation_id, mailing_id, position, link,
       number, kind, reference, price_micros, state, reason, source, clicked_at, happened_at, received_at, due_at,
       decided_at)
@@ -303,6 +306,22 @@ BEGIN
   END LOOP;
   RETURN v_count;
 END $$;
+
+-- Whether clicks, leads or sales of a mailing may still come or wait for a decision: until then it is not settled.
+CREATE FUNCTION conversions_open(p_mailing bigint) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT EXISTS (
+    SELECT 1 FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
+    JOIN participation_send t ON t.id = d.participation_send_id
+    JOIN participation p ON p.id = t.participation_id JOIN programme g ON g.id = p.programme_id
+    WHERE m.id = p_mailing AND (m.started_at IS NOT NULL OR t.newsletter)
+      AND (g.model <> 'cpm' OR num_nonnulls(g.click_cents, g.lead_cents, g.sale_cents, g.sale_bp) > 0)
+      AND (app_now() < coalesce(m.ended_at, m.started_at)
+             + make_interval(hours => 24 * (g.attribution_days + CASE WHEN g.model = 'cpc' AND num_nonnulls(
+               g.lead_cents, g.sale_cents, g.sale_bp) = 0 THEN 0 ELSE g.report_days END))
+           OR EXISTS (SELECT 1 FROM conversion c WHERE c.mailing_id = m.id AND c.state = 'pending')
+           OR EXISTS (SELECT 1 FROM hit h WHERE h.mailing_id = m.id AND h.verdict IS NULL)))
+$$;
 
 -- What the public door needs to check a postback's signature.
 CREATE FUNCTION postback_programme(p_code text)
@@ -681,6 +700,7 @@ def upgrade() -> None:
         to="courtier_public, courtier_web, courtier_worker",
     )
     definer("bill_clicks(bigint, integer)", to="courtier_worker")
+    definer("conversions_open(bigint)", to="courtier_worker")
     definer("postback_programme(text)", to="courtier_public, courtier_worker")
     definer("note_postback_refusal(bigint, text)", to="courtier_public, courtier_worker")
     definer("refused_by_owner(bigint, bigint, text)", to="courtier_web, courtier_worker")
@@ -705,7 +725,7 @@ def downgrade() -> None:
                " programme_use CASCADE")  # fmt: skip
     op.execute(
         "DROP FUNCTION record_conversion(text, bigint, text, bigint, bigint, integer, integer, text, bigint,"
-        " timestamptz, text), bill_clicks(bigint, integer), postback_programme(text),"
+        " timestamptz, text), bill_clicks(bigint, integer), conversions_open(bigint), postback_programme(text),"
         " note_postback_refusal(bigint, text), advertiser_named(text), refused_by_owner(bigint, bigint, text),"
         " open_newsletter(bigint, text),"
         " sector_conversions(text, text), keep_conversion(), keep_private_offer(),"
@@ -736,6 +756,6 @@ def downgrade() -> None:
         "ALTER TABLE programme DROP CONSTRAINT programme_one_sale_rate, "
         + ", ".join(f"DROP COLUMN {name.strip()}" for name in NEW_TERMS.split(","))
     )
-    op.execute("DELETE FROM jobs.kind WHERE kind IN ('bill_clicks', 'accrue_conversions', 'settle_conversions',"
+    op.execute("DELETE FROM jobs.kind WHERE kind IN ('bill_clicks', 'accrue_conversions',"
                " 'look_for_fraud')")  # fmt: skip
     op.execute("RESET ROLE")
