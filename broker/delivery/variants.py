@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from broker.delivery import render_store
@@ -13,7 +15,7 @@ from broker.delivery.letter import Letter
 from broker.delivery.model import MailingFacts
 from broker.delivery.opens import open_address, with_picture
 from broker.delivery.sign import dkim_signer
-from broker.delivery.template import Template, compile_template
+from broker.delivery.template import compile_template
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import IntegrityFault
 from broker.kernel.settings import Settings
@@ -97,21 +99,23 @@ def composer_of(
     composers = []
     public_url = settings.web.public_url
     picture = open_address(worker_keys.front, public_url, facts.dispatch_id, facts.id) if mail.count_opens else ""
-    for number, (subject, template) in enumerate(templates_of(creative, values, public_url, picture)):
+    for number, one in enumerate(rendered(creative, values, public_url)):
         if noted:
-            render_store.note(unit, facts.id, number, digest_of(subject, template))
+            render_store.note(unit, facts.id, number, one.digest)
+        html = with_picture(one.html, picture) if picture else one.html
         envelope = Envelope(
             dispatch_id=facts.dispatch_id,
             mailing_id=facts.id,
             mailing_code=facts.code,
             base_code=facts.base_code,
             kind=facts.kind,
-            subject=subject,
+            subject=one.subject,
             from_name=creative.from_name,
             sending_domain=domain,
             bounce_domain=back,
             public_url=public_url,
         )
+        template = compile_template(html, one.plain, public_url)
         composers.append(Composer(worker_keys.front, signer, envelope, template))
     return VariantComposer(composers, facts.id, progress_of(unit, facts.id))
 
@@ -136,27 +140,30 @@ def mailing_values(unit: UnitOfWork, settings: Settings, facts: MailingFacts) ->
     }
 
 
-def templates_of(
-    creative: Creative, values: Mapping[str, str], public_url: str, picture: str = ""
-) -> list[tuple[str, Template]]:
-    """(subject, compiled body) of each variant, A first; `picture` is the address that counts opens."""
-    filled = dict(values)
-    plain = fill_mailing_slots(creative.plain, filled)
-    found = []
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One variant with the slots of its mailing filled; those of a person stay."""
+
+    subject: str
+    html: str = field(repr=False)
+    plain: str = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over all of it: what the senders wrote down is compared with it later."""
+        parts = [self.subject, self.html, self.plain]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()
+
+
+def rendered(creative: Creative, values: Mapping[str, str], public_url: str) -> list[Rendered]:
+    """Each variant, A first; without the picture that counts opens, which is no part of what is signed."""
+    plain = fill_mailing_slots(creative.plain, dict(values))
     pairs = [(creative.subject, creative.html), *((one.subject, one.html) for one in creative.variants)]
-    for subject, html in pairs:
-        body = fill_mailing_slots(fill_image_slots(html, public_url), filled, in_html=True)
-        if picture:
-            body = with_picture(body, picture)
-        found.append((fill_mailing_slots(subject, filled), compile_template(body, plain, public_url)))
-    return found
-
-
-def digest_of(subject: str, template: Template) -> bytes:
-    """SHA-256 over a compiled variant: its subject, every fixed byte of the body and every slot in its place."""
-    digest = hashlib.sha256(subject.encode("utf-8", "surrogatepass"))
-    for piece in template.pieces:
-        digest.update(b"\0%d\0" % len(piece) + piece)
-    for at, slot in template.slots:
-        digest.update(f"\0{at}\0{slot.kind}\0{slot.link}\0{slot.default}\0{slot.in_html}".encode())
-    return digest.digest()
+    return [
+        Rendered(
+            fill_mailing_slots(subject, dict(values)),
+            fill_mailing_slots(fill_image_slots(html, public_url), dict(values), in_html=True),
+            plain,
+        )
+        for subject, html in pairs
+    ]

@@ -19,7 +19,7 @@ from uuid import uuid4
 from broker.delivery import render_store, store
 from broker.delivery.claim import AddressBook
 from broker.delivery.model import Batch, Claimed, MailingFacts
-from broker.delivery.variants import composer_of, digest_of, mailing_values, templates_of
+from broker.delivery.variants import composer_of, mailing_values, rendered
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput, NotFound
 from broker.kernel.settings import Settings
@@ -74,8 +74,8 @@ def verify_mailing(unit: UnitOfWork, settings: Settings, code: str) -> Verificat
         Check("stored", stored == signed, stored),
         Check("planned", mailing.content_hash.hex() == signed, mailing.content_hash.hex()),
     ]
-    compiled = templates_of(creative, mailing_values(unit, settings, facts), settings.web.public_url)
-    now = {number: digest_of(subject, template) for number, (subject, template) in enumerate(compiled)}
+    values = mailing_values(unit, settings, facts)
+    now = {number: one.digest for number, one in enumerate(rendered(creative, values, settings.web.public_url))}
     for row in render_store.renders_of(unit, mailing.id):
         found = bytes(row.digest)
         name = f"compiled_{LETTERS[row.variant].lower()}"
