@@ -76,7 +76,8 @@ def corrected(unit: UnitOfWork, contest_id: int, credit_id: int, signed_by: int 
 def to_issue(unit: UnitOfWork, contest_id: int) -> Row[Any] | None:
     """A correction that is agreed on and waits for its document, locked: what it corrects, and who signed."""
     return unit.one(
-        "SELECT c.id, c.code, c.net_cents, c.signed_by, c.by_owner, i.id AS invoice_id, i.number, i.issued_on, i.seller_id,"
+        "SELECT c.id, c.code, c.net_cents, c.signed_by, c.by_owner, i.id AS invoice_id, i.number, i.issued_on,"
+        " i.seller_id,"
         " i.buyer_id, i.net_cents AS whole, i.vat_cents AS whole_vat, i.vat_bp, i.kind, i.role,"
         " coalesce((SELECT sum(n.net_cents) FROM invoice n WHERE n.corrects_id = i.id), 0)::bigint AS before,"
         " coalesce((SELECT sum(n.vat_cents) FROM invoice n WHERE n.corrects_id = i.id), 0)::bigint AS before_vat"

@@ -109,3 +109,8 @@ def cut_off_sale_lines(net: int, vat: int, advertiser: int) -> list[Line]:
 def cut_off_purchase_lines(net: int, vat: int, owner: int) -> list[Line]:
     """The owner's share of them."""
     return [debit("604", net), debit("44586", vat), credit("4081", net + vat, owner)]
+
+
+def supplier_lines(account: str, net: int, vat: int, supplier: int | None) -> list[Line]:
+    """A supplier's invoice: its VAT can be deducted once it is paid. A credit note's amounts are negative."""
+    return [debit(account, net), debit("44564", vat), credit("401", net + vat, supplier)]

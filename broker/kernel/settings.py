@@ -147,6 +147,17 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReputationSettings:
+    """When mail of a sending domain, over a relay, or to a provider is held. Rates in hundredths of a per cent."""
+
+    window_hours: int = _at_least(1, 24)
+    least_mails: int = _at_least(1, 1_000)  # no rate is said of fewer
+    complaints_bp: int = _at_least(1, 30)
+    hard_bounces_bp: int = _at_least(1, 500)
+    blocked_bp: int = _at_least(1, 1_000)  # refused or put off for policy, content or reputation
+
+
+@dataclass(frozen=True, slots=True)
 class ResultSettings:
     """What owners are told of their contacts, and advertisers of objections to them."""
 
@@ -229,6 +240,14 @@ class BooksSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """The approved platform of electronic invoicing; `file` writes to and reads from a folder."""
+
+    kind: str = _one_of("file", "none", "file")
+    folder: str = ""  # empty: platform/ in the state folder
+
+
+@dataclass(frozen=True, slots=True)
 class CompanySettings:
     """Who runs the platform: printed on its invoices."""
 
@@ -255,12 +274,14 @@ class Settings:
     mail: MailSettings = MailSettings()
     mailin: MailinSettings = MailinSettings()
     watch: WatchSettings = WatchSettings()
+    reputation: ReputationSettings = ReputationSettings()
     results: ResultSettings = ResultSettings()
     keys: KeySettings = KeySettings()
     disclosure: DisclosureSettings = DisclosureSettings()
     trade: TradeSettings = TradeSettings()
     payment: PaymentSettings = PaymentSettings()
     books: BooksSettings = BooksSettings()
+    platform: PlatformSettings = PlatformSettings()
     company: CompanySettings = CompanySettings()
     source: Path | None = None
 

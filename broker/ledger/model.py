@@ -9,7 +9,7 @@ from typing import Literal
 
 from broker.kernel.errors import IntegrityFault
 
-Journal = Literal["VE", "AC", "BQ", "OD"]
+Journal = Literal["VE", "AC", "BQ", "OD", "AN"]
 
 
 @dataclass(frozen=True, slots=True)

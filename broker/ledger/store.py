@@ -52,21 +52,17 @@ def insert_entry(
 
 
 def insert_lines(unit: UnitOfWork, entry_id: int, lines: Sequence[Line]) -> None:
-    """Insert an entry's postings, numbered from 1."""
-    unit.run_many(
+    """Insert an entry's postings, numbered from 1, in one statement: its balances are added to once."""
+    unit.run(
         "INSERT INTO ledger_posting (entry_id, line, account, org_id, debit_cents, credit_cents)"
-        " VALUES (:entry_id, :line, :account, :org_id, :debit, :credit)",
-        [
-            {
-                "entry_id": entry_id,
-                "line": number,
-                "account": line.account,
-                "org_id": line.org_id,
-                "debit": line.debit_cents,
-                "credit": line.credit_cents,
-            }
-            for number, line in enumerate(lines, start=1)
-        ],
+        " SELECT :entry, p.line, p.account, p.org_id, p.debit, p.credit FROM unnest(CAST(:accounts AS text[]),"
+        " CAST(:orgs AS bigint[]), CAST(:debits AS bigint[]), CAST(:credits AS bigint[]))"
+        " WITH ORDINALITY AS p (account, org_id, debit, credit, line)",
+        entry=entry_id,
+        accounts=[line.account for line in lines],
+        orgs=[line.org_id for line in lines],
+        debits=[line.debit_cents for line in lines],
+        credits=[line.credit_cents for line in lines],
     )
 
 
@@ -117,7 +113,7 @@ def balance(unit: UnitOfWork, account: str, org_id: int | None) -> int:
     """Debits minus credits of an account in cents, of one auxiliary when `org_id` is given."""
     return int(
         unit.scalar(
-            "SELECT coalesce(sum(debit_cents - credit_cents), 0) FROM ledger_posting"
+            "SELECT coalesce(sum(debit_cents - credit_cents), 0) FROM ledger_balance"
             " WHERE account = :account AND (CAST(:org_id AS bigint) IS NULL OR org_id = :org_id)",
             account=account,
             org_id=org_id,
@@ -189,6 +185,47 @@ def journal_rows(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]
         " LEFT JOIN ledger_match m ON m.id = l.match_id WHERE e.day BETWEEN :first AND :last ORDER BY e.number, p.line"
     )
     yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 2000})
+
+
+def insert_account(unit: UnitOfWork, number: str, label_fr: str, label_en: str) -> bool:
+    """Add an account; False when its number is taken."""
+    return (
+        unit.run(
+            "INSERT INTO ledger_account VALUES (:number, :fr, :en) ON CONFLICT DO NOTHING",
+            number=number,
+            fr=label_fr,
+            en=label_en,
+        ).rowcount
+        == 1
+    )
+
+
+def rename_account(unit: UnitOfWork, number: str, label_fr: str, label_en: str) -> bool:
+    """Name an account anew; False when there is none."""
+    return (
+        unit.run(
+            "UPDATE ledger_account SET label_fr = :fr, label_en = :en WHERE number = :number",
+            number=number,
+            fr=label_fr,
+            en=label_en,
+        ).rowcount
+        == 1
+    )
+
+
+def first_entry_day(unit: UnitOfWork) -> date | None:
+    """The day of the earliest entry."""
+    found: date | None = unit.scalar("SELECT min(day) FROM ledger_entry")
+    return found
+
+
+def holds(unit: UnitOfWork, state: str) -> list[Row[Any]]:
+    """(party, key, amount_cents, state, placed_at, ended_at) of holds in a state, the newest first."""
+    return unit.all(
+        "SELECT coalesce(party_name(org_id), '') AS party, idempotency_key AS key, amount_cents, state, placed_at,"
+        " ended_at FROM ledger_hold WHERE state = :state ORDER BY id DESC LIMIT 500",
+        state=state,
+    )
 
 
 def accounts(unit: UnitOfWork) -> list[Row[Any]]:

@@ -145,7 +145,8 @@ CREATE TABLE invoice_contest (
   CHECK (state NOT IN ('prepared', 'signed', 'corrected') OR net_cents IS NOT NULL),
   CHECK ((state = 'corrected') = (credit_id IS NOT NULL))
 );
-CREATE UNIQUE INDEX invoice_contest_standing ON invoice_contest (invoice_id) WHERE state IN ('open', 'prepared', 'signed');
+CREATE UNIQUE INDEX invoice_contest_standing ON invoice_contest (invoice_id)
+  WHERE state IN ('open', 'prepared', 'signed');
 CREATE INDEX invoice_contest_org ON invoice_contest (org_id);
 
 -- The house answers, the owner signs: nobody else takes these steps, and a worker issues the document.
