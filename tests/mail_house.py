@@ -30,6 +30,7 @@ from broker.mailings.model import Mailing
 from broker.mailings.schedule import schedule_participation_send
 from broker.mailings.sign_creative import sign_creative
 from broker.mailings.store import mailing_by_id
+from broker.mailings.variants import Variation
 from broker.operate.mail_sink import SunkMessage, read_sunk
 from broker.vault.blind_index import contact_keys, md5_keys, sha256_keys
 from broker.vault.data_keys import current_data_key
@@ -133,10 +134,12 @@ def picked_send(
     volume: int = 1_000_000,
     *,
     signed: bool = True,
+    variants: Sequence[Variation] = (),
 ) -> int:
     """A signed creative in an open programme, joined by the base, and one send picked; its id."""
     author = UnitOfWork(unit.session, Actor("advertiser", advertiser, 1))
-    creative = create_creative(author, Message("Test", "Une offre pour {{first_name|vous}}", "Boutique É", "fr", html))
+    message = Message("Test", "Une offre pour {{first_name|vous}}", "Boutique É", "fr", html, variants=variants)
+    creative = create_creative(author, message)
     if signed:
         sign_creative(author, creative.code)
     programme = unit.scalar(
@@ -176,7 +179,9 @@ def picked_send(
     return send_id
 
 
-def build(database: Database, keys: WorkerKeys, persons: Sequence[dict[str, str]]) -> House:
+def build(
+    database: Database, keys: WorkerKeys, persons: Sequence[dict[str, str]], variants: Sequence[Variation] = ()
+) -> House:
     """A frozen mailing to these people."""
     with database.begin() as unit:
         owner, advertiser = _organisation(unit, "owner", "Loueur"), _organisation(unit, "advertiser", "Annonceur")
@@ -186,7 +191,7 @@ def build(database: Database, keys: WorkerKeys, persons: Sequence[dict[str, str]
             code=new_code("b").replace("_", "-"),
         )
         contact_ids = add_contacts(unit, keys, base_id, persons)
-        send_id = picked_send(unit, owner, advertiser, base_id)
+        send_id = picked_send(unit, owner, advertiser, base_id, variants=variants)
     with database.begin() as unit:
         planned = schedule_participation_send(unit, send_id)
         freeze_store.make_partition(unit, planned)

@@ -12,11 +12,9 @@ from broker.mailings import flow_store as store
 from broker.mailings.find_mailing import find_mailing
 from broker.mailings.flow_store import Progress
 from broker.mailings.model import Mailing
-from broker.mailings.report_store import title_of
 from broker.mailings.store import creative_by_id, mailing_by_id, move
 from broker.mailings.subject_test import decide
 from broker.mailings.waves import check_shares, test_group, wave_ends
-from broker.notifications.notify import notify
 
 PUT_OFF_SECONDS = 15  # as long as a click waits for its verdict
 MOST_PUT_OFF_SECONDS = 300
@@ -98,13 +96,6 @@ def _wait_of(unit: UnitOfWork, mailing: Mailing) -> int:
     return 0 if creative is None or creative.test is None else creative.test.wait_minutes
 
 
-def tell_stopped(unit: UnitOfWork, mailing: Mailing, sentence: str) -> None:
-    """Tell owner, advertiser and broker that a mailing stands still, and why."""
-    title = title_of(unit, mailing.dispatch_id) or mailing.code
-    for org_id in (mailing.owner_id, mailing.advertiser_id, None):
-        notify(unit, "mailing.paused", org_id, mailing.code, title=title, reason=sentence)
-
-
 def missed_window(unit: UnitOfWork, mailing_id: int) -> bool:
     """Stop a mailing that could not begin within its window; a person decides whether it still leaves."""
     flow = store.flow_row(unit, mailing_id)
@@ -116,5 +107,4 @@ def missed_window(unit: UnitOfWork, mailing_id: int) -> bool:
     sentence = "The mailing could not begin within its start window: somebody has to say whether it still leaves."
     store.add_alarm(unit, mailing_id, "stop", "start_window", sentence, (0, 0, 0))
     record(unit, "mailing.stopped", "mailing", mailing.code, reason="start_window")
-    tell_stopped(unit, mailing, sentence)
     return True

@@ -14,7 +14,6 @@ from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import WatchSettings
 from broker.mailings import flow_store as store
-from broker.mailings.flow import tell_stopped
 from broker.mailings.store import mailing_by_id, move
 
 FEWEST_EVENTS = 3
@@ -77,6 +76,5 @@ def watch_mailing(unit: UnitOfWork, settings: WatchSettings, mailing_id: int) ->
         verb = "mailing.stopped" if finding.kind == "stop" else "mailing.warned"
         record(unit, verb, "mailing", mailing.code, reason=finding.reason, events=finding.events, sent=finding.sent)
         if finding.kind == "stop":
-            tell_stopped(unit, mailing, finding.sentence)
             return True
     return False
