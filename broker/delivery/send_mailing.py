@@ -14,9 +14,11 @@ from broker.affiliation.store import set_send_state
 from broker.audit.record import record
 from broker.bases.keep_days import seconds_to_opening
 from broker.delivery import presign_store, store
+from broker.delivery.domain_store import domain_of_mailing
 from broker.delivery.journal import NoJournal, SendJournal
 from broker.delivery.model import Accrue, MailingFacts, OnSent
 from broker.delivery.reconcile import reconcile
+from broker.delivery.reputation import open_holds
 from broker.delivery.sender import Sender, SendResult
 from broker.delivery.steady import SteadyUnits
 from broker.delivery.turn import SLICE_SECONDS, Turn
@@ -26,6 +28,8 @@ from broker.mailings.flow import begin_flow, missed_window, open_gates
 from broker.mailings.flow_store import seconds_to_next
 from broker.rentals.advance import advance_order
 from broker.vault.keyring import WorkerKeys
+
+HELD_SECONDS = 600
 
 
 def send_mailing(
@@ -49,7 +53,7 @@ def send_mailing(
     units = SteadyUnits(database, settings.worker.lease_seconds)
     try:
         with units.begin() as unit:
-            facts = _open(unit, mailing_id)
+            facts = _open(unit, settings, mailing_id)
         if facts is None or facts.state != "sending":
             return SendResult()
         turn = Turn(should_stop, slice_seconds)
@@ -62,7 +66,7 @@ def send_mailing(
     return result
 
 
-def _open(unit: UnitOfWork, mailing_id: int) -> MailingFacts | None:
+def _open(unit: UnitOfWork, settings: Settings, mailing_id: int) -> MailingFacts | None:
     """Put right what dead workers left; start the mailing when it is due; clean up after a cancellation."""
     facts = store.facts_of(unit, mailing_id, lock=True)
     if facts is None:
@@ -71,7 +75,9 @@ def _open(unit: UnitOfWork, mailing_id: int) -> MailingFacts | None:
     if facts.state == "cancelled":
         store.cancel_waiting(unit, facts)
         presign_store.forget(unit, facts.id)
-    elif facts.kind != "own" and facts.state in ("frozen", "sending") and _must_wait(unit, facts):
+    elif facts.state in ("frozen", "sending") and (
+        (facts.kind != "own" and _must_wait(unit, facts)) or _is_held(unit, settings, facts)
+    ):
         return None
     elif facts.state == "frozen" and facts.due and not missed_window(unit, facts.id):
         store.mark_started(unit, facts.id)
@@ -89,6 +95,15 @@ def _must_wait(unit: UnitOfWork, facts: MailingFacts) -> bool:
     if wait and not store.run_is_planned(unit, facts.id):
         unit.enqueue("send_mailing", facts.id, after_seconds=wait)
     return wait > 0
+
+
+def _is_held(unit: UnitOfWork, settings: Settings, facts: MailingFacts) -> bool:
+    """Whether mail of its sending domain is held; looked at again in a while."""
+    domain, _ = domain_of_mailing(unit, facts.id) or (settings.mail.sending_domain, "")
+    held = domain in open_holds(unit).sending_domains
+    if held and not store.run_is_planned(unit, facts.id):
+        unit.enqueue("send_mailing", facts.id, after_seconds=HELD_SECONDS)
+    return held
 
 
 def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: OnSent) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,13 +18,16 @@ from broker.audit.record import record
 from broker.delivery import pace_store, presign_store, store
 from broker.delivery.balance import Balance
 from broker.delivery.claim import AddressBook, claim_batch
+from broker.delivery.domain_store import domain_of_mailing
 from broker.delivery.journal import SendJournal
-from broker.delivery.model import Accrue, MailingFacts, Outcome
+from broker.delivery.model import Accrue, Addressed, MailingFacts, Outcome
 from broker.delivery.pace_model import Key, Paces
 from broker.delivery.pacer import Pacer
 from broker.delivery.pool import ConnectionPool, RelayHealth, relays_of
 from broker.delivery.presign import signatures_ahead
+from broker.delivery.reputation import open_holds
 from broker.delivery.steady import SteadyUnits
+from broker.delivery.tally import Tally, provider_of
 from broker.delivery.transport import Relay
 from broker.delivery.turn import Turn
 from broker.delivery.variants import composer_of
@@ -39,7 +43,9 @@ from broker.vault.keyring import WorkerKeys
 LANES = 2  # shares of a relay's connections: one share's mails travel while the other's outcomes are written
 WATCH_SECONDS = 5.0
 PACE_SLOT = 5  # seconds: sends that wait for a pace are given their hour in steps
-PATIENCE = 6.0  # seconds that a batch waits for a pace before what waits longer is given its hour
+HELD_FOR = timedelta(hours=1)
+PATIENCE = 6.0  # seconds that a batch waits for a pace before what waits longer is given its hour,
+IMPATIENCE = 0.3  # and while others of the mailing wait behind it
 
 
 @dataclass
@@ -92,6 +98,7 @@ class Sender:
         self._thread = ThreadPoolExecutor(1, "outcomes")
         self._watch_at = 0.0
         self._book = AddressBook(self.worker_keys, self.facts.base_id, seed_domain(mail))
+        self._carried = self._drained = False  # whether a relay answered; whether nothing more is to be claimed
         self._after = -1
         self._asked_for_help = False
         relays = relays_of(mail)
@@ -99,10 +106,22 @@ class Sender:
             self._composer = composer_of(unit, self.worker_keys, self.settings, self.facts)
             self._signed_ahead = presign_store.state_of(unit, self.facts.id) is not None
             paces = Paces(pace_store.rules(unit))
-            warm_up = warm_up_of(unit, mail.sending_domain)
+            domain, _ = domain_of_mailing(unit, self.facts.id) or (mail.sending_domain, mail.bounce_domain)
+            self._holds = open_holds(unit)
+            relays = [relay for relay in relays if relay.label not in self._holds.relays]
+            warm_up = warm_up_of(unit, domain)
             self._lines = [
                 self._line(at, relay, Pacer(paces, relay.label, warm_up, unit.today)) for at, relay in enumerate(relays)
             ]
+            resting = {row.name: row for row in pace_store.resting(unit)}
+        if not all(relay.label in resting for relay in relays):  # else somebody has to knock
+            for line in self._lines:
+                row = resting.get(line.relay.label)
+                if row is not None:
+                    line.health.goes_on_resting(float(row.seconds), row.failures)
+        if not relays:
+            raise Unavailable("Mail over every relay is held; release one (page Reputation).", code="relays_held")
+        self._tally = Tally(domain)
         self._balance = Balance([relay.weight for relay in relays])
 
     def _line(self, number: int, relay: Relay, pacer: Pacer) -> _Line:
@@ -146,14 +165,19 @@ class Sender:
                 line.well = any(await asyncio.gather(*(pool.live() for pool in line.pools)))
                 if not line.well:
                     if not any(one.well and one.working for one in self._lines):
+                        if self._carried:  # what is left is asked for again, and then nobody answers
+                            self.result.unfinished |= not self._drained
+                            return
                         raise Unavailable(
                             "No mail relay answers; nothing was attempted. Check mail.relays (courtier doctor).",
                             code="no_relay",
                         )
                     await asyncio.sleep(0.2)
                     continue
+                self._carried = True
                 held = self._next_batch(line)
                 if held is None:
+                    self._drained = True
                     return
                 await self._send_batch(held, line)
                 if line.pacer.day_is_full:
@@ -189,6 +213,7 @@ class Sender:
             erased = [row.position for row in people if row.person is None]
             if erased:
                 store.withhold_erased(unit, self.facts, batch.token, erased)
+            people = self._put_off_held(unit, batch.token, people)
             if not self._asked_for_help and worker.processes > 1:
                 self._asked_for_help = True
                 # Where other mailings wait the other workers are theirs.
@@ -220,6 +245,21 @@ class Sender:
         )
         return _Held(run, batch.token, min(positions), max(positions))
 
+    def _put_off_held(self, unit: UnitOfWork, token: UUID, people: Sequence[Addressed]) -> list[Addressed]:
+        """Who may be written to now: recipients at a provider whose mail is held are looked at again in an hour."""
+        held = self._holds.providers
+        if not held:
+            return list(people)
+        stays = {
+            row.position
+            for row in people
+            if row.person is not None and provider_of(row.person["email"].rpartition("@")[2]) in held
+        }
+        later = [(position, unit.now + HELD_FOR) for position in sorted(stays)]
+        if later:
+            pace_store.park(unit, self.facts.dispatch_id, self.facts.id, token, later, "waits: its provider is held")
+        return [row for row in people if row.position not in stays]
+
     def _watch(self, unit: UnitOfWork) -> bool:
         """Now and then: whether too much comes back and the mailing was stopped. Looking takes 2 % of the time."""
         asked = time.monotonic()
@@ -241,6 +281,8 @@ class Sender:
             return
         with self.units.begin() as unit:
             store.release(unit, self.facts, held.token, held.low, held.high)
+            self._tally.write(unit)
+            self._holds = open_holds(unit)
         self.journal.closed(held.token)
 
     async def _send_lane(self, held: _Held, line: _Line, pool: ConnectionPool) -> None:
@@ -264,6 +306,7 @@ class Sender:
                 self._balance.takes(line.number, len(window))
                 outcomes = await run.send(window, connections)
                 self.result.handled += len(outcomes)
+                self._tally.note(line.relay.label, window, outcomes)
             elif not self._still_sending():
                 # Paused or cancelled. Else all of the window were suppressed, or wait for a limit.
                 run.over = True
@@ -279,8 +322,9 @@ class Sender:
             return False
         run = held.run
         over = self._is_over()
-        aside = run.put_aside(0.0 if over else PATIENCE)
         with self.units.begin() as unit:
+            others = store.waiting_beyond(unit, self.facts, self._after)
+            aside = run.put_aside(0.0 if over else IMPATIENCE if others else PATIENCE)
             for key, positions in aside.items():
                 self._give_hours(unit, held.token, key, positions, line.pacer.seconds_each(key))
             if run.wants_answer():

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from broker.delivery.converse import ConnectionLost
 from broker.delivery.post_letter import Note, post_note
-from broker.delivery.transport import ConnectionLost
 from broker.feedback import store
 from broker.feedback.answer_letter import prepare_answer
 from broker.feedback.leaks import seen_at_seed
@@ -20,6 +20,7 @@ from broker.feedback.parse_returned import read_opened
 from broker.feedback.receive_inbound import open_inbound
 from broker.feedback.returned.complaint import WITHOUT_EFFECT
 from broker.feedback.returned.opened import open_mail
+from broker.feedback.tally_returned import tally_returned
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.log import get_logger
 from broker.kernel.settings import MailSettings, Settings
@@ -89,6 +90,7 @@ def _read(
     if not act(unit, settings, inbound_id, result, match.key, reverse_bounces):
         unit.enqueue("read_inbound", inbound_id, after_seconds=WAIT_SECONDS)
         return None
+    tally_returned(unit, settings.mail, inbound_id, result, mail, match.key)
     store.finish_inbound(unit, inbound_id, result, match.key)
     if result.kind == "other":
         return prepare_answer(unit, worker, settings, mail, match.key)

@@ -141,6 +141,22 @@ def finish_inbound(unit: UnitOfWork, inbound_id: int, result: ReturnedMail, key:
     )
 
 
+def came_before(unit: UnitOfWork, inbound_id: int, kind: str, key: SendKey) -> bool:
+    """Whether another message of this kind was read about the same send."""
+    return (
+        unit.one(
+            "SELECT 1 FROM inbound WHERE mailing_id = :mailing AND dispatch_id = :dispatch AND position = :position"
+            " AND kind = :kind AND id <> :id AND read_at IS NOT NULL LIMIT 1",
+            mailing=key.mailing_id,
+            dispatch=key.dispatch_id,
+            position=key.position,
+            kind=kind,
+            id=inbound_id,
+        )
+        is not None
+    )
+
+
 def lock_send(unit: UnitOfWork, key: SendKey) -> tuple[str, bool, bytes, int] | None:
     """(state, already bounced, contact key, its pepper version) of a send, locked; None when there is none."""
     row = unit.one(

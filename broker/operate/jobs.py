@@ -54,6 +54,8 @@ from broker.billing.vat_register import choose_register
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.delegate_domain import ask_due_checks, check_domain
 from broker.delivery.presign import presign_mailing
+from broker.delivery.reputation import KEEP, tell_day, watch_reputation
+from broker.delivery.reputation_store import forget_tally
 from broker.delivery.send_mailing import send_mailing
 from broker.delivery.send_proofs import send_proofs
 from broker.feedback.account_letter import post_account_letter
@@ -303,6 +305,17 @@ def _add_house_tasks(app: App, means: Means) -> None:
             ask_for_results(unit)
             ask_due_checks(unit)
 
+    def watch(timestamp: int) -> None:
+        """Hold mail that fares badly."""
+        with database.begin() as unit:
+            watch_reputation(unit, settings)
+
+    def tell_reputation(timestamp: int) -> None:
+        """Yesterday's reputation for the broker."""
+        with database.begin() as unit:
+            tell_day(unit)
+            forget_tally(unit, unit.now - KEEP)
+
     def carry_over(timestamp: int) -> None:
         """Opt-outs, erasures and bounces go to the journal outside the database."""
         flush_outbox(database, journal_of(settings.journal_dir))
@@ -377,6 +390,10 @@ def _add_house_tasks(app: App, means: Means) -> None:
         """What is told because a day has come: digests, steps of the plan, ageing files and keys."""
         tell_of_the_day(database)
 
+    app.periodic(cron="* * * * *")(app.task(name="watch", queue="house", queueing_lock="watch")(watch))
+    app.periodic(cron="5 6 * * *")(
+        app.task(name="tell_reputation", queue="house", queueing_lock="tell_reputation")(tell_reputation)
+    )
     app.periodic(cron="*/5 * * * *")(
         app.task(name="ask_results", queue="house", queueing_lock="ask_results")(ask_results)
     )
