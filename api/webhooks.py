@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 from api.fields import PageQuery, code_field, list_of, page_of, text
 from api.work import front, unit
 from broker.notifications import webhooks as verbs
-from broker.notifications.kinds import ALL, Kind, kinds
+from broker.notifications.kinds import ALL, LANGUAGES, Kind, kinds
 from broker.notifications.model import Delivery, Endpoint
 
 calls = Blueprint("webhooks", __name__, description="Signed calls to an organisation's programs")
@@ -224,7 +224,13 @@ def replay(body: dict[str, Any], code: str) -> Any:
 
 
 def _kind(kind: Kind) -> dict[str, Any]:
-    return {"name": kind.name, "object": kind.object, "roles": kind.roles, "facts": kind.facts, "titles": kind.titles}
+    return {
+        "name": kind.name,
+        "object": kind.object,
+        "roles": kind.roles,
+        "facts": kind.facts,
+        "titles": {language: kind.title(language) for language in LANGUAGES},
+    }
 
 
 def _endpoint(found: Endpoint) -> dict[str, Any]:

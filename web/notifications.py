@@ -126,7 +126,7 @@ def install(app: Flask) -> None:
         return words_of(event, current())
 
     def kind_title(kind: Kind) -> str:
-        return kind.titles[current()]
+        return kind.title(current())
 
     globals_: dict[str, Any] = {
         "unread_count": unread_count,

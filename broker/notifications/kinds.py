@@ -7,6 +7,7 @@ day, any other whole number is written with the language's thousands; everything
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 LANGUAGES = ("en", "fr")
 ALL = "*"  # of an endpoint's kinds: every kind, those to come included
 
+_PLACE = re.compile(r"\{\w+\}")
 CATALOGUE = Path(__file__).parent / "data" / "kinds.toml"
 
 
@@ -37,6 +39,10 @@ class Kind:
     facts: tuple[str, ...]
     titles: Mapping[str, str]
     texts: Mapping[str, str]
+
+    def title(self, language: str) -> str:
+        """What the kind is called where no event is at hand: its title without the facts."""
+        return _PLACE.sub("…", self.titles[language])
 
     @property
     def group(self) -> str:
@@ -87,3 +93,13 @@ def kinds_of(role: str) -> list[Kind]:
 def path_of(object_kind: str, code: str) -> str:
     """The path of the page where an event's object is looked at; empty where it has none."""
     return paths().get(object_kind, "").format(code=code)
+
+
+def catalogue_table() -> str:
+    """The catalogue as Markdown, printed in docs/webhooks.md."""
+    rows = ["| event | when | told to | unless chosen otherwise | facts |", "| --- | --- | --- | --- | --- |"]
+    for kind in kinds().values():
+        roles = ", ".join(kind.roles) or "the endpoint tested"
+        facts = ", ".join(f"`{fact}`" for fact in kind.facts) or "none"
+        rows.append(f"| `{kind.name}` | {kind.title('en')} | {roles} | {kind.channel} | {facts} |")
+    return "\n".join(rows) + "\n"

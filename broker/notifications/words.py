@@ -24,7 +24,7 @@ def words_of(event: Event, language: str) -> tuple[str, str]:
     spoken = language if language in kind.titles else OURS
     # Facts of an older version of the kind may be missing.
     facts = {name: written(name, event.facts.get(name, "…"), spoken) for name in kind.facts}
-    return kind.titles[spoken], kind.texts[spoken].format(**facts).strip()
+    return kind.titles[spoken].format(**facts), kind.texts[spoken].format(**facts).strip()
 
 
 def written(name: str, value: str | int, language: str) -> str:

@@ -29,5 +29,5 @@ def install(blueprint: Blueprint, door: Door) -> None:
 
 def _show(kind: str, language: str, token: str, *, ended: bool) -> Response:
     known = kinds().get(kind)
-    title = known.titles[choose_language(language)] if known else kind
+    title = known.title(choose_language(language)) if known else kind
     return show("notice_mail.html", preferred=language, title=title, token=token, ended=ended)
