@@ -160,3 +160,11 @@ def note_relay(unit: UnitOfWork, name: str, rest: float, failures: int, reason: 
 def relays(unit: UnitOfWork) -> list[Row[Any]]:
     """(name, resting_until, failures, reason, changed_at) of every relay that ever failed."""
     return unit.all("SELECT name, resting_until, failures, reason, changed_at FROM relay_health ORDER BY name")
+
+
+def resting(unit: UnitOfWork) -> list[Row[Any]]:
+    """(name, seconds, failures) of the relays at which nobody should knock now."""
+    return unit.all(
+        "SELECT name, extract(epoch FROM resting_until - now()) AS seconds, failures FROM relay_health"
+        " WHERE resting_until > now()"
+    )

@@ -67,6 +67,11 @@ class RelayHealth:
             self.failures += 1
             self.changed(self.rest, self.failures, reason)
 
+    def goes_on_resting(self, seconds: float, failures: int) -> None:
+        """Another run found it wanting."""
+        self.until, self.failures = self.clock() + seconds, failures
+        self.rest = min(LONGEST_REST, FIRST_REST * 2 ** min(failures - 1, 20))
+
     def worked(self) -> None:
         """A new connection carried a mail."""
         if self.failures:

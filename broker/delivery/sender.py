@@ -280,7 +280,9 @@ class Sender:
         if faults:
             return
         with self.units.begin() as unit:
-            store.release(unit, self.facts, held.token, held.low, held.high)
+            back = store.release(unit, self.facts, held.token, held.low, held.high)
+        if back and self._drained:  # when nobody was there any more to take it
+            self.result.unfinished = True
             self._tally.write(unit)
             self._holds = open_holds(unit)
         self.journal.closed(held.token)

@@ -299,14 +299,18 @@ def withhold_erased(unit: UnitOfWork, facts: MailingFacts, token: UUID, position
     )
 
 
-def release(unit: UnitOfWork, facts: MailingFacts, token: UUID, low: int, high: int) -> None:
-    """Give back what a batch did not use, and end its lease; refuses nothing when the lease is over already."""
-    unit.driver.execute(
+def release(unit: UnitOfWork, facts: MailingFacts, token: UUID, low: int, high: int) -> int:
+    """Give back what a batch did not use, and end its lease; refuses nothing when the lease is over already.
+
+    Returns how many were given back.
+    """
+    back = unit.driver.execute(
         f"UPDATE send s SET state = {_GIVE_BACK}, lease = NULL WHERE {_MINE}"
         " AND s.position BETWEEN %(low)s AND %(high)s AND s.state = 'claimed' AND s.lease = %(token)s",
         _values(facts, token, low=low, high=high),
-    )
+    ).rowcount
     unit.run("DELETE FROM send_batch WHERE token = :token", token=token)
+    return back
 
 
 def close_batch(unit: UnitOfWork, token: UUID) -> None:
