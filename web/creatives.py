@@ -28,7 +28,7 @@ UTM = ("utm_source", "utm_medium", "utm_campaign")
 
 
 @pages.get("/creatives")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def index() -> str:
     """The advertiser's messages."""
     with unit() as work:
@@ -37,7 +37,7 @@ def index() -> str:
 
 
 @pages.get("/creatives/new")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def new() -> str:
     """The form of a new message, or of a copy of one."""
     copied = request.args.get("copy", "")
@@ -46,7 +46,7 @@ def new() -> str:
 
 
 @pages.post("/creatives")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def create() -> Reply:
     """Check and keep a message."""
     try:
@@ -58,14 +58,14 @@ def create() -> Reply:
 
 
 @pages.get("/creatives/<code>/edit")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def edit(code: str) -> str:
     """The form of a draft."""
     return render_template("creatives/edit.html", form=_form_of(code), code=code, utm=UTM)
 
 
 @pages.post("/creatives/<code>")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def change(code: str) -> Reply:
     """Put another content into a draft."""
     try:
@@ -89,7 +89,7 @@ def images(code: str) -> str:
 
 
 @pages.post("/creatives/<code>/images")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def fetch(code: str) -> Reply:
     """Fetch once more what could not be had."""
     with unit() as work:
@@ -98,7 +98,7 @@ def fetch(code: str) -> Reply:
 
 
 @pages.post("/creatives/<code>/sign")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def sign(code: str) -> Reply:
     """Sign the proof."""
     try:

@@ -35,7 +35,8 @@ REVENUE = ("revenue.show", _("Revenue report"), "scale")
 MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     "owner": (
         HOME, ("bases.index", _("Bases"), "database"), ("cards.index", _("Data cards"), "id-badge-2"), ORDERS,
-        PROGRAMMES, ("participations.index", _("Participations"), "users-group"), MAILINGS,
+        PROGRAMMES, ("participations.index", _("Participations"), "users-group"),
+        ("own_mailings.index", _("Own mailings"), "mail"), MAILINGS,
         ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
         ("compliance.register", _("Compliance"), "shield-check"),
     ),
@@ -56,6 +57,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
     "notifications": "", "webhooks": "",
+    "leaks": "mailings", "seeds": "mailings", "pressure": "bases", "creatives": "own_mailings",
     "results": "mailings", "desk": "catalogue", "suppression_lists": "catalogue",
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 from web.http.desk_words import DESK_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
+from web.http.own_words import OWN_WORDS
 
 WORDS = {
     # parties
@@ -284,6 +285,7 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
     "withdrawn": "muted", "retired": "muted", "closed": "muted", "removed": "muted",
     "ordered": "attention", "approved": "attention", "paused": "attention", "uncertain": "attention",
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
+    "active": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
     "done": "good", "published": "good", "signed": "good", "open": "good", "joined": "good", "sent": "good",
     "settled": "good", "captured": "good", "accepted": "good", "in_use": "good",
@@ -296,7 +298,8 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    found = WORDS.get(code) or IMPORT_WORDS.get(code) or LIFE_WORDS.get(code) or DESK_WORDS.get(code)
+    tables = (WORDS, IMPORT_WORDS, LIFE_WORDS, DESK_WORDS, OWN_WORDS)
+    found = next((table[code] for table in tables if code in table), None)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
 
