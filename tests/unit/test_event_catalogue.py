@@ -40,7 +40,8 @@ def test_a_kind_is_whole(kind: Kind) -> None:
     assert path_of(kind.object, "abc_1").startswith("/")
     for language in LANGUAGES:
         assert kind.titles[language]
-        assert places(kind.titles[language] + kind.texts[language]) <= set(kind.facts), "a text names a fact that the kind does not have"
+        named = places(kind.titles[language] + kind.texts[language])
+        assert named <= set(kind.facts), "a text names a fact that the kind does not have"
     assert places(kind.texts["en"]) == places(kind.texts["fr"])
     assert kind.titles["en"] != kind.titles["fr"]
 
