@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from broker.affiliation.conversion_model import REFUSALS, TRANSITIONS, Reported
+from broker.affiliation.conversion_model import REFUSALS, TRANSITIONS
 from broker.affiliation.conversion_store import Wanted
 from broker.affiliation.decide_conversions import (
     approve_conversion,
@@ -21,59 +21,19 @@ from broker.affiliation.decide_conversions import (
     list_conversions,
     sum_conversions,
 )
-from broker.affiliation.join import join_programme
 from broker.affiliation.look_for_fraud import look_for_fraud
-from broker.affiliation.pick import pick_send
-from broker.affiliation.postback import Signed, accept_postback, secret_of, signature_of
+from broker.affiliation.postback import secret_of
 from broker.affiliation.validation_file import validate_by_file
-from broker.affiliation.withdraw import find_send
 from broker.billing.accrue_conversions import accrue_conversions, bill_clicks
 from broker.billing.settle import settle_mailing
 from broker.catalogue.change_programme import renew_secret
-from broker.catalogue.offer_model import Offer
-from broker.catalogue.programmes import Programme, create_programme
-from broker.kernel.actor import PUBLIC
-from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
-from broker.mailings.schedule import schedule_participation_send
 from broker.vault.keyring import FrontKeys, create_keys, load_front
 from broker.vault.tokens import make_token
+from tests.store.conversion_scene import Shop, open_shop
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 
-
-@dataclass
-class Shop:
-    """A programme, a mailing of one owner in it, and the advertiser's server."""
-
-    scene: MoneyScene
-    public: Database
-    front: FrontKeys
-    programme: Programme
-    mailing_id: int
-    dispatch_id: int
-
-    def click(self, position: int, ago: timedelta = timedelta(hours=2), verdict: str = "human", ip: str = "192.0.2.7",
-              agent: str = "Firefox") -> str:  # fmt: skip
-        """A person of the mailing clicked; the click id that the advertiser got."""
-        with self.scene.worker.begin() as unit:
-            unit.run(
-                "INSERT INTO hit (at, dispatch_id, mailing_id, position, link, ip, user_agent, verdict)"
-                " VALUES (:at, :dispatch, :mailing, :position, 1, CAST(:ip AS inet), :agent, :verdict)",
-                at=unit.now - ago, dispatch=self.dispatch_id, mailing=self.mailing_id, position=position, ip=ip,
-                agent=f"{agent}-{position}" if agent == "Firefox" else agent, verdict=verdict,
-            )  # fmt: skip
-        return make_token(self.front, "conversion", self.dispatch_id, self.mailing_id, position, 1)
-
-    def post(self, click_id: str, reference: str, *, kind: str = "sale", amount: str = "100.00", secret: str = "",
-             ago: int = 0, **fields: str) -> Reported:  # fmt: skip
-        """A postback of the advertiser's server, signed by it."""
-        message = f"{click_id}|{kind}|{reference}|{amount}|{fields}".encode()
-        with self.public.begin(PUBLIC) as unit:
-            sent = str(int(unit.now.timestamp()) - ago)
-            secret = secret or secret_of(self.front, self.programme.code, 1, 1)
-            signed = Signed(message, sent, signature_of(secret, sent, message))
-            said = {"click_id": click_id, "kind": kind, "reference": reference, "amount": amount, **fields}
-            return accept_postback(unit, self.front, self.programme.code, signed, said)
+Opening = Callable[..., Shop]
 
 
 @pytest.fixture
@@ -88,25 +48,11 @@ def front(tmp_path: Any) -> FrontKeys:
 
 
 @pytest.fixture
-def opening(scene: MoneyScene, public_engine: Engine, front: FrontKeys) -> Iterator[Any]:
-    def open_shop(budget_cents: int = 100_000, cpm_cents: int = 0, **offer: Any) -> Shop:
-        with scene.web.begin(scene.advertiser) as unit:
-            programme = create_programme(
-                unit, "Manteaux", "", "fashion", cpm_cents, budget_cents, scene.creative, unit.today,
-                unit.today + timedelta(days=200), offer=Offer(**{"model": "cpa", "rate_bp": 1_000, **offer}),
-            )  # fmt: skip
-        with scene.web.begin(scene.owner) as unit:
-            part = join_programme(unit, programme.code, scene.base_code)
-            code = pick_send(unit, part.code, scene.segment_code, 50, unit.today).code
-        with scene.worker.begin() as unit:
-            mailing = schedule_participation_send(unit, find_send(unit, code).id)
-        scene.send(mailing.id, mailing.dispatch_id, 50)
-        return Shop(scene, Database(public_engine), front, programme, mailing.id, mailing.dispatch_id)
-
-    return open_shop
+def opening(scene: MoneyScene, public_engine: Engine, front: FrontKeys) -> Callable[..., Shop]:
+    return partial(open_shop, scene, public_engine, front)
 
 
-def test_a_sale_is_pending_then_approved_then_invoiced_and_shared(opening: Any) -> None:
+def test_a_sale_is_pending_then_approved_then_invoiced_and_shared(opening: Opening) -> None:
     shop = opening()
     scene = shop.scene
     said = shop.post(shop.click(3), "CMD-1", amount="49.90")
@@ -130,11 +76,12 @@ def test_a_sale_is_pending_then_approved_then_invoiced_and_shared(opening: Any) 
         assert [(row.kind, row.net_cents) for row in rows] == [("invoice", 499), ("self_bill", 399)]
         label = unit.scalar("SELECT l.label FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id"
                             " WHERE i.mailing_id = :id AND i.kind = 'invoice'", id=shop.mailing_id)  # fmt: skip
-        assert "1 " in label and shop.programme.code in label
+        assert "1 " in label
+        assert shop.programme.code in label
         assert unit.scalar("SELECT state FROM conversion WHERE code = :code", code=said.code) == "locked"
 
 
-def test_the_same_report_again_changes_nothing_and_another_under_its_reference_is_refused(opening: Any) -> None:
+def test_the_same_report_again_changes_nothing_and_another_under_its_reference_is_refused(opening: Opening) -> None:
     shop = opening()
     first, second = shop.click(1), shop.click(2)
     said = shop.post(first, "CMD-1")
@@ -146,7 +93,7 @@ def test_the_same_report_again_changes_nothing_and_another_under_its_reference_i
     assert shop.post(second, "CMD-1", kind="lead").reason == "not_paid"
 
 
-def test_parallel_reports_never_spend_a_cent_beyond_the_budget(opening: Any) -> None:
+def test_parallel_reports_never_spend_a_cent_beyond_the_budget(opening: Opening) -> None:
     shop = opening(budget_cents=1_001, model="cpl", rate_bp=None, rate_cents=100)
     clicks = [shop.click(position) for position in range(50)]
 
@@ -167,13 +114,13 @@ def test_parallel_reports_never_spend_a_cent_beyond_the_budget(opening: Any) -> 
 
 
 @pytest.mark.parametrize(("cap", "reason"), [("owner_cap_cents", "owner_cap"), ("day_cap_cents", "day_cap")])
-def test_caps_of_an_owner_and_of_a_day_hold(opening: Any, cap: str, reason: str) -> None:
+def test_caps_of_an_owner_and_of_a_day_hold(opening: Opening, cap: str, reason: str) -> None:
     shop = opening(model="cpl", rate_bp=None, rate_cents=100, **{cap: 250})
     said = [shop.post(shop.click(at), f"L{at}", kind="lead", amount="") for at in range(3)]
     assert [one.reason for one in said] == ["", "", reason]
 
 
-def test_windows_count_whole_hours_over_a_change_of_the_clock(opening: Any) -> None:
+def test_windows_count_whole_hours_over_a_change_of_the_clock(opening: Opening) -> None:
     shop = opening(attribution_days=1, report_days=60)
     clicked = shop.click(1, ago=timedelta(hours=30))
     with shop.scene.worker.begin() as unit:
@@ -185,7 +132,7 @@ def test_windows_count_whole_hours_over_a_change_of_the_clock(opening: Any) -> N
     assert shop.post(clicked, "ahead", at=str(int(at.timestamp()) + 40 * 3_600)).reason == "in_future"
 
 
-def test_a_late_report_is_kept_and_refused(opening: Any) -> None:
+def test_a_late_report_is_kept_and_refused(opening: Opening) -> None:
     shop = opening(report_days=2, attribution_days=30)
     clicked = shop.click(1, ago=timedelta(days=5))
     with shop.scene.worker.begin() as unit:
@@ -195,7 +142,7 @@ def test_a_late_report_is_kept_and_refused(opening: Any) -> None:
     assert said.reason in REFUSALS
 
 
-def test_a_forged_replayed_or_damaged_postback_is_not_let_in(opening: Any) -> None:
+def test_a_forged_replayed_or_damaged_postback_is_not_let_in(opening: Opening) -> None:
     shop = opening()
     clicked = shop.click(1)
     for secret, ago, code in (("guess", 0, "bad_signature"), ("", 400, "stale_signature")):
@@ -209,11 +156,11 @@ def test_a_forged_replayed_or_damaged_postback_is_not_let_in(opening: Any) -> No
         ({"reference": " "}, "bad_reference"),
         ({"at": "yesterday"}, "bad_moment"),
         ({"at": "2026-01-01T00:00:00"}, "bad_moment"),
-        ({"currency": "USD"}, "currency_refused"),
+        ({"currency": "USD"}, "unknown_currency"),
     ):
         with pytest.raises(CourtierError) as refusal:
             shop.post(clicked, fields.pop("reference", "X"), **fields)
-        assert isinstance(refusal.value, InvalidInput), (fields, refusal.value.code)
+        assert refusal.value.code == code
     with pytest.raises(InvalidInput) as refusal:
         shop.post(clicked[:-1] + ("a" if clicked[-1] != "a" else "b"), "X")
     assert refusal.value.code == "bad_click_id"
@@ -221,7 +168,7 @@ def test_a_forged_replayed_or_damaged_postback_is_not_let_in(opening: Any) -> No
         shop.post(make_token(shop.front, "click", shop.dispatch_id, shop.mailing_id, 1, 1), "X")
 
 
-def test_a_new_secret_leaves_the_former_one_two_days(opening: Any) -> None:
+def test_a_new_secret_leaves_the_former_one_two_days(opening: Opening) -> None:
     shop = opening()
     scene, code = shop.scene, shop.programme.code
     with scene.web.begin(scene.advertiser) as unit:
@@ -234,14 +181,14 @@ def test_a_new_secret_leaves_the_former_one_two_days(opening: Any) -> None:
         shop.post(shop.click(3), "older", secret=former)
 
 
-def test_another_programmes_click_is_refused(opening: Any) -> None:
+def test_another_programmes_click_is_refused(opening: Opening) -> None:
     shop, other = opening(), opening()
     with pytest.raises(Conflict) as refusal:
         shop.post(other.click(1), "X")
     assert refusal.value.code == "other_programme"
 
 
-def test_what_waits_its_delay_is_approved_and_can_be_put_off_once(opening: Any) -> None:
+def test_what_waits_its_delay_is_approved_and_can_be_put_off_once(opening: Opening) -> None:
     shop = opening(validation_days=30)
     scene = shop.scene
     first, second = (shop.post(shop.click(at), f"S{at}") for at in (1, 2))
@@ -262,7 +209,7 @@ def test_what_waits_its_delay_is_approved_and_can_be_put_off_once(opening: Any) 
         assert unit.scalar("SELECT state FROM conversion WHERE code = :code", code=second.code) == "approved"
 
 
-def test_a_report_whose_click_never_arrived_is_declined_not_approved(opening: Any) -> None:
+def test_a_report_whose_click_never_arrived_is_declined_not_approved(opening: Opening) -> None:
     shop = opening(validation_days=0)
     unknown = make_token(shop.front, "conversion", shop.dispatch_id, shop.mailing_id, 9, 1)
     said = shop.post(unknown, "ghost")
@@ -274,10 +221,11 @@ def test_a_report_whose_click_never_arrived_is_declined_not_approved(opening: An
     with shop.scene.worker.begin() as unit:
         keep_conversions(unit)
         row = unit.one("SELECT state, reason FROM conversion WHERE code = :code", code=said.code)
-    assert row is not None and (row.state, row.reason) == ("declined", "no_click")
+    assert row is not None
+    assert (row.state, row.reason) == ("declined", "no_click")
 
 
-def test_a_validation_file_decides_its_good_lines_and_names_the_others(opening: Any) -> None:
+def test_a_validation_file_decides_its_good_lines_and_names_the_others(opening: Opening) -> None:
     shop = opening()
     scene = shop.scene
     codes = {ref: shop.post(shop.click(at), ref).code for at, ref in enumerate(("A", "B", "C", "D"), start=1)}
@@ -285,8 +233,9 @@ def test_a_validation_file_decides_its_good_lines_and_names_the_others(opening: 
         approve_conversion(unit, codes["D"])
     with scene.worker.begin() as unit:
         unit.run("UPDATE conversion SET state = 'locked' WHERE code = :code", code=codes["D"])
-    file = "référence;statut;motif\r\nA;oui;\r\nB;refusé;retour client\r\nA;non;encore\r\nZ;oui;\r\nD;non;tard\r\n" \
-           "C;peut-être;\r\n;oui;\r\nC;non;\r\n\r\n".encode("cp1252")  # fmt: skip
+    rows = ("référence;statut;motif", "A;oui;", "B;refusé;retour client", "A;non;encore", "Z;oui;", "D;non;tard",
+            "C;peut-être;", ";oui;", "C;non;", "", "")  # fmt: skip
+    file = "\r\n".join(rows).encode("cp1252")
     with scene.web.begin(scene.advertiser) as unit:
         told = validate_by_file(unit, shop.programme.code, file, dry_run=True)
         assert list_conversions(unit, Wanted(programme=shop.programme.code, state="pending")).total == 3
@@ -306,14 +255,14 @@ def test_a_validation_file_decides_its_good_lines_and_names_the_others(opening: 
 
 
 @pytest.mark.parametrize(("content", "code"), [(b"\0\1", "not_text"), (b"a;b\n1;2", "no_columns"), (b"", "no_columns")])
-def test_a_file_that_is_none_is_refused(opening: Any, content: bytes, code: str) -> None:
+def test_a_file_that_is_none_is_refused(opening: Opening, content: bytes, code: str) -> None:
     shop = opening()
     with pytest.raises(InvalidInput) as refusal, shop.scene.web.begin(shop.scene.advertiser) as unit:
         validate_by_file(unit, shop.programme.code, content)
     assert refusal.value.code == code
 
 
-def test_persons_clicks_are_counted_once_each_and_scanners_never(opening: Any) -> None:
+def test_persons_clicks_are_counted_once_each_and_scanners_never(opening: Opening) -> None:
     shop = opening(model="cpc", rate_bp=None, rate_cents=30, budget_cents=100)
     for position in (1, 1, 2, 3, 4, 5):
         shop.click(position)
@@ -329,7 +278,7 @@ def test_persons_clicks_are_counted_once_each_and_scanners_never(opening: Any) -
         )
 
 
-def test_a_mixed_offer_pays_mails_and_sales_on_one_invoice(opening: Any) -> None:
+def test_a_mixed_offer_pays_mails_and_sales_on_one_invoice(opening: Opening) -> None:
     shop = opening(cpm_cents=2_000, model="cpm", rate_bp=None, sale_bp=500)
     scene = shop.scene
     said = shop.post(shop.click(1), "S1", amount="80.00")
@@ -339,11 +288,12 @@ def test_a_mixed_offer_pays_mails_and_sales_on_one_invoice(opening: Any) -> None
     settle_mailing(scene.worker, SETTINGS, shop.mailing_id)
     with scene.worker.begin() as unit:
         lines = unit.all("SELECT l.quantity, l.net_cents FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id"
-                         " WHERE i.mailing_id = :id AND i.kind = 'invoice' ORDER BY l.line", id=shop.mailing_id)  # fmt: skip
+                         " WHERE i.mailing_id = :id AND i.kind = 'invoice' ORDER BY l.line",
+                         id=shop.mailing_id)  # fmt: skip
         assert [(row.quantity, row.net_cents) for row in lines] == [(50, 100), (1, 400)]  # 50 × 2 cents; 5 % of 80
 
 
-def test_bursts_shared_devices_and_scanners_are_shown_with_their_evidence(opening: Any) -> None:
+def test_bursts_shared_devices_and_scanners_are_shown_with_their_evidence(opening: Opening) -> None:
     shop = opening()
     for position in range(5):
         shop.post(shop.click(position, ip="198.51.100.9", agent="One"), f"B{position}")
@@ -356,7 +306,8 @@ def test_bursts_shared_devices_and_scanners_are_shown_with_their_evidence(openin
     assert found[quick.code]["too_fast"] == {"seconds": pytest.approx(3, abs=2)}
     assert found[robot.code]["scanner_click"] == {"clicks": 1}
     assert sum(signs.get("same_device") == {"recipients": 5} for signs in found.values()) == 5
-    assert suspicious == 7 and "198.51" not in str(found)
+    assert suspicious == 7
+    assert "198.51" not in str(found)
     with shop.scene.web.begin(shop.scene.owner) as unit:
         assert all(not one.signs for one in list_conversions(unit, Wanted(programme=shop.programme.code)).items)
 
@@ -367,12 +318,12 @@ def test_the_database_knows_the_same_life(scene: MoneyScene) -> None:
         assert {(row.from_state, row.to_state) for row in rows} == TRANSITIONS
 
 
-def test_nobody_else_reads_or_decides_a_conversion(opening: Any) -> None:
+def test_nobody_else_reads_or_decides_a_conversion(opening: Opening) -> None:
     shop = opening()
     said = shop.post(shop.click(1), "CMD-9")
-    for actor, code in ((shop.scene.owner, "forbidden"), (shop.scene.stranger, "forbidden")):
+    for actor in (shop.scene.owner, shop.scene.stranger):
         with pytest.raises(CourtierError), shop.scene.web.begin(actor) as unit:
             approve_conversion(unit, said.code)
     with shop.scene.web.begin(shop.scene.owner) as unit:
         moved = unit.run("UPDATE conversion SET state = 'approved' WHERE code = :code", code=said.code).rowcount
-        assert moved == 0, code
+        assert moved == 0

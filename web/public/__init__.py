@@ -12,12 +12,12 @@ from broker.feedback.journal import Journal
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 from broker.vault.keyring import FrontKeys
-from web.public import click, image, leaving, notices, objection, partners, refusals, rights
+from web.public import click, image, leaving, notices, objection, partners, postback, refusals, rights
 from web.public.page import Door, protect
 
 # Requests that are never counted against an address: the servers of large mail providers and offices send those of
 # many persons, and a wish to leave is not put off.
-UNCOUNTED = frozenset({"public.click", "public.show_leaving", "public.leave", "public.image"})
+UNCOUNTED = frozenset({"public.click", "public.show_leaving", "public.leave", "public.image", "public.postback"})
 
 
 def public_blueprint(
@@ -30,7 +30,7 @@ def public_blueprint(
     """The public doors as a blueprint named `public`; `database` must act as `courtier_public`."""
     blueprint = Blueprint("public", __name__, template_folder="templates")
     door = Door(database, front, settings, journal, questions or AskBriefly(database))
-    for part in (click, image, leaving, partners, objection, rights, notices):
+    for part in (click, image, leaving, partners, objection, rights, notices, postback):
         part.install(blueprint, door)
     refusals.install(blueprint)
     blueprint.after_request(protect)

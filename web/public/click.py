@@ -9,6 +9,7 @@ from flask import Blueprint, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
+from broker.feedback.click_ids import placed, with_click_id
 from broker.feedback.record_click import record_click
 from broker.kernel.actor import PUBLIC
 from broker.vault.tokens import read_token
@@ -21,7 +22,7 @@ def install(blueprint: Blueprint, door: Door) -> None:
 
     @blueprint.get("/c/<token>")
     def click(token: str) -> Response:
-        ref = read_token(door.front, "click", token)
+        ref = placed(read_token(door.front, "click", token))
         with door.database.begin(PUBLIC) as unit:
             url = record_click(
                 unit,
@@ -30,4 +31,4 @@ def install(blueprint: Blueprint, door: Door) -> None:
                 agent=request.user_agent.string,
                 manner=manner_of(request.environ),
             )
-        return redirect(url, 302)  # after the commit: a hit that is answered is kept
+        return redirect(with_click_id(door.front, url, ref), 302)  # after the commit: a hit that is answered is kept

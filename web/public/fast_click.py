@@ -11,6 +11,7 @@ from typing import Any
 
 from werkzeug.urls import iri_to_uri
 
+from broker.feedback.click_ids import placed, with_click_id
 from broker.feedback.frozen_links import FrozenLinks
 from broker.feedback.journal import Journal
 from broker.feedback.model import Manner
@@ -53,7 +54,7 @@ class FastClicks:
     def _keep(self, token: str, environ: dict[str, Any]) -> list[tuple[str, str]] | None:
         """The headers of the redirect, once the hit is kept; None when this is not for us."""
         try:
-            ref = read_token(self._front, "click", token)
+            ref = placed(read_token(self._front, "click", token))
             headers = self._replies.get((ref.dispatch_id, ref.mailing_id, ref.link)) or self._find(ref)
             if headers is not None:
                 self._journal.keep_hit(
@@ -64,7 +65,9 @@ class FastClicks:
                 )
         except (InvalidInput, Unavailable, OSError):
             return None
-        return headers
+        if headers is None or "click_id" not in headers[0][1]:
+            return headers
+        return [("Location", with_click_id(self._front, headers[0][1], ref)), *HEADERS]
 
     def _find(self, ref: TokenRef) -> list[tuple[str, str]] | None:
         url = self._links.find(ref)
