@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row
 
@@ -36,16 +37,25 @@ COLUMNS = (
 )
 
 
-def export_fec(unit: UnitOfWork, siren: str, first: date, last: date, folder: Path) -> ExportResult:
-    """Write `<SIREN>FEC<AAAAMMJJ>.txt` (UTF-8, tabs) with every posting of the period, in order of entry number."""
+Encoding = Literal["utf-8", "iso-8859-15"]
+
+
+def export_fec(
+    unit: UnitOfWork, siren: str, first: date, last: date, folder: Path, encoding: Encoding = "utf-8"
+) -> ExportResult:
+    """Write `<SIREN>FEC<AAAAMMJJ>.txt` (tabs) with every posting of the period, in order of entry number.
+
+    UTF-8, or ISO 8859-15 as the decree's older form: letters that it lacks lose their accent, or become `?`.
+    """
     unit.actor.require("accountant", "broker")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{siren}FEC{last:%Y%m%d}.txt"
     rows = debit = credit = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding=encoding, errors="replace", newline="") as file:
         file.write("\t".join(COLUMNS) + "\r\n")
         for row in journal_rows(unit, first, last):
-            file.write("\t".join(_fields(row)) + "\r\n")
+            line = "\t".join(_fields(row))
+            file.write((line if encoding == "utf-8" else _narrow(line)) + "\r\n")
             rows, debit, credit = rows + 1, debit + row.debit_cents, credit + row.credit_cents
     return ExportResult((path,), rows, debit, credit)
 
@@ -76,6 +86,18 @@ def _fields(row: Row[Any]) -> Iterator[str]:
 def amount(cents: int) -> str:
     """`20000` → `200,00`: comma, no grouping."""
     return f"{cents // 100},{cents % 100:02d}"
+
+
+def _narrow(text: str) -> str:
+    """A text in the letters of ISO 8859-15 where it can be: `ł` stays out, `ř` becomes `r`."""
+    out = []
+    for letter in text:
+        try:
+            letter.encode("iso-8859-15")
+        except UnicodeEncodeError:
+            letter = unicodedata.normalize("NFKD", letter)[:1]
+        out.append(letter)
+    return "".join(out)
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from broker.billing.export_facturx import export_facturx
-from broker.billing.export_fec import export_fec
+from broker.billing.export_fec import Encoding, export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_result import ExportResult
 from broker.billing.export_revenue import export_balances, export_revenue, export_sends
@@ -67,9 +67,11 @@ def _show(result: ExportResult, as_json: bool) -> None:
     print_table(("what", "value"), [(name.replace("_", " "), value) for name, value in keys.items()])
 
 
-def _fec(unit: UnitOfWork, settings: Settings, first: date, last: date, folder: Path) -> ExportResult:
+def _fec(
+    unit: UnitOfWork, settings: Settings, first: date, last: date, folder: Path, encoding: Encoding = "utf-8"
+) -> ExportResult:
     require_full(settings.books)
-    return export_fec(unit, settings.company.siren, first, last, folder)
+    return export_fec(unit, settings.company.siren, first, last, folder, encoding)
 
 
 _add(
@@ -77,6 +79,9 @@ _add(
     "Write the tax office's file of entries (18 columns).",
     _fec,
 )
+_add("fec-latin9", "Write the same file in ISO 8859-15, which some programs still ask for.", partial(
+    _fec, encoding="iso-8859-15"
+))  # fmt: skip
 _add(
     "subledger",
     "Write the import file of the program that holds the company's books (books.program).",
@@ -94,7 +99,7 @@ _add(
 )
 _add(
     "journal",
-    "Write the journal as CSV and as text for hledger.",
+    "Write the journal as CSV and as text for hledger and beancount.",
     lambda unit, settings, first, last, folder: export_journal(unit, first, last, folder),
 )
 
