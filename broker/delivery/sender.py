@@ -281,10 +281,10 @@ class Sender:
             return
         with self.units.begin() as unit:
             back = store.release(unit, self.facts, held.token, held.low, held.high)
-        if back and self._drained:  # when nobody was there any more to take it
-            self.result.unfinished = True
             self._tally.write(unit)
             self._holds = open_holds(unit)
+        if back and self._drained:  # when nobody was there any more to take it
+            self.result.unfinished = True
         self.journal.closed(held.token)
 
     async def _send_lane(self, held: _Held, line: _Line, pool: ConnectionPool) -> None:
