@@ -249,6 +249,7 @@ def furnish(connection: Connection) -> Trade:
     )
     furnish_order_people(connection, mark, owner, advertiser, order)
     mailing = furnish_mailing(connection, mark, org, buyer, base, creative, order)
+    furnish_terms(connection, buyer, order, mailing)
     furnish_results(connection, mark, owner, buyer, base, mailing)
     furnish_own_mail(connection, mark, org, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
@@ -294,6 +295,19 @@ def furnish_order_people(connection: Connection, mark: str, owner: Somebody, adv
         name="Ours",
         url="https://files.advertiser.test",
     )
+
+
+def furnish_terms(connection: Connection, buyer: int, order: int, mailing: int) -> None:
+    """An order's commercial terms: a hold, names made good, a run of net names and its charge, a credit limit."""
+    held = {"held_since": "2026-11-01", "held_until": "infinity"}
+    if not one(connection, "SELECT count(*) FROM order_hold WHERE order_id = :order", order=order):
+        add(connection, "order_hold", "order_id", order_id=order, **held)
+    made_good = {"kind": "make_good", "volume": 100, "price_micros": 0, "use_until": "2099-01-01"}
+    add(connection, "order_use", order_id=order, **made_good)
+    add(connection, "net_name_count", "mailing_id", mailing_id=mailing, supplied=2, mailed=1)
+    micros = {"unit_micros": 5, "gross_micros": 5, "owner_micros": 4, "commission_micros": 1}
+    add(connection, "order_charge", "mailing_id", mailing_id=mailing, kind="run", quantity=1, **micros)
+    add(connection, "credit_term", "advertiser_id", advertiser_id=buyer, limit_cents=1)
 
 
 def furnish_findings(connection: Connection, mark: str, base: int, snapshot: int, source: int) -> None:
