@@ -37,12 +37,12 @@ RIGHTFUL = {
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
     **dict.fromkeys(("invoicing_mandate", "invoice_contest"), "owner"),
     **dict.fromkeys(("sending_domain", "seed_mailbox"), "owner"),
-    **dict.fromkeys(("merge_tag_right", "role_contract"), "broker"),
+    **dict.fromkeys(("merge_tag_right", "role_contract", "credit_term"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
 STAFF_WRITES = {
-    **dict.fromkeys(("processing_contract", "breach", "consent_audit", "merge_tag_right"), ("broker",)),
+    **dict.fromkeys(("processing_contract", "breach", "consent_audit", "merge_tag_right", "credit_term"), ("broker",)),
     **dict.fromkeys(
         ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
     ),
