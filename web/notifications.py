@@ -46,6 +46,13 @@ GROUPS = {
     "leak": _("Leaks"),
     "key": _("API keys"),
     "webhook": _("Webhooks"),
+    "sending_domain": _("Sending domains"),
+    "seed": _("Control addresses"),
+    "reputation": _("Reputation"),
+    "results": _("Results"),
+    "programme": _("Programmes"),
+    "conversion": _("Conversions"),
+    "books": _("Books"),
 }
 
 

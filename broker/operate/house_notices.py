@@ -34,10 +34,7 @@ def notice_poster(worker: WorkerKeys, settings: Settings) -> Post:
 
 def ask_for_notices(unit: UnitOfWork) -> int:
     """Ask for mails and webhooks that are due and have no job; how many."""
-    lost = news_store.untold(unit)
-    for news_id in lost:
-        unit.enqueue("tell_news", news_id)
-    return len(lost) + post_mail.ask_again(unit) + deliver_webhooks.ask_again(unit)
+    return post_mail.ask_again(unit) + deliver_webhooks.ask_again(unit)
 
 
 def tell_of_the_day(database: Database) -> None:

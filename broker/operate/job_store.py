@@ -52,6 +52,7 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'answer_order', r.order_id, false FROM order_review r JOIN rental_order o ON o.id = r.order_id
     WHERE o.state = 'ordered' AND r.looked_at IS NULL AND r.change_text IS NULL
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
+  UNION ALL SELECT 'tell_news', id, false FROM state_news WHERE told_at IS NULL
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (
   SELECT 1 FROM jobs.procrastinate_jobs j

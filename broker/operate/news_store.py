@@ -25,15 +25,6 @@ def lock_news(unit: UnitOfWork, news_id: int) -> Row[Any] | None:
     )
 
 
-def untold(unit: UnitOfWork) -> list[int]:
-    """News of more than some seconds ago that nobody told: its job was lost."""
-    rows = unit.all(
-        "SELECT id FROM state_news WHERE told_at IS NULL AND at < app_now() - interval '20 seconds'"
-        " ORDER BY id LIMIT 500"
-    )
-    return [row.id for row in rows]
-
-
 def forget_told(unit: UnitOfWork, days: int) -> int:
     """Delete what was told some days ago."""
     return unit.run(
@@ -100,7 +91,7 @@ def participation(unit: UnitOfWork, participation_id: int) -> Row[Any]:
     """code, org_id (the advertiser's), owner, programme of a participation."""
     return _one(
         unit,
-        "SELECT p.code, g.org_id, o.name AS owner, g.title AS programme FROM participation p"
+        "SELECT p.code, g.advertiser_id AS org_id, o.name AS owner, g.title AS programme FROM participation p"
         " JOIN programme g ON g.id = p.programme_id JOIN base b ON b.id = p.base_id"
         " JOIN organisation o ON o.id = b.org_id WHERE p.id = :id",
         participation_id,

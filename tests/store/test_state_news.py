@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 
 from broker.mailings.pause import pause_mailing
 from broker.mailings.resume import resume_mailing
+from broker.operate import news_store as store
 from broker.operate.tell_news import tell_invoices, tell_news
 from tests.store.money_scene import MoneyScene, build_scene
 
@@ -71,6 +73,38 @@ def test_an_invoice_is_told_when_issued_and_when_overdue_once(scene: MoneyScene)
     kinds = [kind for kind, _ in told(scene, scene.advertiser.org_id, number)]
     assert kinds == ["invoice.issued", "invoice.overdue"] or kinds == ["invoice.overdue", "invoice.issued"]
     assert len(told(scene, scene.company, number)) == 2
+
+
+def test_an_owner_that_joins_is_told_to_the_programmes_advertiser(scene: MoneyScene) -> None:
+    with scene.worker.begin() as unit:
+        programme = unit.scalar(
+            "INSERT INTO programme (code, advertiser_id, title, sector, model, price_micros, commission_bp,"
+            " budget_cents, creative_id, starts_on, ends_on) SELECT :code, :org, 'Manteaux', 'fashion', 'cpm', 20000,"
+            " 2000, 100000, c.id, :day, :day FROM creative c WHERE c.code = :creative RETURNING id",
+            code=f"prog_{secrets.token_hex(4)}",
+            org=scene.advertiser.org_id,
+            creative=scene.creative,
+            day=unit.today,
+        )
+        code = f"part_{secrets.token_hex(4)}"
+        unit.run(
+            "INSERT INTO participation (code, programme_id, advertiser_id, owner_id, base_id)"
+            " VALUES (:code, :programme, :advertiser, :owner, :base)",
+            code=code,
+            programme=programme,
+            advertiser=scene.advertiser.org_id,
+            owner=scene.owner.org_id,
+            base=scene.base_id,
+        )
+    assert [(kind, facts["programme"]) for kind, facts in told(scene, scene.advertiser.org_id, code)] == [
+        ("participation.joined", "Manteaux")
+    ]
+
+
+def test_every_subject_of_news_can_be_told(scene: MoneyScene) -> None:
+    for look in (store.mailing, store.import_run, store.card, store.creative, store.payout, store.invoice):
+        with scene.worker.begin() as unit, pytest.raises(AssertionError):
+            look(unit, -1)  # the query is good; there is no such row
 
 
 def test_a_card_that_is_withdrawn_is_told_to_its_owner(scene: MoneyScene) -> None:
