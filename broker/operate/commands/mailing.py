@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from broker.delivery.verify_mailing import verify_copy, verify_mailing
 from broker.kernel.database import Database, UnitOfWork, make_engine
+from broker.kernel.errors import IntegrityFault
+from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.find_mailing import list_mailings
+from broker.mailings.flow import set_flow
 from broker.mailings.model import TRANSITIONS, Mailing
 from broker.mailings.pause import pause_mailing
-from broker.mailings.report import mailing_report
+from broker.mailings.report_pdf import tables_pdf
+from broker.mailings.report_rows import as_csv, report_tables
+from broker.mailings.report_sheet import report_sheet
 from broker.mailings.resume import resume_mailing
 from broker.mailings.start import start_mailing
+from broker.mailings.waves import read_shares
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
 from broker.operate.output import json_option, print_json, print_table, say
+from broker.vault.keyring import load_worker
 
 
 @click.group()
@@ -110,18 +121,81 @@ def list_all(invocation: Invocation, state: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("code")
+@click.option("--shares", default="", help="The waves' shares in per cent, such as 10,30,60; empty: all at once.")
+@click.option("--gap", default=60, show_default=True, help="Minutes between two waves.")
+@click.option("--start-by", type=click.DateTime(), help="Not begun by then (UTC), it waits for a person.")
 @json_option
 @click.pass_obj
-def report(invocation: Invocation, code: str, as_json: bool) -> None:
-    """Count a mailing's recipients by state, with bounces, reactions and who was left out.
+def waves(invocation: Invocation, code: str, shares: str, gap: int, start_by: datetime | None, as_json: bool) -> None:
+    """Set the waves and the start window of a mailing that has not begun.
 
-    Example: courtier mailing report mailing_7m2k… --json
+    Example: courtier mailing waves mailing_7m2k… --shares 10,30,60 --gap 120
     """
     with _unit(invocation) as unit:
-        result = mailing_report(unit, code)
+        until = None if start_by is None else start_by.replace(tzinfo=UTC)
+        mailing = set_flow(unit, code, read_shares(shares), gap, until)
+        shown = flow_store.shown(unit, mailing.id) or {}
     if as_json:
-        print_json(result.keys())
+        print_json({"code": mailing.code, "state": mailing.state, "flow": shown.get("flow")})
+    else:
+        print(f"{mailing.code}: {shares or 'all at once'}, {gap} minutes apart")
+
+
+@command.command()
+@click.argument("code")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", show_default=True)
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as CSV.")
+@click.option("--pdf", "pdf_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as PDF.")
+@json_option
+@click.pass_obj
+def report(
+    invocation: Invocation, code: str, language: str, csv_file: Path | None, pdf_file: Path | None, as_json: bool
+) -> None:
+    """Report on a mailing: outcomes, rates with their intervals, clicks, returned mail, comparison, advice.
+
+    Example: courtier mailing report mailing_7m2k… --pdf report.pdf
+    """
+    with _unit(invocation) as unit:
+        sheet = report_sheet(unit, code, language)
+        now = unit.now
+    tables = report_tables(sheet)
+    if csv_file is not None:
+        csv_file.write_bytes(as_csv(tables))
+    if pdf_file is not None:
+        pdf_file.write_bytes(tables_pdf(sheet.live.title or code, code, tables, language, now))
+    if as_json:
+        print_json(sheet.keys())
         return
-    excluded = {f"left out: {why}": count for why, count in result.exclusions.items()}
-    shown = {name: value for name, value in result.keys().items() if name != "exclusions"} | excluded
-    print_table(("what", "value"), [(name.replace("_", " "), value) for name, value in shown.items()])
+    for table in tables:
+        print(f"\n{table.title}")
+        print_table(table.heads, [tuple("" if cell is None else cell for cell in row) for row in table.rows])
+
+
+@command.command()
+@click.argument("code")
+@click.option(
+    "--mail", "mail_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A mail as a control address received it.",
+)  # fmt: skip
+@json_option
+@click.pass_obj
+def verify(invocation: Invocation, code: str, mail_file: Path | None, as_json: bool) -> None:
+    """Prove that what a mailing sends is what was signed; with --mail, that a received mail is.
+
+    Example: courtier mailing verify mailing_7m2k… --mail received.eml
+    """
+    settings = invocation.settings
+    with _unit(invocation) as unit:
+        if mail_file is None:
+            found, checks = verify_mailing(unit, settings, code), []
+        else:
+            found, check = verify_copy(unit, load_worker(settings.key_dir), settings, code, mail_file.read_bytes())
+            checks = [check]
+    rows = [*found.checks, *checks]
+    proven = all(check.ok for check in rows)
+    if as_json:
+        print_json({"code": code, "proven": proven, "checks": [asdict(check) for check in rows]})
+    else:
+        print_table(("what", "holds", "hash"), [(check.name, "yes" if check.ok else "NO", check.say) for check in rows])
+    if not proven:
+        raise IntegrityFault("What is stored or was sent differs from what was signed.", code="not_proven")
