@@ -91,6 +91,7 @@ class _Session(asyncio.Protocol):
         self._in_data = False
         self._chunk_left = -1
         self._last_chunk = False
+        self._no_chunks = b""  # the answer to a chunk that nobody is to get
         self._chunks = bytearray()
         self._fate = ""
         self._clear()
@@ -148,6 +149,10 @@ class _Session(asyncio.Protocol):
         self._chunks += self._buffer[: self._chunk_left]
         del self._buffer[: self._chunk_left]
         self._chunk_left = -1
+        if self._no_chunks:
+            self._chunks.clear()
+            self._transport.write(self._no_chunks)
+            return True
         if not self._last_chunk:
             self._transport.write(b"250 2.0.0 chunk kept\r\n")
             return True
@@ -230,8 +235,13 @@ class _Session(asyncio.Protocol):
 
     def _bdat(self, line: bytes) -> bytes:
         words = line.split()
-        if not self._recipients or len(words) < 2 or not words[1].isdigit():
-            return b"503 5.5.1 not now\r\n"
+        if len(words) < 2 or not words[1].isdigit():
+            return b"501 5.5.4 size missing\r\n"
+        # Where nobody is to get it the chunk is read all the same, and thrown away (RFC 3030, 2).
+        self._no_chunks = b"" if self._recipients else b"503 5.5.1 no valid recipients\r\n"
+        if self._recipients and self._fate == _CLOSE_AT_DATA:
+            self._transport.abort()
+            return b""
         self._chunk_left = int(words[1])
         self._last_chunk = len(words) > 2 and words[2].upper() == b"LAST"
         return b""
