@@ -10,9 +10,9 @@ OWN_WORDS = {
     "held_out": _("held out for comparison"),
     "loyalty": _("Loyalty"),
     "prospecting": _("Prospecting"),
-    "basis_consent": _("Consent"),
-    "basis_customers": _("Own customers, similar products"),
-    "basis_either": _("Consent, or own customers"),
+    "own_basis_consent": _("Consent"),
+    "own_basis_customers": _("Own customers, similar products"),
+    "own_basis_either": _("Consent, or own customers"),
     "event_first_purchase": _("Days after the first purchase"),
     "event_inactivity": _("Days without a purchase"),
     # segments that a goal proposes, and why
