@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
-from api.fields import list_of, one_of, text
-from api.work import unit
+from api.fields import list_of, one_of, text, whole
+from api.work import front, unit
+from broker.mailings.ask_proof import ask_proof, list_proofs
 from broker.mailings.create_creative import (
     Message,
     create_creative,
@@ -21,6 +22,7 @@ from broker.mailings.find_image import images_of_creative
 from broker.mailings.keep_images import fetch_again
 from broker.mailings.own_text import LONGEST
 from broker.mailings.sign_creative import sign_creative
+from broker.mailings.variants import MOST_OTHERS, SHARES, WAITS, SubjectTest, Variation
 
 calls = Blueprint("creatives", __name__, description="Messages")
 
@@ -32,6 +34,32 @@ class ImageSchema(Schema):
     state = fields.String(required=True, metadata={"description": "waiting, kept or refused"})
     name = fields.String(allow_none=True, metadata={"description": "Served at /i/<name>."})
     why = fields.String(allow_none=True, metadata={"description": "The code of the refusal."})
+
+
+class VariationSchema(Schema):
+    """Another subject and preheader of a message."""
+
+    subject = text(200)
+    preheader = text(200, required=False, load_default="", least=0)
+
+
+class SubjectTestSchema(Schema):
+    """How variants are tried: the test group's share in per cent, and the wait before the winner leaves."""
+
+    share_percent = whole(*SHARES, required=False, load_default=20)
+    wait_minutes = whole(*WAITS, required=False, load_default=240)
+
+
+class MailedProofSchema(Schema):
+    """Proof mails sent to the organisation's own control addresses."""
+
+    code = fields.String(required=True)
+    asked_at = fields.DateTime(required=True)
+    mails = fields.Integer(required=True)
+    done_at = fields.DateTime(allow_none=True)
+    accepted = fields.Integer(required=True)
+    refused = fields.Integer(required=True)
+    current = fields.Boolean(required=True, metadata={"description": "Whether the creative is still what was sent."})
 
 
 class CreativeSchema(Schema):
@@ -49,6 +77,8 @@ class CreativeSchema(Schema):
     report = fields.Dict(metadata={"description": "The keys of `courtier creative check`."})
     content_hash = fields.Function(lambda creative: creative.content_hash.hex())
     signed_at = fields.DateTime(allow_none=True)
+    variants = fields.List(fields.Nested(VariationSchema), metadata={"description": "Variants B, C and D."})
+    test = fields.Nested(SubjectTestSchema, allow_none=True)
 
 
 class NewCreative(Schema):
@@ -62,6 +92,14 @@ class NewCreative(Schema):
     html = text(HEAVIEST)
     plain = text(LONGEST, required=False, load_default="", least=0)
     utm = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+    variants = fields.List(fields.Nested(VariationSchema), load_default=list, validate=validate.Length(max=MOST_OTHERS))
+    test = fields.Nested(SubjectTestSchema, load_default=dict)
+
+
+def message_of(body: dict[str, Any]) -> Message:
+    """What a call says."""
+    variations = [Variation(**one) for one in body["variants"]]
+    return Message(**body | {"variants": variations, "test": SubjectTest(**body["test"])})
 
 
 @calls.route("/creatives", methods=["GET"])
@@ -78,7 +116,7 @@ def index() -> dict[str, Any]:
 def create(body: dict[str, Any]) -> Any:
     """Check and keep a message; its remote images are fetched once, within moments."""
     with unit() as work:
-        return create_creative(work, Message(**body))
+        return create_creative(work, message_of(body))
 
 
 @calls.route("/creatives/<code:code>", methods=["GET"])
@@ -103,7 +141,7 @@ def images(code: str) -> dict[str, Any]:
 def change(body: dict[str, Any], code: str) -> Any:
     """Put another content into a draft; a signed one never changes."""
     with unit() as work:
-        return revise_creative(work, code, Message(**body))
+        return revise_creative(work, code, message_of(body))
 
 
 @calls.route("/creatives/<code:code>/images", methods=["POST"])
@@ -121,3 +159,19 @@ def sign(code: str) -> Any:
     with unit() as work:
         sign_creative(work, code)
         return find_creative(work, code)
+
+
+@calls.route("/creatives/<code:code>/proofs", methods=["GET"])
+@calls.response(200, list_of(MailedProofSchema))
+def proofs(code: str) -> dict[str, Any]:
+    """The proofs that the organisation had sent of a creative."""
+    with unit() as work:
+        return {"items": list_proofs(work, find_creative(work, code))}
+
+
+@calls.route("/creatives/<code:code>/proofs", methods=["POST"])
+@calls.response(202, list_of(MailedProofSchema))
+def prove(code: str) -> dict[str, Any]:
+    """Have each variant sent to the organisation's own control addresses; their clicks do not count."""
+    with unit() as work:
+        return {"items": list_proofs(work, ask_proof(work, code, front().settings.watch.proofs_per_day))}
