@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from api.fields import PageQuery, code_field, page_of, text, whole
+from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import front, unit
 from broker.billing.collect import start_payment
 from broker.rentals.approve import approve_order, refuse_order
@@ -15,6 +16,7 @@ from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
 from broker.rentals.place import place_order
 from broker.rentals.quote import quote
+from broker.rentals.terms import MOST_USES, Asked
 
 calls = Blueprint("orders", __name__, description="Bookings of data cards")
 
@@ -38,9 +40,34 @@ class OrderSchema(Schema):
     send_on = fields.Date(allow_none=True)
     valid_until = fields.DateTime(required=True)
     refusal = fields.String(allow_none=True)
+    list_price_micros = fields.Integer(required=True)
+    discount_bp = fields.Integer(required=True)
+    uses = fields.Integer(required=True)
+    use_until = fields.Date(allow_none=True)
+    reuse_price_micros = fields.Integer(required=True)
+    net_names = fields.Boolean(required=True)
+    net_floor_bp = fields.Integer(required=True)
+    run_micros = fields.Integer(required=True)
+    shortfall = fields.String(required=True)
+    tolerance_bp = fields.Integer(required=True)
+    remedy = fields.String(allow_none=True)
+    remail_of = fields.String(allow_none=True)
+    remail_who = fields.String(allow_none=True)
+    held_until = fields.DateTime(allow_none=True)
 
 
-class NewQuote(Schema):
+class AskedTerms(Schema):
+    """Terms besides the volume; left out: one use, up to the volume, every mailed name paid."""
+
+    uses = whole(1, MOST_USES, required=False, load_default=1)
+    use_until = fields.Date(load_default=None, allow_none=True)
+    net_names = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    shortfall = one_of("up_to", "guaranteed", required=False, load_default="up_to")
+    remedy = one_of("make_good", "credit", required=False, load_default="make_good")
+    tolerance_bp = whole(0, 5_000, required=False, load_default=None, allow_none=True)
+
+
+class NewQuote(AskedTerms):
     """What to quote: a round volume of a card, narrowed by its selects."""
 
     card = code_field()
@@ -71,6 +98,11 @@ class PaymentSchema(Schema):
     checkout = fields.String(required=True)
 
 
+def asked_terms(body: Mapping[str, Any]) -> Asked:
+    """The terms of a request's body."""
+    return Asked(**{name: body[name] for name in AskedTerms().fields})
+
+
 @calls.route("/quotes", methods=["POST"])
 @calls.arguments(NewQuote)
 @calls.response(201, OrderSchema)
@@ -86,6 +118,7 @@ def ask_quote(body: dict[str, Any]) -> Any:
             body["volume"],
             body["select_rule"] or "",
             body["send_on"],
+            asked_terms(body),
         )
 
 
@@ -112,7 +145,7 @@ def show(code: str) -> Any:
 def place(body: dict[str, Any], code: str) -> Any:
     """Place a quote with a signed creative."""
     with unit() as work:
-        return place_order(work, code, body["creative"])
+        return place_order(work, code, body["creative"], front().audience)
 
 
 @calls.route("/orders/<code:code>/approve", methods=["POST"])
