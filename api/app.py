@@ -25,6 +25,7 @@ from api import (
     mailings,
     notifications,
     once,
+    order_terms,
     orders,
     participations,
     partners,
@@ -47,7 +48,7 @@ from api.work import EXTENSION
 from broker.operate.front import Front
 
 NOUNS = (
-    bases, imports, segments, cards, creatives, orders, programmes, participations, mailings, reports, invoices,
+    bases, imports, segments, cards, creatives, orders, order_terms, programmes, participations, mailings, reports, invoices,
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
