@@ -17,6 +17,7 @@ from api import (
     creatives,
     desk,
     document,
+    domains,
     imports,
     insight,
     invoices,
@@ -52,7 +53,7 @@ NOUNS = (
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
-    rules, results, notifications, webhooks,
+    rules, results, domains, notifications, webhooks,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 

@@ -60,7 +60,7 @@ def release_hold(unit: UnitOfWork, code: str, reason: str) -> Hold:
     if len(words) < SHORTEST_REASON:
         raise InvalidInput(
             "Say why the mail may go on: what was wrong, and what has been done about it.",
-            code="missing_reason",
+            code="missing_release_reason",
             field="reason",
         )
     if store.hold_by_code(unit, code) is None:

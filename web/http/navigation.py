@@ -38,17 +38,20 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         PROGRAMMES, ("participations.index", _("Participations"), "users-group"),
         ("own_mailings.index", _("Own mailings"), "mail"), MAILINGS,
         ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
+        ("domains.index", _("Sending domains"), "world"),
         ("compliance.register", _("Compliance"), "shield-check"),
     ),
     "advertiser": (
         HOME, ("catalogue.index", _("Find an audience"), "search"), ORDERS,
         ("creatives.index", _("Creatives"), "mail"), PROGRAMMES, MAILINGS, INVOICES,
     ),
+    "agency": (HOME, ("agencies.index", _("Clients"), "users-group"), INVOICES),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
         ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
-        ("overlaps.across", _("Overlaps"), "users-group"), ("audit.index", _("Audit"), "history"),
+        ("overlaps.across", _("Overlaps"), "users-group"), ("reputation.index", _("Reputation"), "activity"),
+        ("domains.index", _("Sending domains"), "world"), ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
         HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,
@@ -58,7 +61,8 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 BELONGS = {
     "notifications": "", "webhooks": "",
     "leaks": "mailings", "seeds": "mailings", "pressure": "bases", "creatives": "own_mailings",
-    "results": "mailings", "desk": "catalogue", "suppression_lists": "catalogue",
+    "results": "mailings", "desk": "catalogue", "suppression_lists": "catalogue", "suppression_feeds": "catalogue",
+    "order_people": "orders", "approval_rules": "orders", "sectors": "compliance",
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
