@@ -47,7 +47,7 @@ class CreditLimit(Schema):
     limit_cents = whole(0, MOST_CENTS)
 
 
-class UseSchema(Schema):
+class OrderUseSchema(Schema):
     """A further use of an order: of a licence (use), or names made good for nothing (make_good)."""
 
     kind = fields.String(required=True)
@@ -65,7 +65,7 @@ class UseDay(Schema):
     send_on = fields.Date(required=True)
 
 
-class ForecastSchema(Schema):
+class ClickForecastSchema(Schema):
     """What one use is likely to bring: eight times in ten between low and high."""
 
     clicks = fields.Integer(required=True)
@@ -144,7 +144,7 @@ def set_credit(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/orders/<code:code>/uses", methods=["GET"])
-@calls.response(200, list_of(UseSchema))
+@calls.response(200, list_of(OrderUseSchema))
 def uses(code: str) -> Any:
     """The further uses of an order, the oldest first."""
     with unit() as work:
@@ -169,7 +169,7 @@ def drop_use(code: str) -> Any:
 
 
 @calls.route("/orders/<code:code>/forecast", methods=["GET"])
-@calls.response(200, ForecastSchema)
+@calls.response(200, ClickForecastSchema)
 def forecast(code: str) -> Any:
     """The clicks that past mailings let expect; 404 where too few of several advertisers stand behind it."""
     with unit() as work:
