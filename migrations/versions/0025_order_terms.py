@@ -269,20 +269,27 @@ CREATE FUNCTION click_history(p_card text) RETURNS TABLE (scope text, accepted b
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH card AS (SELECT id, sector FROM data_card WHERE code = p_card),
   past AS (
-    SELECT m.id, k.id AS card_id, k.sector, m.advertiser_id, m.owner_id, s.accepted, h.clicks
+    SELECT m.id, m.dispatch_id, k.id AS card_id, k.sector, m.advertiser_id, m.owner_id,
+      row_number() OVER (PARTITION BY k.id ORDER BY m.ended_at DESC) AS of_card,
+      row_number() OVER (PARTITION BY k.sector ORDER BY m.ended_at DESC) AS of_sector,
+      row_number() OVER (ORDER BY m.ended_at DESC) AS of_all
     FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN rental_order o ON o.id = d.order_id
     JOIN data_card k ON k.id = o.card_id
-    CROSS JOIN LATERAL (SELECT count(*) AS accepted FROM send x WHERE x.dispatch_id = m.dispatch_id
-      AND x.mailing_id = m.id AND x.state = 'accepted' AND NOT x.seed AND x.bounced_at IS NULL) s
-    CROSS JOIN LATERAL (SELECT count(DISTINCT h.position) AS clicks FROM hit h WHERE h.mailing_id = m.id
-      AND h.verdict = 'human') h
     WHERE m.ended_at > app_now() - interval '2 years' AND m.ended_at < app_now() - interval '1 day'
-      AND o.remail_of IS NULL AND s.accepted >= 1000
-    ORDER BY m.ended_at DESC LIMIT 500),
+      AND m.state = 'sent' AND o.remail_of IS NULL),
+  counted AS MATERIALIZED (   -- only those few are counted
+    SELECT p.*, s.accepted, h.clicks, p.card_id = c.id AND p.of_card <= 20 AS in_card,
+      p.sector = c.sector AND p.of_sector <= 40 AS in_sector, p.of_all <= 40 AS in_all
+    FROM past p CROSS JOIN card c
+    CROSS JOIN LATERAL (SELECT count(*) AS accepted FROM send x WHERE x.dispatch_id = p.dispatch_id
+      AND x.mailing_id = p.id AND x.state = 'accepted' AND NOT x.seed AND x.bounced_at IS NULL) s
+    CROSS JOIN LATERAL (SELECT count(DISTINCT h.position) AS clicks FROM hit h WHERE h.mailing_id = p.id
+      AND h.verdict = 'human') h
+    WHERE (p.card_id = c.id AND p.of_card <= 20) OR (p.sector = c.sector AND p.of_sector <= 40) OR p.of_all <= 40),
   scopes AS (
-    SELECT 'card' AS scope, p.* FROM past p, card c WHERE p.card_id = c.id
-    UNION ALL SELECT 'sector', p.* FROM past p, card c WHERE p.sector = c.sector
-    UNION ALL SELECT 'all', p.* FROM past p)
+    SELECT 'card' AS scope, p.* FROM counted p WHERE p.in_card AND p.accepted >= 1000
+    UNION ALL SELECT 'sector', p.* FROM counted p WHERE p.in_sector AND p.accepted >= 1000
+    UNION ALL SELECT 'all', p.* FROM counted p WHERE p.in_all AND p.accepted >= 1000)
   SELECT s.scope, s.accepted, s.clicks FROM scopes s
   WHERE s.scope IN (SELECT g.scope FROM scopes g GROUP BY g.scope
     HAVING count(*) >= 3 AND count(DISTINCT g.advertiser_id) >= CASE g.scope WHEN 'card' THEN 2 ELSE 3 END

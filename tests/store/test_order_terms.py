@@ -436,3 +436,42 @@ def test_a_discount_lowers_the_price_and_its_parts_agree(scene: MoneyScene) -> N
     assert order.price_micros == 28_333
     assert order.net_cents == 84_999
     assert order.net_cents + order.discount_cents == pytest.approx(99_999, abs=3)
+
+
+def sent_before(scene: MoneyScene, advertiser: int, mails: int, clickers: int) -> None:
+    """A mailing of some advertiser on the card, sent a while ago."""
+    order = scene.paid(10_000)
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, mails)
+    with scene.worker.begin() as unit:
+        unit.run("UPDATE mailing SET advertiser_id = :id WHERE id = :mailing", id=advertiser, mailing=mailing)
+        unit.run(
+            "INSERT INTO hit (dispatch_id, mailing_id, position, link, verdict)"
+            " SELECT :dispatch, :mailing, n, 1, 'human' FROM generate_series(1, :clickers) n, generate_series(1, 2)",
+            dispatch=dispatch,
+            mailing=mailing,
+            clickers=clickers,
+        )
+
+
+def test_a_forecast_needs_three_mailings_of_two_advertisers_and_counts_people(
+    admin_engine: Engine, worker_engine: Engine, web_engine: Engine
+) -> None:
+    scene = build_scene(admin_engine, worker_engine, web_engine)
+    order = asked(scene, Asked(), 30_000)
+    for advertiser, clickers in ((scene.advertiser.org, 20), (scene.advertiser.org, 22), (scene.company, 18)):
+        with scene.web.begin(scene.advertiser) as unit:
+            assert forecast_order(unit, order) is None
+        sent_before(scene, advertiser, 2_000, clickers)
+        scene.wait(25)
+    with scene.web.begin(scene.advertiser) as unit:
+        found = forecast_order(unit, order)
+    assert found is not None
+    assert (found.basis, found.mailings, found.clicks) == ("card", 3, 300)
+    assert found.low < 300 < found.high
+    assert found.owner_cents is None
+    assert found.click_cents == round(order.net_cents / 300)
+    with scene.worker.begin() as unit:
+        of_owner = forecast_order(unit, find_order(unit, order.code))
+    assert of_owner is not None
+    assert of_owner.owner_cents == order.net_cents * 8_000 // 10_000
