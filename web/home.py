@@ -11,6 +11,7 @@ from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from broker.accounts.give_mandate import list_mandates
 from broker.affiliation.join import list_participations
 from broker.bases.find_base import list_bases
 from broker.billing.find_invoice import list_invoices
@@ -143,9 +144,19 @@ def accountant(work: UnitOfWork) -> dict[str, Any]:
     }
 
 
+def agency(work: UnitOfWork) -> dict[str, Any]:
+    """The clients for which one may act, then one's invoices."""
+    today = work.today
+    return {
+        "clients": [one for one in list_mandates(work) if one.stands(today)],
+        "invoices": list_invoices(work, size=5),
+    }
+
+
 HOMES: dict[str, Callable[[UnitOfWork], dict[str, Any]]] = {
     "owner": owner,
     "advertiser": advertiser,
+    "agency": agency,
     "broker": broker,
     "accountant": accountant,
 }

@@ -19,9 +19,11 @@ from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
 from broker.rentals.model import Order
 from broker.rentals.place import place_order
+from broker.rentals.thread import unread_threads
 from web.http.refusals import page
 from web.http.words import word
 from web.http.work import actor, front, unit
+from web.order_parts import around
 
 pages = Blueprint("orders", __name__)
 WAY = ("quote", "ordered", "approved", "paid", "scheduled", "sending", "sent", "settled")
@@ -33,7 +35,8 @@ def index() -> str:
     number = request.args.get("page", 1, type=int)
     with unit() as work:
         orders = list_orders(work, page=number)
-    return render_template("orders/index.html", orders=orders)
+        unread = {thread.order_code: thread.unread for thread in unread_threads(work)}
+    return render_template("orders/index.html", orders=orders, unread=unread)
 
 
 @pages.get("/orders/<code>")
@@ -63,7 +66,7 @@ def place(code: str) -> Response:
 @pages.post("/orders/<code>/approve")
 def approve(code: str) -> Response:
     """The owner says yes."""
-    return act(code, "approved", lambda work: approve_order(work, code))
+    return act(code, "approved", lambda work: approve_order(work, code, request.form.get("creative", "")))
 
 
 @pages.post("/orders/<code>/refuse")
@@ -121,6 +124,7 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "mailings": mailings_of_order(work, order.id),
         "plan": plan_order(work, code)[1],
         "today": work.today,
+        **around(work, order),
     }
 
 

@@ -21,6 +21,7 @@ from web import (
     consents,
     contacts,
     contracts,
+    conversions,
     creatives,
     desk,
     domains,
@@ -49,6 +50,7 @@ from web import (
     people,
     plans,
     pressure,
+    private_offers,
     profile_fields,
     programmes,
     quality,
@@ -90,6 +92,7 @@ NOUNS = (
     contacts, plans, reviews, compliance, breaches, alerts,
     rules, suggestions, overlaps, calendar,
     own_mailings, pressure, leaks, seeds, mailing_reports,
+    conversions, private_offers,
     desk, suppression_lists, notifications, webhooks, results, domains, reputation,
     order_people, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from broker.suppression.feed_model import STALE_DAYS
 from broker.suppression.receive_list import list_lists, receive_list, remove_list
+from broker.suppression.subscribe import allowed_hosts, list_feeds
 from web.http import form_token
 from web.http.form_stream import read_form_stream
 from web.http.refusals import page
@@ -21,8 +27,7 @@ pages = Blueprint("suppression_lists", __name__)
 def index() -> str:
     """The files in use, waiting or failed."""
     with unit() as work:
-        lists = list_lists(work)
-    return render_template("suppression/index.html", lists=lists, form={}, refusal=None)
+        return render_template("suppression/index.html", refusal=None, **lists_page(work))
 
 
 @pages.post("/suppression-files")
@@ -38,8 +43,7 @@ def receive() -> Response:
             receive_list(work, means.keys, means.settings, form.fields.get("name", ""), form.file_name, form.chunks)
     except CourtierError as refusal:
         with unit() as work:
-            lists = list_lists(work)
-        return page("suppression/index.html", refusal, lists=lists, form=form.fields)
+            return page("suppression/index.html", refusal, form=form.fields, **lists_page(work))
     return redirect(url_for("suppression_lists.index", done="list_received"), 303)
 
 
@@ -50,3 +54,13 @@ def remove(code: str) -> Response:
     with unit() as work:
         remove_list(work, code)
     return redirect(url_for("suppression_lists.index", done="list_removed"), 303)
+
+
+def lists_page(work: UnitOfWork) -> dict[str, Any]:
+    """What the page shows: files that were sent and subscribed, the hosts of subscriptions, the day."""
+    return {
+        "lists": list_lists(work),
+        "feeds": list_feeds(work),
+        "hosts": allowed_hosts(work),
+        "stale_before": work.now - timedelta(days=STALE_DAYS),
+    }

@@ -25,5 +25,5 @@ DESK_WORDS = {
     "nl": _("Dutch"),
     "pt": _("Portuguese"),
     "each_piece": _("Every order and its message"),
-    "each_advertiser": _("Every order, and an advertiser's first message"),
+    "each_advertiser": _("An advertiser's first order; its next ones go through"),
 }

@@ -22,7 +22,7 @@ def install(app: Flask, settings: Settings) -> None:
     )
     limiter.init_app(app)
     limiter.request_filter(lambda: request.endpoint == "static" or request.endpoint in UNCOUNTED)
-    for endpoint in ("login.enter", "login.pass_code", "login.set_password"):
+    for endpoint in ("login.enter", "login.pass_code", "login.set_password", "order_people.sign"):
         attempts = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
         guarded: Any = attempts(app.view_functions[endpoint])
         app.view_functions[endpoint] = guarded

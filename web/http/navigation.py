@@ -60,7 +60,9 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
 # Pages of a noun that has no line of its own light up the line they are reached by.
 BELONGS = {
     "notifications": "", "webhooks": "",
-    "leaks": "mailings", "seeds": "mailings", "pressure": "bases", "creatives": "own_mailings",
+    "conversions": "programmes", "private_offers": "participations",
+    "leaks": "mailings", "seeds": "mailings", "mailing_reports": "mailings",
+    "pressure": "bases", "creatives": "own_mailings",
     "results": "mailings", "desk": "catalogue", "suppression_lists": "catalogue", "suppression_feeds": "catalogue",
     "order_people": "orders", "approval_rules": "orders", "sectors": "compliance",
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",

@@ -7,9 +7,12 @@ from flask_babel import lazy_gettext as _
 from web.http.desk_words import DESK_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
+from web.http.mailing_words import MAILING_WORDS
+from web.http.order_words import ORDER_WORDS
 from web.http.own_words import OWN_WORDS
 
 WORDS = {
+    **MAILING_WORDS,
     # parties
     "owner": _("Base owner"),
     "advertiser": _("Advertiser"),
@@ -278,11 +281,11 @@ WORDS = {
 }
 SECTORS = (
     "beauty", "fashion", "jewellery", "food", "home", "travel", "leisure", "press", "retail", "technology", "services",
-    "other",
+    "alcohol", "gambling", "credit", "cars", "processed_food", "other",
 )  # fmt: skip
 TONES = {  # the colour of a state: what waits, what runs, what is well, what is not
     "waiting": "neutral", "draft": "neutral", "quote": "neutral", "expired": "muted", "cancelled": "muted",
-    "withdrawn": "muted", "retired": "muted", "closed": "muted", "removed": "muted",
+    "withdrawn": "muted", "declined": "muted", "requested": "attention", "locked": "good", "retired": "muted", "closed": "muted", "removed": "muted",
     "ordered": "attention", "approved": "attention", "paused": "attention", "uncertain": "attention",
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "active": "running",
@@ -298,7 +301,7 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    tables = (WORDS, IMPORT_WORDS, LIFE_WORDS, DESK_WORDS, OWN_WORDS)
+    tables = (WORDS, IMPORT_WORDS, LIFE_WORDS, DESK_WORDS, OWN_WORDS, ORDER_WORDS, CONVERSION_WORDS)
     found = next((table[code] for table in tables if code in table), None)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
