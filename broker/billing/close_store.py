@@ -114,9 +114,9 @@ def unbilled(unit: UnitOfWork, last: date) -> list[Row[Any]]:
         "SELECT m.code, m.owner_id, m.advertiser_id, m.contract_role, o.vat_bp, x.owner_micros,"
         " x.commission_micros FROM mailing m"
         " JOIN dispatch d ON d.id = m.dispatch_id LEFT JOIN rental_order o ON o.id = d.order_id"
-        " JOIN LATERAL (SELECT coalesce(sum(owner_micros), 0)::bigint AS owner_micros,"
-        "  coalesce(sum(commission_micros), 0)::bigint AS commission_micros FROM accrual_sum a"
-        "  WHERE a.mailing_id = m.id AND a.at < :end) x ON true"
+        " JOIN (SELECT mailing_id, sum(owner_micros)::bigint AS owner_micros,"
+        "  sum(commission_micros)::bigint AS commission_micros FROM accrued_between('-infinity', :end)"
+        "  GROUP BY mailing_id) x ON x.mailing_id = m.id"
         " WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >= :end) AND x.owner_micros > 0"
         " ORDER BY m.id",
         end=instants(last, last)[1],

@@ -312,6 +312,7 @@ CREATE TABLE accrual_sum (
 INSERT INTO accrual_sum SELECT mailing_id, kind, count(*), sum(gross_micros), sum(owner_micros),
   sum(commission_micros), at FROM accrual GROUP BY mailing_id, kind, at;
 CREATE INDEX accrual_sum_mailing ON accrual_sum (mailing_id);
+CREATE INDEX accrual_sum_at ON accrual_sum USING brin (at);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON accrual_sum FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE FUNCTION sum_accruals() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -328,6 +329,33 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT sum(a.owner_micros)::bigint, sum(a.commission_micros)::bigint FROM accrual_sum a
   JOIN mailing m ON m.id = a.mailing_id
   WHERE m.id = p_mailing AND (app_staff() OR app_role() = 'system' OR m.owner_id = app_org())
+$$;
+
+-- What accrued in a span of time, by mailing: for staff all, for an owner its own. Prices are split here: an advertiser
+-- gets nothing.
+CREATE FUNCTION accrued_between(p_start timestamptz, p_end timestamptz)
+RETURNS TABLE (mailing_id bigint, kind text, day date, events bigint, gross_micros bigint, owner_micros bigint,
+               commission_micros bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT a.mailing_id, a.kind, CAST(a.at AT TIME ZONE 'Europe/Paris' AS date), sum(a.sends)::bigint,
+    sum(a.gross_micros)::bigint, sum(a.owner_micros)::bigint, sum(a.commission_micros)::bigint
+  FROM accrual_sum a JOIN mailing m ON m.id = a.mailing_id
+  WHERE a.at >= p_start AND a.at < p_end AND (app_staff() OR app_role() = 'system' OR m.owner_id = app_org())
+  GROUP BY 1, 2, 3
+$$;
+
+-- What is still to leave before an instant, at its price and volume; the split is for staff.
+CREATE FUNCTION planned_revenue(p_end timestamptz)
+RETURNS TABLE (mailings bigint, micros bigint, commission_micros bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT count(*), coalesce(sum(x.volume * m.price_micros), 0)::bigint,
+    coalesce(sum(x.volume * m.price_micros * m.commission_bp / 10000), 0)::bigint
+  FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id LEFT JOIN rental_order o ON o.id = d.order_id
+  LEFT JOIN participation_send t ON t.id = d.participation_send_id
+  CROSS JOIN LATERAL (SELECT greatest(0, coalesce(o.volume, t.volume, 0) - coalesce((SELECT sum(a.sends)
+    FROM accrual_sum a WHERE a.mailing_id = m.id AND a.kind = 'send'), 0)) AS volume) x
+  WHERE m.kind <> 'own' AND m.state IN ('freezing', 'frozen', 'sending', 'paused') AND m.closed_at IS NULL
+    AND coalesce(m.starts_at, m.created_at) < p_end AND (app_staff() OR app_role() = 'system')
 $$;
 
 -- A settled mailing on its documents and in the ledger, whatever the role: what the advertiser was charged, the owner's
@@ -398,11 +426,16 @@ def upgrade() -> None:
     for function in ("check_role_contract()", "set_contract_role()", "hold_payment()"):
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
     definer("money_of_mailing(bigint)", to="courtier_web, courtier_worker")
+    definer("planned_revenue(timestamptz)", to="courtier_web, courtier_worker")
+    definer("accrued_between(timestamptz, timestamptz)", to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION money_of_mailing(bigint)")
+    op.execute(
+        "DROP FUNCTION money_of_mailing(bigint), planned_revenue(timestamptz),"
+        " accrued_between(timestamptz, timestamptz)"
+    )
     op.execute(SHARE_BEFORE)
     op.execute("DROP TRIGGER sum_accruals ON accrual")
     op.execute("DROP TABLE accrual_sum")
