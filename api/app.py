@@ -28,9 +28,11 @@ from api import (
     once,
     order_terms,
     orders,
+    own_mailings,
     participations,
     partners,
     plans,
+    pressure,
     problems,
     programmes,
     quality,
@@ -53,6 +55,7 @@ NOUNS = (
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
+    own_mailings, pressure,
     rules, results, domains, notifications, webhooks,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
