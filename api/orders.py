@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import front, unit
@@ -14,6 +14,7 @@ from broker.billing.collect import start_payment
 from broker.rentals.approve import approve_order, refuse_order
 from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
+from broker.rentals.model import OrderState
 from broker.rentals.place import place_order
 from broker.rentals.quote import quote
 from broker.rentals.terms import MOST_USES, Asked
@@ -76,6 +77,12 @@ class NewQuote(AskedTerms):
     send_on = fields.Date(load_default=None, allow_none=True)
 
 
+class OrderQuery(PageQuery):
+    """Which orders."""
+
+    state = fields.String(load_default="", validate=validate.OneOf(("", *get_args(OrderState))))
+
+
 class Placing(Schema):
     """The signed creative of an order."""
 
@@ -123,12 +130,12 @@ def ask_quote(body: dict[str, Any]) -> Any:
 
 
 @calls.route("/orders", methods=["GET"])
-@calls.arguments(PageQuery, location="query")
+@calls.arguments(OrderQuery, location="query")
 @calls.response(200, page_of(OrderSchema))
 def index(query: dict[str, Any]) -> Any:
-    """The organisation's orders, newest first."""
+    """The organisation's orders, newest first; of one state, if it is named."""
     with unit() as work:
-        return list_orders(work, page=query["page"])
+        return list_orders(work, query["state"], query["page"])
 
 
 @calls.route("/orders/<code:code>", methods=["GET"])
