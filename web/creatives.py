@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Reply
 
 from broker.kernel.errors import CourtierError
+from broker.mailings.ask_proof import ask_proof, list_proofs
 from broker.mailings.create_creative import (
     Message,
     create_creative,
@@ -17,14 +20,18 @@ from broker.mailings.creative_check import decode_html
 from broker.mailings.find_image import images_of_creative
 from broker.mailings.keep_images import fetch_again
 from broker.mailings.preview import preview_html, preview_plain
+from broker.mailings.seeds import list_seed_addresses
 from broker.mailings.sign_creative import sign_creative
+from broker.mailings.variants import LETTERS, SubjectTest, Variation
+from web.http.forms import whole_of
 from web.http.headers import PREVIEW
 from web.http.refusals import page
 from web.http.session import for_roles
-from web.http.work import actor, unit
+from web.http.work import actor, front, unit
 
 pages = Blueprint("creatives", __name__)
 UTM = ("utm_source", "utm_medium", "utm_campaign")
+OTHERS = "bcd"  # letters of variants beside the message itself
 
 
 @pages.get("/creatives")
@@ -109,11 +116,27 @@ def sign(code: str) -> Reply:
     return redirect(url_for("creatives.show", code=code, done="creative_signed"), 303)
 
 
+@pages.post("/creatives/<code>/proofs")
+@for_roles("advertiser", "owner")
+def prove(code: str) -> Reply:
+    """Have it sent to one's own control addresses."""
+    try:
+        with unit() as work:
+            ask_proof(work, code, front().settings.watch.proofs_per_day)
+    except CourtierError as refusal:
+        return page("creatives/show.html", refusal, **_shown(code))
+    return redirect(url_for("creatives.show", code=code, done="proof_asked"), 303)
+
+
 @pages.get("/creatives/<code>/preview")
 def preview(code: str) -> Response:
     """The message itself, for the sandboxed frame: no scripts, no forms, nothing from elsewhere."""
+    number = request.args.get("variant", 0, type=int)
     with unit() as work:
-        html = preview_html(find_creative(work, code), work.today.year)
+        creative = find_creative(work, code)
+        if 0 < number <= len(creative.variants):
+            creative = replace(creative, html=creative.variants[number - 1].html)
+        html = preview_html(creative, work.today.year)
     reply = Response(html, mimetype="text/html")
     reply.headers["Content-Security-Policy"] = PREVIEW
     return reply
@@ -128,6 +151,10 @@ def _shown(code: str) -> dict[str, object]:
             "report": creative.report,
             "images": images_of_creative(work, creative),
             "plain": preview_plain(creative, work.today.year),
+            "letters": LETTERS,
+            "proofs": list_proofs(work, creative) if actor().role in ("advertiser", "owner") else [],
+            "has_seed": actor().role in ("advertiser", "owner") and bool(list_seed_addresses(work)),
+            "most_proofs": front().settings.watch.proofs_per_day,
         }
 
 
@@ -144,6 +171,15 @@ def _message() -> Message:
         preheader=form.get("preheader", ""),
         plain=form.get("plain", ""),
         utm={name: form.get(name, "") for name in UTM},
+        variants=[
+            Variation(form.get(f"subject_{letter}", ""), form.get(f"preheader_{letter}", ""))
+            for letter in OTHERS
+            if form.get(f"subject_{letter}", "").strip() or form.get(f"preheader_{letter}", "").strip()
+        ],
+        test=SubjectTest(
+            whole_of(form.get("test_share", "") or "20", "test_share"),
+            whole_of(form.get("test_wait", "") or "240", "test_wait"),
+        ),
     )
 
 
@@ -160,4 +196,8 @@ def _form_of(code: str) -> dict[str, str]:
         "preheader": creative.preheader,
         "plain": creative.own_plain,
         **{name: str(value) for name, value in creative.utm.items()},
+        **{f"subject_{letter}": one.subject for letter, one in zip(OTHERS, creative.variants, strict=False)},
+        **{f"preheader_{letter}": one.preheader for letter, one in zip(OTHERS, creative.variants, strict=False)},
+        "test_share": str(creative.test.share_percent) if creative.test else "",
+        "test_wait": str(creative.test.wait_minutes) if creative.test else "",
     }

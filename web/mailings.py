@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import format_datetime
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from broker.billing.drill import lines_of_send
+from broker.kernel.clock import PARIS
+from broker.kernel.errors import CourtierError, InvalidInput
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.find_mailing import find_mailing, list_mailings
+from broker.mailings.flow import set_flow
 from broker.mailings.list_sends import find_send, list_sends
 from broker.mailings.pause import pause_mailing
-from broker.mailings.report import mailing_report
+from broker.mailings.report_sheet import live_report
 from broker.mailings.resume import resume_mailing
+from broker.mailings.waves import read_shares
+from web.http.charts import Chart, Line
+from web.http.forms import whole_of
+from web.http.refusals import page
 from web.http.work import unit
 
 pages = Blueprint("mailings", __name__)
@@ -28,18 +40,29 @@ def index() -> str:
 
 @pages.get("/mailings/<code>")
 def show(code: str) -> str:
-    """The report of a mailing; while it is sent the page asks again."""
-    with unit() as work:
-        report = mailing_report(work, code)
-    return render_template("mailings/show.html", report=report, running=report.state in RUNNING)
+    """The live figures of a mailing; while it is sent the page asks again."""
+    return render_template("mailings/show.html", **_shown(code))
 
 
 @pages.get("/mailings/<code>/report")
 def report(code: str) -> str:
     """The figures alone, for the page that asks again."""
-    with unit() as work:
-        found = mailing_report(work, code)
-    return render_template("mailings/report.html", report=found, running=found.state in RUNNING)
+    return render_template("mailings/report.html", **_shown(code))
+
+
+@pages.post("/mailings/<code>/waves")
+def waves(code: str) -> Response:
+    """Set waves and start window."""
+    form = request.form
+    try:
+        with unit() as work:
+            until = form.get("start_by", "").strip()
+            start_by = _moment_of(until) if until else None
+            gap = whole_of(form.get("gap_minutes", "") or "60", "gap_minutes")
+            set_flow(work, code, read_shares(form.get("shares", "")), gap, start_by)
+    except CourtierError as refusal:
+        return page("mailings/show.html", refusal, form=form, **_shown(code))
+    return redirect(url_for("mailings.show", code=code, done="waves_set"), 303)
 
 
 @pages.get("/mailings/<code>/sends")
@@ -72,8 +95,11 @@ def pause(code: str) -> Response:
 @pages.post("/mailings/<code>/resume")
 def resume(code: str) -> Response:
     """Go on."""
-    with unit() as work:
-        resume_mailing(work, code)
+    try:
+        with unit() as work:
+            resume_mailing(work, code, request.form.get("reason", ""))
+    except CourtierError as refusal:
+        return page("mailings/show.html", refusal, form=request.form, **_shown(code))
     return redirect(url_for("mailings.show", code=code, done="resumed"), 303)
 
 
@@ -83,3 +109,35 @@ def cancel(code: str) -> Response:
     with unit() as work:
         cancel_mailing(work, code)
     return redirect(url_for("mailings.show", code=code, done="mailing_cancelled"), 303)
+
+
+def _shown(code: str) -> dict[str, Any]:
+    with unit() as work:
+        live = live_report(work, code)
+    report, flow = live.report, live.flow
+    alarms = flow.get("alarms") or []
+    hours = Chart(
+        _("Clicks of people, by hour"),
+        [Line(_("Clicks"), [clicks for _at, clicks in live.hours])],
+        [at for at, _clicks in live.hours],
+        [format_datetime(at, "short") for at, _clicks in live.hours],
+    )
+    return {
+        "live": live,
+        "report": report,
+        "running": report.state in RUNNING,
+        "held": [alarm for alarm in alarms if alarm["kind"] == "stop" and not alarm["released_at"]],
+        "alarms": alarms,
+        "hours": hours,
+        "flow": flow.get("flow") or {},
+        "progress": flow.get("progress") or {},
+        "waves": flow.get("waves") or [],
+    }
+
+
+def _moment_of(text: str) -> datetime:
+    """A moment of Paris as a form's field writes it."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=PARIS)
+    except ValueError:
+        raise InvalidInput("Write a day and an hour.", code="bad_moment", field="start_by") from None

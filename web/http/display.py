@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from broker.kernel.money import MICROS_PER_CENT
+from web.http.mailing_words import FILTERS as MAILING_FILTERS
 from web.http.words import word
 
 
@@ -149,5 +150,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 def install(app: Flask) -> None:
     """Give the filters to the templates."""
-    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters.update(FILTERS | MAILING_FILTERS)
     app.jinja_env.globals["icon"] = icon

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
 
 SENTENCES = {
     **IMPORT_SENTENCES,
+    **CONVERSION_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
+    "mailing_held": _(
+        "This mailing was stopped by its watch. Look at what came back, then say in writing why it may go on."
+    ),
+    "bad_reason": _("Write 10 to 1,000 characters: why may this mailing go on?"),
+    "bad_waves": _("Write up to 20 shares of at least 1 per cent that make 100 together, such as 10, 30, 60."),
+    "bad_window": _("The start window would be over before the mailing may start."),
+    "bad_moment": _("Write a day and an hour."),
+    "same_variants": _("This variant is the same as another one: there is nothing to compare."),
+    "bad_test_share": _("The test group is 5 to 50 per cent of the recipients."),
+    "bad_test_wait": _("The wait is 15 to 10,080 minutes."),
+    "bad_sender_name": _("The sender's name is a name of at most 60 characters: no address, no link, no merge tag."),
+    "no_seed_address": _("There is no control address to send a proof to. Add one under Control addresses."),
+    "too_many_proofs": _("The day's proof mails are used up. Wait, or ask the broker."),
     "not_found": _("There is no such page, or it is not yours to see."),
     "forbidden": _("Your role does not allow this."),
     "unavailable": _("A service does not answer at the moment. Try again in a minute."),
@@ -100,7 +115,6 @@ SENTENCES = {
     "too_many_cards": _("That is too many cards for one count."),
     "no_cards": _("Put a card on the desk first."),
     "same_card": _("A card stands on the desk once: join its two selections with “or”."),
-    "model_not_open": _("Offers paid by click, lead or sale can be joined as soon as these are counted."),
     "bad_rate": _("Give an amount or a share that fits how the offer is paid."),
     "bad_cap": _("A cap is positive; leave it empty for none."),
     "bad_validation": _("Leads and sales are validated within 0 to 67 days."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.conversion_words import CONVERSION_WORDS
 from web.http.desk_words import DESK_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
@@ -285,7 +286,8 @@ SECTORS = (
 )  # fmt: skip
 TONES = {  # the colour of a state: what waits, what runs, what is well, what is not
     "waiting": "neutral", "draft": "neutral", "quote": "neutral", "expired": "muted", "cancelled": "muted",
-    "withdrawn": "muted", "declined": "muted", "requested": "attention", "locked": "good", "retired": "muted", "closed": "muted", "removed": "muted",
+    "declined": "muted", "requested": "attention", "locked": "good",
+    "withdrawn": "muted", "retired": "muted", "closed": "muted", "removed": "muted",
     "ordered": "attention", "approved": "attention", "paused": "attention", "uncertain": "attention",
     "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
     "active": "running",
