@@ -17,7 +17,6 @@ SENTENCES = {
     "bad_reason": _("Write 10 to 1,000 characters: why may this mailing go on?"),
     "bad_waves": _("Write up to 20 shares of at least 1 per cent that make 100 together, such as 10, 30, 60."),
     "bad_window": _("The start window would be over before the mailing may start."),
-    "bad_moment": _("Write a day and an hour."),
     "same_variants": _("This variant is the same as another one: there is nothing to compare."),
     "bad_test_share": _("The test group is 5 to 50 per cent of the recipients."),
     "bad_test_wait": _("The wait is 15 to 10,080 minutes."),
