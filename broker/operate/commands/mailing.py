@@ -28,6 +28,7 @@ from broker.mailings.waves import read_shares
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
 from broker.operate.output import json_option, print_json, print_table, say
+from broker.operate.own_commands import leaks, own
 from broker.vault.keyring import load_worker
 
 
@@ -199,3 +200,7 @@ def verify(invocation: Invocation, code: str, mail_file: Path | None, as_json: b
         print_table(("what", "holds", "hash"), [(check.name, "yes" if check.ok else "NO", check.say) for check in rows])
     if not proven:
         raise IntegrityFault("What is stored or was sent differs from what was signed.", code="not_proven")
+
+
+command.add_command(own)
+command.add_command(leaks)
