@@ -167,7 +167,7 @@ def test_a_jump_of_the_databases_clock(
         url = database.url("worker")
         with worker(tmp_path, sink.port, url, mailing.id) as one, worker(tmp_path, sink.port, url, mailing.id) as other:
             for number in (1, 2, 3):
-                until(lambda least=number * 100: len(sink.messages()) >= least)  # type: ignore[misc]
+                until(lambda least=number * 100: len(sink.messages()) >= least)
                 with data.begin() as unit:  # as if the clock had jumped so far: each lease is over, or holds for long
                     unit.run(
                         "UPDATE send_batch SET leased_until = leased_until - make_interval(hours => :hours)"
@@ -218,7 +218,7 @@ def test_chunks_in_flight_are_in_doubt_and_never_sent_again(
             for _ in range(3):
                 before = len(sink.messages())
                 with worker(tmp_path, sink.port, database.url("worker"), mailing.id) as running:
-                    until(lambda least=before + 100: len(sink.messages()) >= least)  # type: ignore[misc]
+                    until(lambda least=before + 100: len(sink.messages()) >= least)
                     running.kill()
             finish(tmp_path, sink.port, database.url("worker"), data, mailing)
         finally:
