@@ -44,7 +44,7 @@ def test_the_documented_life_of_an_order_is_lived(
                 mail=f"{secrets.token_hex(6)}@walk.test",
                 role=role,
             )
-        with scene.web.begin(Actor(role, org, int(user))) as unit:  # type: ignore[arg-type]
+        with scene.web.begin(Actor(role, org, int(user))) as unit:
             keys[role] = {"Authorization": f"Bearer {create_api_key(unit, 'walk')[1]}"}
     kept = {"card": scene.card_code}
     client, calls, last = house.api.test_client(), 0, ""
