@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from api.fields import list_of, one_of, text
 from api.work import front, unit
+from broker.feedback.watch_seeds import drop_mailbox, list_arrivals, set_mailbox
 from broker.mailings.seeds import STYLES, add_seed_address, end_seed_address, list_seed_addresses
 
 calls = Blueprint("seeds", __name__, description="Control addresses of the organisation")
@@ -45,6 +46,51 @@ def create(body: dict[str, Any]) -> dict[str, Any]:
     with unit() as work:
         add_seed_address(work, front().keys, body["address"], body["style"])
         return {"items": list_seed_addresses(work)}
+
+
+class NewMailbox(Schema):
+    """Where a control address's mail is looked for, by IMAP; the log-in is sealed for the workers as it arrives."""
+
+    host = text(253)
+    port = fields.Integer(load_default=993, validate=validate.Range(1, 65_535))
+    tls = fields.Boolean(load_default=True)
+    user = text(254)
+    password = text(1_000)
+
+
+class ArrivalSchema(Schema):
+    """A control mail: when it was sent, came, and into which folder (inbox, junk, a name; none where forwarded)."""
+
+    mailing = fields.String(required=True)
+    seed = fields.String(required=True)
+    sent_at = fields.DateTime(required=True)
+    arrived_at = fields.DateTime(required=True, allow_none=True)
+    folder = fields.String(required=True, allow_none=True)
+
+
+@calls.route("/seeds/arrivals", methods=["GET"])
+@calls.response(200, list_of(ArrivalSchema))
+def show_arrivals() -> dict[str, Any]:
+    """Control mails, newest first; the broker reads everybody's."""
+    with unit() as work:
+        return {"items": list_arrivals(work)}
+
+
+@calls.route("/seeds/<code:code>/mailbox", methods=["PUT"])
+@calls.arguments(NewMailbox)
+@calls.response(204)
+def give_mailbox(body: dict[str, Any], code: str) -> None:
+    """Let workers look into the mailbox of a control address."""
+    with unit() as work:
+        set_mailbox(work, front().keys, code, **body)
+
+
+@calls.route("/seeds/<code:code>/mailbox", methods=["DELETE"])
+@calls.response(204)
+def forget_mailbox(code: str) -> None:
+    """Forget its log-in."""
+    with unit() as work:
+        drop_mailbox(work, code)
 
 
 @calls.route("/seeds/<code:code>", methods=["DELETE"])

@@ -67,6 +67,7 @@ from broker.feedback.collect_results import ask_for_results, collect_results, fo
 from broker.feedback.match_request import match_request
 from broker.feedback.read_inbound import read_inbound
 from broker.feedback.rights import forget_unconfirmed
+from broker.feedback.watch_seeds import look_at_seeds, watch_seeds
 from broker.insight.build_insight import build_insight
 from broker.insight.customer_study import study_of
 from broker.insight.find_customer import forget_lookups, look_up_customer
@@ -220,6 +221,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "check_sending_domain": lambda row_id: check_domain(database, means.keys, settings, row_id),
+        "look_at_seeds": lambda row_id: look_at_seeds(database, means.keys, settings, row_id),
         "collect_results": lambda row_id: collect_results(database, means.keys, settings, row_id),
         "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
         "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
@@ -306,9 +308,10 @@ def _add_house_tasks(app: App, means: Means) -> None:
             ask_due_checks(unit)
 
     def watch(timestamp: int) -> None:
-        """Hold mail that fares badly."""
+        """Hold mail that fares badly; see whether control mails arrive."""
         with database.begin() as unit:
             watch_reputation(unit, settings)
+            watch_seeds(unit)
 
     def tell_reputation(timestamp: int) -> None:
         """Yesterday's reputation for the broker."""

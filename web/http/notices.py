@@ -6,6 +6,13 @@ from flask import request
 from flask_babel import lazy_gettext as _
 
 NOTICES = {
+    "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
+    "chart_changed": _("The chart is changed."),
+    "mandate_recorded": _("The mandate is recorded: what waited for it is billed within a minute."),
+    "role_recorded": _("The role is recorded. Orders quoted from now on follow it."),
+    "vat_asked": _("Asked for. The answer stands here in a moment."),
+    "contested": _("Contested. The document is not paid until this is answered."),
+    "contest_answered": _("Your answer is kept."),
     "base_created": _("The base is created. Publish its partner list, then upload a file."),
     "contract_recorded": _("The contract is recorded. Files can be imported now."),
     "profile_fields_chosen": _("The page of the person shows these fields from now on."),
@@ -13,6 +20,8 @@ NOTICES = {
     "domain_check": _("The records are being looked at."),
     "domain_taken_back": _("The domain is used for no new mailing; what is planned keeps it."),
     "hold_released": _("Released. What is counted starts anew with the next hour."),
+    "mailbox_given": _("The mailbox is looked into from the next mailing on."),
+    "mailbox_forgotten": _("The log-in of the mailbox is forgotten."),
     "policy_signed": _("The policy is signed. Counts follow it from now on."),
     "notice_asked": _("The notice is signed; its recipients are being drawn."),
     "partners_published": _("The new version of the partner list is public."),

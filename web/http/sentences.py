@@ -165,6 +165,7 @@ SENTENCES = {
     "bad_label": _("Say what it is for, in 1 to 200 characters."),
     "no_end": _("Only a monthly cost has a last day."),
     "ends_before": _("The last day is not before the first."),
+    "bad_mailbox": _("Give the IMAP server's name, its port, the account and its password."),
     "missing_release_reason": _("Say why the mail may go on: what was wrong, and what has been done about it."),
     "already_released": _("This hold was released already."),
     "bad_domain": _("This is no domain name of yours: write it as news.your-brand.fr."),

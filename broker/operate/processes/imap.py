@@ -8,13 +8,11 @@ only what is marked \\Deleted in this folder goes, which is ours to empty.
 
 from __future__ import annotations
 
-import contextlib
 import imaplib
 import os
 import re
-import ssl
-from collections.abc import Iterator
 
+from broker.feedback.imap_client import FAULTS, logged_in, quoted
 from broker.feedback.take_message import box_name, removed_message, take_message
 from broker.kernel.actor import PUBLIC
 from broker.kernel.database import Database
@@ -28,8 +26,6 @@ log = get_logger(__name__)
 PASSWORD = "COURTIER_MAILIN_PASSWORD"  # noqa: S105 (the variable's name)
 PAUSE_SECONDS = 15.0
 MOST_AT_ONCE = 200
-SECONDS = 30.0
-FAULTS = (imaplib.IMAP4.error, OSError)
 _SIZE = re.compile(rb"UID (\d+)\b.*RFC822\.SIZE (\d+)|RFC822\.SIZE (\d+)\b.*UID (\d+)")
 
 
@@ -42,29 +38,6 @@ def check_imap(settings: MailinSettings) -> None:
             f"mailin.imap_host is set, but not its password: put it into the environment as {PASSWORD}.",
             field="mailin.imap_host",
         )
-
-
-@contextlib.contextmanager
-def logged_in(host: str, port: int, tls: bool, user: str, password: str) -> Iterator[imaplib.IMAP4]:
-    """A connection that is logged in and ends with the block. Raises `Unavailable` without the server's words."""
-    try:
-        if tls:
-            client: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-                host, port, ssl_context=ssl.create_default_context(), timeout=SECONDS
-            )
-        else:
-            client = imaplib.IMAP4(host, port, timeout=SECONDS)
-    except FAULTS as error:
-        raise Unavailable(f"{host}:{port} does not answer as an IMAP server.", code="imap_unreachable") from error
-    try:
-        try:
-            client.login(user, password)
-        except FAULTS as error:
-            raise Unavailable(f"{host}:{port} refuses the account or its password.", code="imap_refused") from error
-        yield client
-    finally:
-        with contextlib.suppress(*FAULTS):
-            client.logout()
 
 
 def read_imap(database: Database, front: FrontKeys, settings: MailinSettings, most_bytes: int) -> int:
@@ -89,11 +62,6 @@ def read_imap_quietly(database: Database, front: FrontKeys, settings: MailinSett
     else:
         if taken:
             log.info("imap.taken", count=taken)
-
-
-def quoted(folder: str) -> str:
-    """A folder's name as an IMAP string."""
-    return '"' + folder.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _empty(database: Database, front: FrontKeys, client: imaplib.IMAP4, folder: str, box: str, most_bytes: int) -> int:
