@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -25,6 +27,9 @@ def install(app: Flask, settings: Settings) -> None:
         headers_enabled=True,
     )
     app.extensions["courtier_limiter"] = limiter
+    # Here a password or one-time code could be guessed, by whoever has a key alone.
+    attempts: Any = limiter.limit(f"{settings.web.login_attempts_per_minute} per minute")
+    app.view_functions["order_people.sign"] = attempts(app.view_functions["order_people.sign"])
 
     @app.before_request
     def require_key() -> None:

@@ -9,6 +9,7 @@ from flask_smorest import Api
 
 from api import (
     access,
+    agencies,
     bases,
     calendar,
     cards,
@@ -26,6 +27,7 @@ from api import (
     mailings,
     notifications,
     once,
+    order_people,
     order_terms,
     orders,
     own_mailings,
@@ -51,7 +53,8 @@ from api.work import EXTENSION
 from broker.operate.front import Front
 
 NOUNS = (
-    bases, imports, segments, cards, creatives, orders, order_terms, programmes, participations, mailings, reports, invoices,
+    bases, imports, segments, cards, creatives, orders, order_terms, order_people, agencies,
+    programmes, participations, mailings, reports, invoices,
     calendar,
     insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,

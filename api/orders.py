@@ -89,6 +89,12 @@ class Placing(Schema):
     creative = code_field()
 
 
+class ReadCreative(Schema):
+    """The creative that was read: where the advertiser has put another in its place, nothing is approved."""
+
+    creative = code_field(required=False, load_default="")
+
+
 class Refusal(Schema):
     """Why the owner refuses; the advertiser reads it."""
 
@@ -156,11 +162,12 @@ def place(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/orders/<code:code>/approve", methods=["POST"])
+@calls.arguments(ReadCreative, location="query")
 @calls.response(200, OrderSchema)
-def approve(code: str) -> Any:
+def approve(query: dict[str, Any], code: str) -> Any:
     """The owner accepts advertiser and creative."""
     with unit() as work:
-        return approve_order(work, code)
+        return approve_order(work, code, query["creative"])
 
 
 @calls.route("/orders/<code:code>/refuse", methods=["POST"])
