@@ -7,6 +7,7 @@ from flask import Flask
 from broker.operate.front import Front
 from web import (
     account,
+    accounting,
     agencies,
     alerts,
     approval_rules,
@@ -37,9 +38,11 @@ from web import (
     login,
     mailing_reports,
     mailings,
+    mandates,
     metrics,
     notifications,
     order_people,
+    order_terms,
     orders,
     organisations,
     overlaps,
@@ -93,8 +96,8 @@ NOUNS = (
     rules, suggestions, overlaps, calendar,
     own_mailings, pressure, leaks, seeds, mailing_reports,
     conversions, private_offers,
-    desk, suppression_lists, notifications, webhooks, results, domains, reputation,
-    order_people, approval_rules, agencies, sectors, suppression_feeds,
+    accounting, mandates, desk, suppression_lists, notifications, webhooks, results, domains, reputation,
+    order_people, order_terms, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

@@ -7,12 +7,20 @@ from typing import Any, cast
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.affiliation.join import join_programme
+from broker.affiliation.base_results import base_results
+from broker.affiliation.conversion_store import Wanted
+from broker.affiliation.decide_conversions import sum_conversions
+from broker.affiliation.join import answer_request, join_programme, list_participations
+from broker.affiliation.withdraw import find_participation
 from broker.bases.find_base import list_bases
+from broker.catalogue import programme_store
+from broker.catalogue.change_programme import ProgrammeChange, change_programme, own_programme
 from broker.catalogue.match_offers import Matched, browse_offers, match_programme
-from broker.catalogue.offer_model import CHANNELS, MODELS, Offer, Wishes
+from broker.catalogue.offer_model import CHANNELS, MODELS, JoinRules, Offer, Wishes, join_rules_of
 from broker.catalogue.offers_store import OfferSearch
+from broker.catalogue.programme_model import Programme
 from broker.catalogue.programmes import browse_programmes, close_programme, create_programme, find_programme
+from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.kernel.paging import Page
 from broker.mailings.create_creative import list_creatives
@@ -77,6 +85,7 @@ def create() -> Response:
                 required_day(form.get("ends_on", ""), "ends_on"),
                 commission_bp=front().settings.trade.commission_bp,
                 offer=offer,
+                secret_key=front().keys.token_version,
             )
     except CourtierError as refusal:
         with unit() as work:
@@ -93,7 +102,9 @@ def show(code: str) -> str:
         programme = find_programme(work, code)
         bases = list_bases(work) if actor().role == "owner" else []
         matches = [(base, match_programme(work, front().audience, programme, base.code)) for base in bases[:5]]
-    return render_template("programmes/show.html", programme=programme, bases=bases, matches=matches)
+        return render_template(
+            "programmes/show.html", programme=programme, bases=bases, matches=matches, **surroundings(work, programme)
+        )
 
 
 @pages.post("/programmes/<code>/join")
@@ -102,12 +113,75 @@ def join(code: str) -> Response:
     """Join with a base; nothing is sent by joining."""
     try:
         with unit() as work:
-            joined = join_programme(work, code, request.form.get("base", ""))
+            version = whole_of(request.form.get("terms_version") or "1", "terms_version")
+            joined = join_programme(work, code, request.form.get("base", ""), terms_version=version)
     except CourtierError as refusal:
         with unit() as work:
             programme, bases = find_programme(work, code), list_bases(work)
-        return page("programmes/show.html", refusal, programme=programme, bases=bases, matches=[])
-    return redirect(url_for("participations.show", code=joined.code, done="joined"), 303)
+            around = surroundings(work, programme)
+            return page("programmes/show.html", refusal, programme=programme, bases=bases, matches=[], **around)
+    return redirect(url_for("participations.show", code=joined.code, done=f"join_{joined.state}"), 303)
+
+
+@pages.post("/participations/<code>/answer")
+@for_roles("advertiser")
+def answer(code: str) -> Response:
+    """Take a base into the programme, or refuse it."""
+    form = request.form
+    try:
+        with unit() as work:
+            found = answer_request(work, code, accept=form.get("accept") == "1", reason=form.get("reason", ""))
+    except CourtierError as refusal:
+        with unit() as work:
+            programme = find_programme(work, find_participation(work, code).programme_code)
+            around = surroundings(work, programme)
+            return page("programmes/show.html", refusal, programme=programme, bases=[], matches=[], **around)
+    return redirect(url_for("programmes.show", code=found.programme_code, done="asked_answered"), 303)
+
+
+@pages.get("/programmes/<code>/change")
+@for_roles("advertiser")
+def change(code: str) -> str:
+    """The form of what may change."""
+    with unit() as work:
+        return render_template("programmes/change.html", programme=own_programme(work, code), form={})
+
+
+@pages.post("/programmes/<code>/change")
+@for_roles("advertiser")
+def save_change(code: str) -> Response:
+    """Change terms, budget, caps, joining or last day."""
+    form = request.form
+    try:
+        wanted = ProgrammeChange(
+            terms=form.get("terms", "").replace("\r\n", "\n"),
+            joining=cast("Any", form.get("joining", "open")),
+            join_rules=read_join_rules(),
+            budget_cents=cents_of(form.get("budget", ""), "budget_cents"),
+            day_cap_cents=_cents("day_cap") or 0,
+            owner_cap_cents=_cents("owner_cap") or 0,
+            ends_on=required_day(form.get("ends_on", ""), "ends_on"),
+        )
+        with unit() as work:
+            change_programme(work, code, wanted)
+    except CourtierError as refusal:
+        with unit() as work:
+            programme = own_programme(work, code)
+        return page("programmes/change.html", refusal, programme=programme, form=form)
+    return redirect(url_for("programmes.show", code=code, done="programme_changed"), 303)
+
+
+def surroundings(work: UnitOfWork, programme: Programme) -> dict[str, Any]:
+    """What stands around a programme: who takes part and what is used, for its advertiser; for an owner its own."""
+    if actor().role == "owner":
+        mine = list_participations(work, programme=programme.code)
+        return {"mine": mine.items, "rules": join_rules_of(programme.join_rules)}
+    return {
+        "participants": list_participations(work, programme=programme.code, size=100),
+        "use": programme_store.use_of(work, programme.id),
+        "sums": sum_conversions(work, Wanted(programme=programme.code)),
+        "standing": base_results(work, programme.code),
+    }
 
 
 @pages.post("/programmes/<code>/close")
@@ -136,6 +210,9 @@ def read_offer() -> Offer:
     share = form.get("rate_share", "").strip()
     if share and not share.replace(",", ".").replace(".", "", 1).isdigit():
         raise InvalidInput("Write a share as 7.5.", code="bad_rate", field="rate_share")
+    more = form.get("plus_share", "").strip()
+    if more and not more.replace(",", ".").replace(".", "", 1).isdigit():
+        raise InvalidInput("Write a share as 7.5.", code="bad_rate", field="sale_bp")
     return Offer(
         model=cast("Any", form.get("model", "cpm")),
         channel=cast("Any", form.get("channel", "email")),
@@ -151,6 +228,24 @@ def read_offer() -> Offer:
             tuple(form.getlist("regions")),
             tuple(form.getlist("sectors")),
         ),
+        joining=cast("Any", form.get("joining", "open")),
+        join_rules=read_join_rules(),
+        day_cap_cents=_cents("day_cap"),
+        attribution_days=whole_of(form.get("attribution_days") or "30", "attribution_days"),
+        report_days=whole_of(form.get("report_days") or "7", "report_days"),
+        click_cents=_cents("plus_click"),
+        lead_cents=_cents("plus_lead"),
+        sale_cents=_cents("plus_sale"),
+        sale_bp=round(float(more.replace(",", ".")) * 100) if more else None,
+    )
+
+
+def read_join_rules() -> JoinRules:
+    """The form's rules of joining."""
+    least = request.form.get("least_contacts", "")
+    return JoinRules(
+        whole_of(least, "least_contacts") if least else None,
+        refused_owners=tuple(request.form.get("refused_owners", "").replace(",", " ").split()),
     )
 
 

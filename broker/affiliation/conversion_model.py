@@ -23,7 +23,7 @@ TRANSITIONS: frozenset[tuple[State, State]] = frozenset(
 REFUSALS: dict[str, str] = {
     "reference_used": "This reference was reported before, with another click or amount.",
     "not_paid": "The programme does not pay for this kind.",
-    "settled": "Its mailing is settled already.",
+    "mailing_settled": "Its mailing is settled already.",
     "repeated_click": "The same device clicked in this newsletter before, on the same day.",
     "in_future": "The date lies in the future.",
     "before_click": "It happened before the first click of this click id.",
@@ -65,10 +65,11 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What became of a report. `fresh` is False when the same was said before: nothing changed."""
+    """What became of a report. `fresh` is False when the same was said before: nothing changed. `test`: everything
+    was in order, and nothing was kept, for the click id was the one for trying."""
 
     code: str
-    state: State
+    state: State | Literal["test"]
     reason: str
     fresh: bool
 

@@ -66,7 +66,10 @@ def accept_postback(
     check_signature(
         [secret_of(front, programme_code, programme.secret_key, version) for version in versions], signed, unit.now
     )
-    return report_conversion(unit, programme.id, read_report(front, fields, "postback"))
+    said = report_conversion(unit, programme.id, read_report(front, fields, "postback"))
+    if said.state == "test":
+        note_refusal(unit, programme_code, "test")
+    return said
 
 
 def note_refusal(unit: UnitOfWork, programme_code: str, reason: str) -> None:

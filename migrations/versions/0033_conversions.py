@@ -224,7 +224,7 @@ BEGIN
     WHEN EXISTS (SELECT 1 FROM conversion c WHERE c.programme_id = p_programme AND c.kind = p_kind
                  AND c.reference = p_reference AND c.state <> 'refused') THEN 'reference_used'
     WHEN v_price IS NULL THEN 'not_paid'
-    WHEN v_part.closed THEN 'settled'
+    WHEN v_part.closed THEN 'mailing_settled'
     WHEN v_happened > v_now + interval '5 minutes' THEN 'in_future'
     WHEN v_clicked IS NULL AND EXISTS (SELECT 1 FROM hit h WHERE h.mailing_id = p_mailing AND h.position = p_position)
       THEN 'before_click'

@@ -48,13 +48,16 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     "agency": (HOME, ("agencies.index", _("Clients"), "users-group"), INVOICES),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
+        ("order_terms.credit", _("Credit terms"), "credit-card"),
         ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
         ("overlaps.across", _("Overlaps"), "users-group"), ("reputation.index", _("Reputation"), "activity"),
         ("domains.index", _("Sending domains"), "world"), ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
-        HOME, REVENUE, INVOICES, ("ledger.index", _("Ledger"), "table"), MAILINGS,
+        HOME, REVENUE, ("accounting.index", _("Accounting"), "report-money"), INVOICES,
+        ("ledger.index", _("Ledger"), "table"),
+        ("order_terms.credit", _("Credit terms"), "credit-card"), MAILINGS,
     ),
 }  # fmt: skip
 # Pages of a noun that has no line of its own light up the line they are reached by.
@@ -69,7 +72,7 @@ BELONGS = {
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
-    "plans": "bases", "contacts": "bases", "contracts": "bases",
+    "mandates": "accounting", "plans": "bases", "contacts": "bases", "contracts": "bases",
 }  # fmt: skip
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from flask import request
 from flask_babel import lazy_gettext as _
 
+from web.http.terms_words import TERMS_NOTICES
+
 NOTICES = {
+    **TERMS_NOTICES,
     "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
     "chart_changed": _("The chart is changed."),
     "mandate_recorded": _("The mandate is recorded: what waited for it is billed within a minute."),

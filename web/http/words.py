@@ -9,8 +9,10 @@ from web.http.desk_words import DESK_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
 from web.http.mailing_words import MAILING_WORDS
+from web.http.money_words import MONEY_WORDS
 from web.http.order_words import ORDER_WORDS
 from web.http.own_words import OWN_WORDS
+from web.http.terms_words import TERMS_WORDS
 
 WORDS = {
     **MAILING_WORDS,
@@ -303,7 +305,17 @@ def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    tables = (WORDS, IMPORT_WORDS, LIFE_WORDS, DESK_WORDS, OWN_WORDS, ORDER_WORDS, CONVERSION_WORDS)
+    tables = (
+        WORDS,
+        MONEY_WORDS,
+        IMPORT_WORDS,
+        LIFE_WORDS,
+        DESK_WORDS,
+        OWN_WORDS,
+        ORDER_WORDS,
+        CONVERSION_WORDS,
+        TERMS_WORDS,
+    )
     found = next((table[code] for table in tables if code in table), None)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 

@@ -1,0 +1,72 @@
+"""Words of conversions, their reasons and signs, of participations and postbacks."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+CONVERSION_WORDS = {
+    "click": _("click"),
+    "lead": _("lead"),
+    "sale": _("sale"),
+    "send": _("mail"),
+    "declined": _("declined"),
+    "locked": _("invoiced"),
+    "test": _("a test, in order"),
+    "requested": _("asked"),
+    # why a conversion is not paid
+    "reference_used": _("this reference was reported before"),
+    "not_paid": _("the programme does not pay for this kind"),
+    "mailing_settled": _("its mailing is settled already"),
+    "repeated_click": _("the same device clicked before on the same day"),
+    "in_future": _("its date lies in the future"),
+    "before_click": _("it happened before the click"),
+    "outside_window": _("outside the attribution window"),
+    "late": _("reported too late"),
+    "programme_ended": _("after the programme's last day"),
+    "budget_used": _("the budget is used up"),
+    "owner_cap": _("the cap of this owner is reached"),
+    "day_cap": _("the cap of this day is reached"),
+    "no_click": _("no click of this click id ever arrived"),
+    # signs of fraud, and their evidence
+    "sign_burst": _("burst"),
+    "sign_same_device": _("one device for several people"),
+    "sign_too_fast": _("impossibly fast"),
+    "sign_scanner_click": _("only scanners clicked"),
+    "evidence_conversions": _("conversions:"),
+    "evidence_within_seconds": _("within seconds:"),
+    "evidence_recipients": _("people:"),
+    "evidence_seconds": _("seconds after the click:"),
+    "evidence_clicks": _("clicks:"),
+    # lines of a validation file
+    "validation_no_reference": _("the line has no reference"),
+    "validation_bad_decision": _("neither a yes (approved) nor a no (declined)"),
+    "validation_reason_missing": _("a no needs its reason"),
+    "validation_repeated": _("an earlier line names this reference; that one counted"),
+    "validation_unknown": _("nothing was reported under this reference"),
+    "validation_ambiguous": _("a lead and a sale have this reference: add a column kind"),
+    "validation_locked": _("invoiced already: nothing changes it"),
+    "validation_decided": _("decided otherwise before"),
+    # postbacks that were not let in
+    "postback_test": _("Test, in order"),
+    "postback_bad_signature": _("Wrong signature"),
+    "postback_stale_signature": _("Signature older than five minutes"),
+    "postback_missing_signature": _("No signature"),
+    "postback_bad_click_id": _("Click id not ours"),
+    "postback_other_programme": _("Click id of another programme"),
+    "postback_bad_message": _("Unreadable message"),
+    "postback_bad_amount": _("Unreadable amount"),
+    "postback_missing_amount": _("No amount"),
+    "postback_bad_reference": _("No reference"),
+    "postback_bad_moment": _("Unreadable moment"),
+    "postback_bad_kind": _("Neither lead nor sale"),
+    "postback_bad_time": _("Unreadable time of signing"),
+    "postback_unknown_currency": _("Another currency"),
+    # why a rule of joining refused, why a rule picked nothing
+    "refused_owner": _("this owner is refused"),
+    "too_small": _("the base is too small"),
+    "other_sector": _("the base is of another sector"),
+    "rule_over": _("the rule's last day is near"),
+    "terms_changed": _("the terms have changed"),
+    "names_used": _("the programme takes no more names"),
+    "day_kept": _("the days are kept"),
+}
