@@ -8,7 +8,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from api.fields import code_field, list_of, text, whole
-from api.orders import OrderSchema
+from api.orders import AskedTerms, OrderSchema, asked_terms
 from api.work import front, unit
 from broker.catalogue.count_card import count_on_desk
 from broker.rentals.quote_desk import quote_desk
@@ -47,7 +47,7 @@ class DeskCountSchema(Schema):
     lines = fields.List(fields.Nested(DeskLineSchema), required=True)
 
 
-class DeskQuoteQuestion(DeskCountQuestion):
+class DeskQuoteQuestion(DeskCountQuestion, AskedTerms):
     """A volume for all of them together."""
 
     volume = whole(1)
@@ -69,7 +69,8 @@ def quote(body: dict[str, Any]) -> Any:
     """Quote the desk: one order per card, each for its share of the volume by the figures shown."""
     means = front()
     with unit() as work:
-        found = quote_desk(work, means.audience, means.settings, _parts(body), body["volume"], body["send_on"])
+        found = quote_desk(work, means.audience, means.settings, _parts(body), body["volume"], body["send_on"],
+                           asked_terms(body))  # fmt: skip
         return {"items": found}
 
 

@@ -18,6 +18,7 @@ from web.http.refusals import page
 from web.http.regions import map_of
 from web.http.session import for_roles
 from web.http.work import front, unit
+from web.order_terms_parts import asked_of
 
 pages = Blueprint("catalogue", __name__)
 
@@ -80,7 +81,9 @@ def ask(code: str) -> Reply:
         volume = whole_of(form.get("volume", ""), "volume")
         send_on = day_of(form.get("send_on", ""), "send_on")
         with unit() as work:
-            order = quote(work, means.audience, means.settings, code, volume, form.get("select_rule", ""), send_on)
+            order = quote(
+                work, means.audience, means.settings, code, volume, form.get("select_rule", ""), send_on, asked_of(form)
+            )
     except CourtierError as refusal:
         with unit() as work:
             card = find_published_card(work, code)

@@ -17,6 +17,7 @@ from web.http.forms import day_of, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import front, unit
+from web.order_terms_parts import asked_of
 
 pages = Blueprint("desk", __name__)
 
@@ -52,7 +53,7 @@ def quote() -> Reply:
         volume = whole_of(form.get("volume", ""), "volume")
         send_on = day_of(form.get("send_on", ""), "send_on")
         with unit() as work:
-            orders = quote_desk(work, means.audience, means.settings, asked, volume, send_on)
+            orders = quote_desk(work, means.audience, means.settings, asked, volume, send_on, asked_of(form))
     except CourtierError as refusal:
         with unit() as work:
             values = contents(work, asked)

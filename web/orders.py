@@ -24,6 +24,7 @@ from web.http.refusals import page
 from web.http.words import word
 from web.http.work import actor, front, unit
 from web.order_parts import around
+from web.order_terms_parts import terms_around
 
 pages = Blueprint("orders", __name__)
 WAY = ("quote", "ordered", "approved", "paid", "scheduled", "sending", "sent", "settled")
@@ -60,7 +61,8 @@ def plan_calendar(code: str) -> Response:
 @pages.post("/orders/<code>/order")
 def place(code: str) -> Response:
     """Place a quote with a signed creative."""
-    return act(code, "ordered", lambda work: place_order(work, code, request.form.get("creative", "")))
+    form = request.form
+    return act(code, "ordered", lambda work: place_order(work, code, form.get("creative", ""), front().audience))
 
 
 @pages.post("/orders/<code>/approve")
@@ -124,6 +126,7 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "mailings": mailings_of_order(work, order.id),
         "plan": plan_order(work, code)[1],
         "today": work.today,
+        **terms_around(work, order),
         **around(work, order),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.accounts.store import organisation_of
+from broker.accounts.store import organisation_of, organisations
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -49,6 +49,13 @@ def credit_of(unit: UnitOfWork, advertiser_id: int) -> Credit:
     """The terms of an advertiser by its id."""
     row = store.credit_of(unit, advertiser_id)
     return Credit(row.limit_cents, row.used_cents, row.prepaid, row.set_at)
+
+
+def list_credit(unit: UnitOfWork) -> list[tuple[str, str, Credit]]:
+    """(code, name, terms) of every advertiser, by name; for broker and accountant."""
+    unit.actor.require("broker", "accountant")
+    found = [one for one in organisations(unit) if one.kind == "advertiser"]
+    return [(one.code, one.name, credit_of(unit, one.id)) for one in sorted(found, key=lambda one: one.name.casefold())]
 
 
 def set_credit_limit(unit: UnitOfWork, org_code: str, limit_cents: int) -> Credit:

@@ -12,6 +12,7 @@ from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import Settings
 from broker.rentals.model import Order
 from broker.rentals.quote import quote
+from broker.rentals.terms import PLAIN, Asked
 
 
 def quote_desk(
@@ -21,13 +22,14 @@ def quote_desk(
     asked: Sequence[tuple[str, str]],
     volume: int,
     send_on: date | None = None,
+    terms: Asked = PLAIN,
 ) -> list[Order]:
     """An order each for (card code, select text), all or none. Raises as `count_on_desk` and `quote`, and
     `under_smallest_count` where a card shows too few people to be ordered."""
     count = count_on_desk(unit, audience, asked, send_on)
     shares = share_volume(volume, [line.shown for line in count.lines], settings.disclosure.rounding)
     return [
-        quote(unit, audience, settings, line.card.code, share, line.select_text, send_on)
+        quote(unit, audience, settings, line.card.code, share, line.select_text, send_on, terms)
         for line, share in zip(count.lines, shares, strict=True)
     ]
 
