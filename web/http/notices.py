@@ -7,7 +7,10 @@ from flask_babel import lazy_gettext as _
 
 from web.http.terms_words import TERMS_NOTICES
 
+from web.http.terms_words import TERMS_NOTICES
+
 NOTICES = {
+    **TERMS_NOTICES,
     **TERMS_NOTICES,
     "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
     "chart_changed": _("The chart is changed."),
