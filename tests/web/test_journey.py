@@ -165,7 +165,7 @@ def advertiser_books(stage: Stage, browser: Browser) -> None:
     page = advertiser.go("Creatives")
     page.get_by_role("link", name="Prepare a creative").click()
     page.get_by_label("Name", exact=True).fill("Winter")
-    page.get_by_label("Subject").fill("Golden days")
+    page.get_by_label("Subject", exact=True).fill("Golden days")
     page.get_by_label("HTML", exact=True).fill(CREATIVE_HTML)
     page.get_by_role("button", name="Check and save").click()
     expect(page.frame_locator("iframe.preview").locator("h1")).to_have_text("Les jours dorés")
