@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from broker.kernel.database import UnitOfWork
 from broker.ledger import store
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the chart and what stands on it: debits minus credits, in cents."""
+
+    number: str
+    label_fr: str
+    label_en: str
+    cents: int
+
+
+def chart(unit: UnitOfWork) -> list[Account]:
+    """The chart of accounts with balances, by number; for accountant and broker."""
+    unit.actor.require("accountant", "broker")
+    return [Account(**row._mapping) for row in store.chart(unit)]
 
 
 def account_names(unit: UnitOfWork, language: str) -> dict[str, str]:

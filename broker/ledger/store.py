@@ -187,6 +187,15 @@ def journal_rows(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]
     yield from unit.session.execute(statement, {"first": first, "last": last}, execution_options={"yield_per": 2000})
 
 
+def chart(unit: UnitOfWork) -> list[Row[Any]]:
+    """number, label_fr, label_en, cents of every account."""
+    return unit.all(
+        "SELECT a.number, a.label_fr, a.label_en, coalesce(sum(b.debit_cents - b.credit_cents), 0)::bigint AS cents"
+        " FROM ledger_account a LEFT JOIN ledger_balance b ON b.account = a.number"
+        " GROUP BY a.number, a.label_fr, a.label_en ORDER BY a.number"
+    )
+
+
 def insert_account(unit: UnitOfWork, number: str, label_fr: str, label_en: str) -> bool:
     """Add an account; False when its number is taken."""
     return (

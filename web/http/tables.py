@@ -1,0 +1,28 @@
+"""A table as a file to take away, in the format asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask import Response
+
+from broker.billing.tables import Columns, Row, write_table
+
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def table_reply(name: str, kind: str, columns: Columns, rows: Iterable[Row]) -> Response:
+    """Rows as `name.kind`; raises `InvalidInput` (`bad_format`) for another kind than csv, xlsx, parquet."""
+    with tempfile.TemporaryDirectory(prefix="courtier-table-") as folder:
+        path = Path(folder) / f"{name}.{kind if kind in _TYPES else 'x'}"
+        write_table(path, columns, rows)
+        content = path.read_bytes()
+    reply = Response(content, mimetype=_TYPES[kind])
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
+    return reply
