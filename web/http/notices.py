@@ -7,18 +7,8 @@ from flask_babel import lazy_gettext as _
 
 from web.http.terms_words import TERMS_NOTICES
 
-from web.http.terms_words import TERMS_NOTICES
-
 NOTICES = {
     **TERMS_NOTICES,
-    **TERMS_NOTICES,
-    "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
-    "chart_changed": _("The chart is changed."),
-    "mandate_recorded": _("The mandate is recorded: what waited for it is billed within a minute."),
-    "role_recorded": _("The role is recorded. Orders quoted from now on follow it."),
-    "vat_asked": _("Asked for. The answer stands here in a moment."),
-    "contested": _("Contested. The document is not paid until this is answered."),
-    "contest_answered": _("Your answer is kept."),
     "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
     "chart_changed": _("The chart is changed."),
     "mandate_recorded": _("The mandate is recorded: what waited for it is billed within a minute."),

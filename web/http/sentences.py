@@ -8,7 +8,6 @@ from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
 
-
 SENTENCES = {
     **IMPORT_SENTENCES,
     **TERMS_SENTENCES,
