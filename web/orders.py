@@ -53,7 +53,8 @@ def plan_calendar(code: str) -> Response:
     with unit() as work:
         order, steps = plan_order(work, code)
     names = {step.code: word(f"step_{step.code}") for step in steps}
-    raw = as_calendar(order.code, order.card_title, steps, names)
+    whose = {step.who: word(f"who_{step.who}") for step in steps}
+    raw = as_calendar(order.code, order.card_title, steps, names, whose)
     file = {"Content-Disposition": f'attachment; filename="{order.code}.ics"'}
     return Response(raw, mimetype="text/calendar", headers=file)
 

@@ -30,13 +30,15 @@ def plan_order(unit: UnitOfWork, code: str) -> tuple[Order, list[PlannedStep]]:
 
 
 def events_of(unit: UnitOfWork, order: Order) -> dict[str, date]:
-    """What has happened: the order's states, and its creative made, checked and signed."""
+    """What has happened: the order's states; its creative made, checked, signed; recipients drawn; the legal report."""
     moments = {_EVENTS[state]: at for state, at in plan_store.order_events(unit, order.id) if state in _EVENTS}
     if order.creative_id is not None:
         created, signed = plan_store.creative_moments(unit, order.creative_id)
         moments |= {"creative": created, "checked": created}
         if signed is not None:
             moments["signed"] = signed
+    drawn, reported = plan_store.mailing_moments(unit, order.id)
+    moments |= {name: at for name, at in (("drawn", drawn), ("reported", reported)) if at is not None}
     return {event: at.astimezone(PARIS).date() for event, at in moments.items()}
 
 

@@ -32,6 +32,18 @@ def creative_moments(unit: UnitOfWork, creative_id: int) -> tuple[datetime, date
     return row.created_at, row.signed_at
 
 
+def mailing_moments(unit: UnitOfWork, order_id: int) -> tuple[datetime | None, datetime | None]:
+    """When the recipients of an order's first mailing were drawn, and when its legal report was written."""
+    row = unit.one(
+        "SELECT min(m.frozen_at) AS drawn, (SELECT min(r.made_at) FROM legal_reports_shown() r"
+        "  WHERE r.mailing_id = ANY (array_agg(m.id))) AS reported"
+        " FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id WHERE d.order_id = :id",
+        id=order_id,
+    )
+    assert row is not None
+    return row.drawn, row.reported
+
+
 def planned_sends(unit: UnitOfWork, base_id: int, start: date, end: date) -> list[PlannedSend]:
     """Orders and picked sends of a base by their day, those that ended without a mail left out."""
     rows = unit.all(

@@ -41,12 +41,12 @@ STEPS: tuple[Step, ...] = (
     Step("approval", "owner", before=7, event="approved"),
     Step("integration", "platform", before=5, event="checked"),
     Step("bat", "advertiser", before=2, event="signed"),
-    Step("refresh", "platform", before=1, event="scheduled"),
+    Step("refresh", "platform", before=1, event="drawn"),
     Step("send", "platform", before=0, event="sent"),
     Step("statistics_1", "platform", after=1, event="sent"),
     Step("statistics_3", "platform", after=3, event="sent"),
     Step("statistics_7", "platform", after=7, event="settled"),
-    Step("report", "platform", month="within", event="settled"),
+    Step("report", "platform", month="within", event="reported"),
     Step("settlement", "platform", month="end", event="settled"),
 )
 
@@ -112,8 +112,14 @@ def _state(done: date | None, due: date, today: date, dropped: bool) -> State:
     return "due" if (due - today).days <= SOON else "ahead"
 
 
-def as_calendar(code: str, title: str, steps: list[PlannedStep], names: Mapping[str, str]) -> bytes:
-    """The plan as an iCalendar file (RFC 5545): a whole day a step, the same UID at each export."""
+def as_calendar(
+    code: str, title: str, steps: list[PlannedStep], names: Mapping[str, str], whose: Mapping[str, str] | None = None
+) -> bytes:
+    """The plan as an iCalendar file (RFC 5545): a whole day a step, the same UID at each export.
+
+    `names` are the words of steps, `whose` those of parties. A step that is still to be done rings at nine in the
+    morning of the day before.
+    """
     file = icalendar.Calendar()
     file.add("prodid", "-//Courtier//retroplanning//FR")
     file.add("version", "2.0")
@@ -125,8 +131,15 @@ def as_calendar(code: str, title: str, steps: list[PlannedStep], names: Mapping[
         event.add("dtstart", step.due_on)
         event.add("dtend", step.due_on + timedelta(days=1))
         event.add("summary", f"{names.get(step.code, step.code)} · {title}")
+        event.add("description", (whose or {}).get(step.who, step.who))
         event.add("transp", "TRANSPARENT")
         if step.done_on is not None:
             event.add("status", "CONFIRMED")
+        elif step.state != "dropped":
+            alarm = icalendar.Alarm()
+            alarm.add("action", "DISPLAY")
+            alarm.add("description", names.get(step.code, step.code))
+            alarm.add("trigger", timedelta(hours=-15))
+            event.add_component(alarm)
         file.add_component(event)
     return bytes(file.to_ical())

@@ -163,3 +163,14 @@ def test_the_plan_is_a_calendar_that_other_programs_read() -> None:
     assert str(signing["SUMMARY"]) == "Signer le BAT · Fleurs; été"
     assert signing["DTSTART"].dt == date(2026, 11, 20)
     assert as_calendar("ord-1", "Fleurs; été", steps, {"bat": "Signer le BAT"}) == raw
+
+
+def test_a_step_to_be_done_rings_on_the_day_before_and_one_that_is_done_does_not() -> None:
+    done = {"quoted": date(2026, 11, 1), "signed": date(2026, 11, 10)}
+    steps = plan(date(2026, 11, 24), date(2026, 11, 12), done)
+    raw = as_calendar("ord-1", "Fleurs", steps, {}, {"advertiser": "Annonceur"})
+    for event in icalendar.Calendar.from_ical(raw).walk("VEVENT"):
+        alarms = event.walk("VALARM")
+        assert bool(alarms) == ("brief" not in event["UID"] and "bat" not in event["UID"])
+        assert all(alarm["TRIGGER"].dt == timedelta(hours=-15) for alarm in alarms)
+        assert "bat" not in event["UID"] or str(event["DESCRIPTION"]) == "Annonceur"
