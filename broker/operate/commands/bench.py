@@ -12,7 +12,7 @@ from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table
 
 # Each is a module of broker/operate/bench/ with `run(settings, size, rounds) -> Bench`, imported only when asked for.
-BENCHES = ("import", "count", "send", "track", "ledger")
+BENCHES = ("import", "count", "send", "track", "ledger", "leave")
 
 
 @click.command()
