@@ -50,11 +50,15 @@ IMPATIENCE = 0.3  # and while others of the mailing wait behind it
 
 @dataclass
 class SendResult:
-    """What one run did. `unfinished`: it stopped early and wants another run; `day_is_full`: another day."""
+    """What one run did. `unfinished`: it stopped early and wants another run; `day_is_full`: another day.
+
+    `rest_seconds`: for how long no relay can be had.
+    """
 
     handled: int = 0
     unfinished: bool = False
     day_is_full: bool = False
+    rest_seconds: float = 0.0
 
 
 @dataclass
@@ -114,11 +118,11 @@ class Sender:
                 self._line(at, relay, Pacer(paces, relay.label, warm_up, unit.today)) for at, relay in enumerate(relays)
             ]
             resting = {row.name: row for row in pace_store.resting(unit)}
-        if not all(relay.label in resting for relay in relays):  # else somebody has to knock
-            for line in self._lines:
-                row = resting.get(line.relay.label)
-                if row is not None:
-                    line.health.goes_on_resting(float(row.seconds), row.failures)
+        for line in self._lines:
+            row = resting.get(line.relay.label)
+            if row is not None:
+                line.health.goes_on_resting(float(row.seconds), row.failures)
+        self._rested = any(line.health.resting for line in self._lines)  # known before this run
         if not relays:
             raise Unavailable("Mail over every relay is held; release one (page Reputation).", code="relays_held")
         self._tally = Tally(domain)
@@ -165,13 +169,8 @@ class Sender:
                 line.well = any(await asyncio.gather(*(pool.live() for pool in line.pools)))
                 if not line.well:
                     if not any(one.well and one.working for one in self._lines):
-                        if self._carried:  # what is left is asked for again, and then nobody answers
-                            self.result.unfinished |= not self._drained
-                            return
-                        raise Unavailable(
-                            "No mail relay answers; nothing was attempted. Check mail.relays (courtier doctor).",
-                            code="no_relay",
-                        )
+                        self._all_rest()
+                        return
                     await asyncio.sleep(0.2)
                     continue
                 self._carried = True
@@ -186,6 +185,14 @@ class Sender:
         finally:
             line.working = False
             self._balance.leaves(line.number)
+
+    def _all_rest(self) -> None:
+        """No relay can be had now: come back when one has rested."""
+        self.result.rest_seconds = min(line.health.seconds_left for line in self._lines)
+        if not (self._carried or self._rested):
+            raise Unavailable(
+                "No mail relay answers; nothing was attempted. Check mail.relays (courtier doctor).", code="no_relay"
+            )
 
     def _is_over(self) -> bool:
         return self.turn.is_over(lambda: self._others_waiting())
