@@ -51,6 +51,7 @@ class RelayHealth:
     until: float = 0.0
     failures: int = 0
     broken: bool = False  # its open connections are of no use either
+    probing: bool = False  # after a failure one connection tries first: what it loses is one mail
     _faults: int = field(default=0, repr=False)
 
     @property
@@ -61,6 +62,7 @@ class RelayHealth:
     def failed(self, reason: str) -> None:
         """A connection could not be had, or was lost before it carried anything."""
         now = self.clock()
+        self.probing = False
         if now >= self.until:  # several connections that failed together are one failure
             self.rest = min(LONGEST_REST, max(FIRST_REST, 2 * self.rest))
             self.until = now + self.rest
@@ -78,6 +80,12 @@ class RelayHealth:
             self.changed(0.0, 0, None)
         self.rest = self.until = 0.0
         self.failures = 0
+        self.broken = self.probing = False
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it still rests."""
+        return max(0.0, self.until - self.clock())
 
     def saw(self, attempted: Attempted) -> None:
         """A mail ended. Where only the relay's own faults come, one after the other, it stops: log-in and relaying
@@ -86,7 +94,6 @@ class RelayHealth:
         """
         if attempted.state == "accepted" or not _is_relays_own(attempted):
             self._faults = 0
-            self.broken = False
             return
         self._faults += 1
         if self._faults >= BREAKS_AFTER:
@@ -128,7 +135,7 @@ class ConnectionPool:
             if held.carried and at in self._unproven:
                 # Only a new connection tells: old ones go on where a relay takes no more of them.
                 self._unproven.discard(at)
-                if not health.broken:
+                if not health.resting:
                     health.worked()
             if not held.alive:
                 self._open[at] = None
@@ -139,6 +146,9 @@ class ConnectionPool:
             return []
         if None in self._open and not health.resting:
             missing = [at for at, held in enumerate(self._open) if held is None]
+            if health.failures:
+                missing = [] if health.probing else missing[:1]
+                health.probing = True
             opened = await asyncio.gather(*(self._connect(at) for at in missing))
             for at, connection in zip(missing, opened, strict=True):
                 self._open[at] = connection

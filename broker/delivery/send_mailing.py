@@ -117,6 +117,9 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
     if result.day_is_full:
         if not store.run_is_planned(unit, facts.id):
             unit.enqueue("send_mailing", facts.id, after_seconds=store.seconds_to_tomorrow(unit))
+    elif result.rest_seconds and store.anything_waits(unit, facts):
+        if not store.run_is_planned(unit, facts.id):
+            unit.enqueue("send_mailing", facts.id, after_seconds=1 + int(result.rest_seconds))
     elif result.unfinished:
         unit.enqueue("send_mailing", facts.id)
     elif store.mark_sent(unit, facts):

@@ -146,6 +146,17 @@ def next_due(unit: UnitOfWork, mailing_id: int) -> int | None:
     return None if seconds is None else max(0, int(seconds) + 1)
 
 
+def anything_waits(unit: UnitOfWork, facts: MailingFacts) -> bool:
+    """Whether sends could leave now if there were a relay."""
+    row = unit.one(
+        "SELECT 1 FROM send s WHERE s.dispatch_id = :dispatch AND s.mailing_id = :id"
+        " AND (s.state IN ('pending', 'claimed') OR (s.state = 'deferred' AND s.next_attempt_at <= app_now())) LIMIT 1",
+        dispatch=facts.dispatch_id,
+        id=facts.id,
+    )
+    return row is not None
+
+
 def others_waiting(unit: UnitOfWork, facts: MailingFacts) -> tuple[int, int]:
     """How many other mailings wait for a worker: (of other owners, of the same)."""
     row = unit.one(

@@ -168,9 +168,8 @@ def test_a_relay_that_hangs_does_not_hold_up_the_others(worker_engine: Engine, t
         settings = two_relays(
             settings, RelaySettings(port=hung.port, connections=2), RelaySettings(port=sink.port, connections=4)
         )
-        first = send_mailing(data, keys, settings, mailing.id, accrue_sends)
+        send_mailing(data, keys, settings, mailing.id, accrue_sends)
         assert states(data, mailing)["accepted"] >= 250  # all but the batch that the hung relay held
-        assert first.unfinished
         send_mailing(data, keys, settings, mailing.id, accrue_sends)
         counts = states(data, mailing)
         assert len(sink.messages()) == counts["accepted"]

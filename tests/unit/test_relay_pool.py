@@ -43,10 +43,10 @@ def test_a_refusing_relay_is_knocked_at_less_and_less() -> None:
             for _ in range(10):
                 assert not await pool.live()
             assert bad.knocks == 2  # both places at once are one failure
-            for knocks, wait in ((4, 1.0), (6, 2.0), (8, 4.0)):
+            for knocks, wait in ((3, 1.0), (4, 2.0), (5, 4.0)):  # one tries for all
                 now += wait - 0.5
                 await pool.live()
-                assert bad.knocks == knocks - 2
+                assert bad.knocks == knocks - 1
                 now += 0.5
                 await pool.live()
                 assert bad.knocks == knocks
@@ -54,7 +54,11 @@ def test_a_refusing_relay_is_knocked_at_less_and_less() -> None:
             assert told[-1] == (8.0, 4, "banner 421")
             bad.banner = b"220 relay.test ready\r\n"
             now += LONGEST_REST
+            (first,) = await pool.live()
+            assert len(await pool.live()) == 1
+            first.carried = 1
             assert len(await pool.live()) == 2
+            assert told[-1] == (0.0, 0, None)
             pool.close()
 
     asyncio.run(scene())
