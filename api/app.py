@@ -9,12 +9,14 @@ from flask_smorest import Api
 
 from api import (
     access,
+    accounting,
     agencies,
     bases,
     calendar,
     cards,
     compliance,
     contacts,
+    conversions,
     creatives,
     desk,
     document,
@@ -35,6 +37,7 @@ from api import (
     partners,
     plans,
     pressure,
+    private_offers,
     problems,
     programmes,
     quality,
@@ -54,9 +57,9 @@ from broker.operate.front import Front
 
 NOUNS = (
     bases, imports, segments, cards, creatives, orders, order_terms, order_people, agencies,
-    programmes, participations, mailings, reports, invoices,
+    programmes, participations, conversions, private_offers, mailings, reports, invoices,
     calendar,
-    insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
+    accounting, insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
     own_mailings, pressure,
     rules, results, domains, notifications, webhooks,

@@ -12,7 +12,7 @@ from api.participations import ParticipationSchema
 from api.work import front, unit
 from broker.affiliation.join import join_programme
 from broker.catalogue.match_offers import browse_offers
-from broker.catalogue.offer_model import CHANNELS, MODELS, Offer, Wishes
+from broker.catalogue.offer_model import CHANNELS, JOINING, MODELS, Offer, Wishes
 from broker.catalogue.offers_store import OfferSearch
 from broker.catalogue.programmes import browse_programmes, create_programme, find_programme
 
@@ -20,7 +20,7 @@ calls = Blueprint("programmes", __name__, description="Affiliate offers")
 
 
 class ProgrammeSchema(Schema):
-    """An offer, paid per thousand sends."""
+    """An offer: how it is paid, its caps and terms."""
 
     code = fields.String(required=True)
     title = fields.String(required=True)
@@ -41,6 +41,16 @@ class ProgrammeSchema(Schema):
     validation_days = fields.Integer(required=True)
     wishes = fields.Dict(required=True)
     terms = fields.String(required=True)
+    terms_version = fields.Integer(required=True)
+    joining = fields.String(required=True)
+    attribution_days = fields.Integer(required=True)
+    report_days = fields.Integer(required=True)
+    day_cap_cents = fields.Integer(required=True, allow_none=True)
+    click_cents = fields.Integer(required=True, allow_none=True, metadata={"description": "Beside the model's rate."})
+    lead_cents = fields.Integer(required=True, allow_none=True)
+    sale_cents = fields.Integer(required=True, allow_none=True)
+    sale_bp = fields.Integer(required=True, allow_none=True)
+    private = fields.Boolean(required=True)
 
 
 class MatchSchema(Schema):
@@ -94,6 +104,14 @@ class NewProgramme(Schema):
     validation_days = whole(0, 67, required=False, load_default=30)
     wishes = fields.Nested(WishesSchema, load_default=dict)
     terms = text(5000, least=0, required=False, load_default="")
+    joining = one_of(*JOINING, required=False, load_default="open")
+    day_cap_cents = whole(1, required=False, load_default=None, allow_none=True)
+    attribution_days = whole(1, 90, required=False, load_default=30)
+    report_days = whole(1, 60, required=False, load_default=7)
+    click_cents = whole(1, 10_000_000, required=False, load_default=None, allow_none=True)
+    lead_cents = whole(1, 10_000_000, required=False, load_default=None, allow_none=True)
+    sale_cents = whole(1, 10_000_000, required=False, load_default=None, allow_none=True)
+    sale_bp = whole(1, 10_000, required=False, load_default=None, allow_none=True)
     budget_cents = whole(1)
     creative = code_field()
     starts_on = fields.Date(required=True)
@@ -115,9 +133,10 @@ class MatchQuery(ProgrammeQuery):
 
 
 class Joining(Schema):
-    """The base that joins."""
+    """The base that joins, and the version of the terms that was read."""
 
     base = code_field()
+    terms_version = whole(1, required=False, load_default=None, allow_none=True)
 
 
 @calls.route("/programmes", methods=["GET"])
@@ -147,6 +166,7 @@ def create(body: dict[str, Any]) -> Any:
             ends_on=body["ends_on"],
             commission_bp=front().settings.trade.commission_bp,
             offer=_offer(body),
+            secret_key=front().keys.token_version,
         )
 
 
@@ -174,7 +194,7 @@ def show(code: str) -> Any:
 def join(body: dict[str, Any], code: str) -> Any:
     """Join with a base. Nothing leaves until a send is picked."""
     with unit() as work:
-        return join_programme(work, code, body["base"])
+        return join_programme(work, code, body["base"], terms_version=body["terms_version"])
 
 
 def _offer(body: dict[str, Any]) -> Offer:
@@ -189,6 +209,14 @@ def _offer(body: dict[str, Any]) -> Offer:
         owner_cap_cents=body["owner_cap_cents"],
         validation_days=body["validation_days"],
         terms=body["terms"],
+        joining=body["joining"],
+        day_cap_cents=body["day_cap_cents"],
+        attribution_days=body["attribution_days"],
+        report_days=body["report_days"],
+        click_cents=body["click_cents"],
+        lead_cents=body["lead_cents"],
+        sale_cents=body["sale_cents"],
+        sale_bp=body["sale_bp"],
         wishes=Wishes(
             tuple(wishes.get("genders", ())),
             None if ages is None else (ages[0], ages[1]),
