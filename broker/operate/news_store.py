@@ -87,6 +87,18 @@ def invoice(unit: UnitOfWork, invoice_id: int) -> Row[Any]:
     )
 
 
+def leak(unit: UnitOfWork, leak_id: int) -> Row[Any]:
+    """code, owner_id, base, title of a leak case."""
+    return _one(
+        unit,
+        "SELECT l.code, l.owner_id, b.name AS base, coalesce(o.card_title, c.subject) AS title"
+        " FROM leak_case l JOIN base b ON b.id = l.base_id JOIN mailing m ON m.id = l.mailing_id"
+        " JOIN creative c ON c.id = m.creative_id LEFT JOIN dispatch d ON d.id = m.dispatch_id"
+        " LEFT JOIN rental_order o ON o.id = d.order_id WHERE l.id = :id",
+        leak_id,
+    )
+
+
 def participation(unit: UnitOfWork, participation_id: int) -> Row[Any]:
     """code, org_id (the advertiser's), owner, programme of a participation."""
     return _one(

@@ -104,6 +104,12 @@ def _participation(unit: UnitOfWork, row_id: int, former: str | None, state: str
     notify(unit, "participation.joined", row.org_id, row.code, owner=row.owner, programme=row.programme)
 
 
+def _leak(unit: UnitOfWork, row_id: int, former: str | None, state: str) -> None:
+    row = store.leak(unit, row_id)
+    for party in (row.owner_id, None):
+        notify(unit, "leak.suspected", party, row.code, base=row.base, title=row.title)
+
+
 _TELL = {
     "mailing": _mailing,
     "import_run": _import,
@@ -112,4 +118,5 @@ _TELL = {
     "payout": _payout,
     "invoice": _invoice,
     "participation": _participation,
+    "leak_case": _leak,
 }

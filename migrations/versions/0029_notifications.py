@@ -254,6 +254,7 @@ CREATE TRIGGER tells AFTER UPDATE OF state ON payout FOR EACH ROW
   WHEN (OLD.state IS DISTINCT FROM NEW.state AND NEW.state = 'paid') EXECUTE FUNCTION note_state_news();
 CREATE TRIGGER tells_new AFTER INSERT ON invoice FOR EACH ROW EXECUTE FUNCTION note_state_news();
 CREATE TRIGGER tells_new AFTER INSERT ON participation FOR EACH ROW EXECUTE FUNCTION note_state_news();
+CREATE TRIGGER tells_new AFTER INSERT ON leak_case FOR EACH ROW EXECUTE FUNCTION note_state_news();
 
 INSERT INTO jobs.kind VALUES
   ('tell_news', 'notice'), ('post_notification', 'notice'), ('post_digest', 'notice'), ('deliver_webhooks', 'notice');
@@ -315,7 +316,7 @@ def downgrade() -> None:
     )
     for table in ("mailing", "import_run", "data_card", "creative", "payout"):
         op.execute(f"DROP TRIGGER tells ON {table}")
-    for table in ("data_card", "invoice", "participation"):
+    for table in ("data_card", "invoice", "participation", "leak_case"):
         op.execute(f"DROP TRIGGER tells_new ON {table}")
     op.execute("DROP FUNCTION note_state_news()")
     op.execute(f"DROP FUNCTION {NOTIFY}, {TEST}, {MAIL_NAMED}, {STOP_MAIL}")

@@ -102,7 +102,7 @@ def test_an_owner_that_joins_is_told_to_the_programmes_advertiser(scene: MoneySc
 
 
 def test_every_subject_of_news_can_be_told(scene: MoneyScene) -> None:
-    for look in (store.mailing, store.import_run, store.card, store.creative, store.payout, store.invoice):
+    for look in (store.mailing, store.import_run, store.card, store.creative, store.payout, store.invoice, store.leak):
         with scene.worker.begin() as unit, pytest.raises(AssertionError):
             look(unit, -1)  # the query is good; there is no such row
 
