@@ -4,55 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import resources
-from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace
 
 from broker.kernel.clock import PARIS
+from broker.kernel.sheet import FONT, Sheet
 from broker.mailings.report_rows import Table
 
-_FONT = "Source Sans 3"
-_FOLDER = Path(str(resources.files("broker"))) / "billing" / "data" / "fonts"  # brought by the build hook
-_FONTS = {"": "source-sans-3-regular.ttf", "B": "source-sans-3-bold.ttf"}
 _LONGEST_TABLE = 60  # rows; the CSV holds all of them
 _INK, _QUIET = (28, 37, 54), (95, 105, 120)
 
 
-class _Page(FPDF):
-    """Letters that the font does not hold become question marks; a page says its number."""
-
-    def normalize_text(self, text: str) -> str:
-        """Called by the library for every text that is printed."""
-        plain: str = super().normalize_text(text)
-        held = getattr(self.current_font, "cmap", None)
-        return plain if held is None else "".join(char if ord(char) in held else "?" for char in plain)
+class _Page(Sheet):
+    """A page that says its number."""
 
     def footer(self) -> None:
         """Called by the library at each page's end."""
         self.set_y(-14)
-        self.set_font(_FONT, "", 8)
+        self.set_font(FONT, "", 8)
         self.set_text_color(*_QUIET)
         self.cell(0, 5, f"{self.page_no()} / {{nb}}", align="R")
 
 
 def tables_pdf(title: str, subtitle: str, tables: Sequence[Table], language: str, made_at: datetime) -> bytes:
     """A document of tables, one under the other."""
-    pdf = _Page(format="A4")
-    for style, file in _FONTS.items():
-        pdf.add_font(_FONT, style, str(_FOLDER / file))
+    pdf = _Page()
     pdf.set_title(title)
     pdf.set_lang("fr-FR" if language == "fr" else "en-GB")
     pdf.set_creation_date(made_at)
-    pdf.set_margin(18)
     pdf.set_auto_page_break(True, 20)
     pdf.add_page()
     pdf.set_text_color(*_INK)
-    pdf.set_font(_FONT, "B", 17)
+    pdf.set_font(FONT, "B", 17)
     pdf.multi_cell(0, 9, title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    pdf.set_font(_FONT, "", 10)
+    pdf.set_font(FONT, "", 10)
     pdf.set_text_color(*_QUIET)
     local = made_at.astimezone(PARIS)
     when = f"{local:%d/%m/%Y %H:%M}" if language == "fr" else f"{local:%Y-%m-%d %H:%M}"
@@ -67,9 +54,9 @@ def _table(pdf: FPDF, table: Table) -> None:
     if pdf.get_y() > 250:
         pdf.add_page()
     pdf.set_text_color(*_INK)
-    pdf.set_font(_FONT, "B", 12)
+    pdf.set_font(FONT, "B", 12)
     pdf.cell(0, 8, table.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    pdf.set_font(_FONT, "", 9)
+    pdf.set_font(FONT, "", 9)
     numbers = [all(isinstance(row[at], int) or row[at] is None for row in table.rows) for at in range(len(table.heads))]
     widths = [1 if number else 2 + min(5, _longest(table, at) // 12) for at, number in enumerate(numbers)]
     with pdf.table(

@@ -141,7 +141,9 @@ def _expected(snapshot: LoadedSnapshot, today: Any, gone: Mask) -> int | None:
 def guarded(domains: list[dict[str, Any]], traits: Mapping[str, list[dict[str, Any]]], smallest: int) -> dict[str, Any]:
     """What the advertiser may see of it: shares and click rates of what is large enough."""
     shown = {name: _guarded_lines(lines, smallest) for name, lines in {"": domains, **traits}.items()}
-    return {"domains": shown.pop(""), "traits": {name: lines for name, lines in shown.items() if lines}}
+    # The name of a rare domain would say that somebody there is in the base.
+    named = [line for line in shown.pop("") if line["share"] is not None]
+    return {"domains": named, "traits": {name: lines for name, lines in shown.items() if lines}}
 
 
 def _guarded_lines(lines: list[dict[str, Any]], smallest: int) -> list[dict[str, Any]]:
