@@ -13,7 +13,7 @@ from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.mandates import mandate_on
 from broker.billing.model import InvoiceLine, Payment
-from broker.billing.parties import party, vat_between, vat_of_sale
+from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, IntegrityFault
@@ -110,7 +110,7 @@ def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
         match_settled(unit, "467", order.advertiser_id, [f"payment:{payment.code}", f"funds_back:{order.code}"])
     else:
         credit_deposit(unit, settings, order.id, order.net_cents, order.vat_cents)
-        letter_deposit(unit, order.id, order.advertiser_id)
+        letter_deposit(unit, order.id, payer_id(unit, order.id, order.advertiser_id))
     record(unit, "payment.captured", "payment", payment.code, order=order.code, cents=payment.amount_cents)
 
 
@@ -121,7 +121,7 @@ def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Orde
         lines = funds_lines(order.total_cents, order.advertiser_id)
         post(unit, "BQ", unit.today, payment.code, f"Fonds du mandant, commande {order.code}", lines, key)
         return
-    advertiser = party(unit, order.advertiser_id)
+    advertiser = party(unit, payer_id(unit, order.id, order.advertiser_id))
     owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
     regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
     label = text("deposit", advertiser.language, order=order.code, volume=order.sends, title=order.card_title)
@@ -142,7 +142,7 @@ def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Orde
         ),
     )
     if owner is None:
-        lines = deposit_lines(order.net_cents, order.vat_cents, order.advertiser_id)
+        lines = deposit_lines(order.net_cents, order.vat_cents, advertiser.id)
     else:
         lines = owner_deposit_lines(order.total_cents, owner.id)
     post(unit, "BQ", invoice.issued_on, invoice.number, f"Acompte, commande {order.code}", lines, key)

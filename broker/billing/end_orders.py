@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.billing import charge_store, invoice_store
+from broker.billing.parties import payer_id
 from broker.billing.settle_agent import give_funds_back
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import UnitOfWork
@@ -26,7 +27,7 @@ def end_lapsed_orders(unit: UnitOfWork, settings: Settings) -> int:
             net, vat = deposit.net_cents - posted.main_net, deposit.vat_cents - posted.main_vat
             if net > 0:
                 credit_deposit(unit, settings, order_id, net, vat)
-            letter_deposit(unit, order_id, order.advertiser_id)
+            letter_deposit(unit, order_id, payer_id(unit, order_id, order.advertiser_id))
         advance_order(unit, order_id, "settled", "no use of it is left")
         ended += 1
     return ended

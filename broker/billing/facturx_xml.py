@@ -96,6 +96,8 @@ def facturx_xml(paper: Paper) -> bytes:
     agreement = _add(trade, "ram:ApplicableHeaderTradeAgreement")
     _party(_add(agreement, "ram:SellerTradeParty"), paper.seller, kind, seller=True)
     _party(_add(agreement, "ram:BuyerTradeParty"), paper.buyer, kind, seller=False)
+    if paper.purchase_order:
+        _add(agreement, "ram:BuyerOrderReferencedDocument", "ram:IssuerAssignedID", text=paper.purchase_order)
     delivery = _add(trade, "ram:ApplicableHeaderTradeDelivery")  # asked for by the schema, even with nothing in it
     if paper.supplied_on is not None:
         event = _add(delivery, "ram:ActualDeliverySupplyChainEvent", "ram:OccurrenceDateTime")

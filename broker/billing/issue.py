@@ -16,6 +16,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import Settings
 from broker.ledger.vat import Regime
 from broker.rentals.sale_terms import Role
+from broker.rentals.signature_store import payer_of
 
 CONTEST_DAYS = 30  # where no mandate says otherwise
 
@@ -86,6 +87,7 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
         supplied_on=draft.supplied_on,
         iban=settings.company.iban,
         bic=settings.company.bic,
+        purchase_order="" if draft.order_id is None or from_owner else payer_of(unit, draft.order_id)[0] or "",
     )
     return store.insert_invoice(
         unit,

@@ -49,6 +49,7 @@ class Paper:
 
     `supplied_on` is the day on which the mailing ended, none before there was one. `paid_cents` was paid before the
     issue; `iban` is where the rest is to be paid, if there is such an account.
+    `purchase_order` is the buyer's own number of the order (EN 16931, BT-13).
     """
 
     kind: InvoiceKind
@@ -71,6 +72,7 @@ class Paper:
     supplied_on: date | None = None
     iban: str = ""
     bic: str = ""
+    purchase_order: str = ""
 
     @property
     def total_cents(self) -> int:

@@ -9,6 +9,7 @@ from broker.kernel.errors import NotFound
 from broker.kernel.settings import Settings
 from broker.ledger.vat import Party, Vat, vat_on_service
 from broker.rentals.quote import company_party
+from broker.rentals.signature_store import billed_instead
 
 
 def party(unit: UnitOfWork, org_id: int) -> Organisation:
@@ -17,6 +18,14 @@ def party(unit: UnitOfWork, org_id: int) -> Organisation:
     if found is None:
         raise NotFound(f"There is no organisation of id {org_id}.")
     return found
+
+
+def payer_id(unit: UnitOfWork, order_id: int | None, advertiser_id: int) -> int:
+    """Who is invoiced for an order: its advertiser, or the agency where the mandate says so.
+
+    Where the company is the advertiser's agent the owner's invoice goes to the advertiser itself (loi Sapin).
+    """
+    return advertiser_id if order_id is None else billed_instead(unit, order_id) or advertiser_id
 
 
 def vat_of_sale(settings: Settings, advertiser: Organisation) -> Vat:

@@ -27,6 +27,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "issued": "Date d'émission",
         "due": "Date d'échéance",
         "supplied": "Date de la prestation",
+        "purchase_order": "Votre référence de commande",
         "seller": "Vendeur",
         "buyer": "Client",
         "siren": "SIREN",
@@ -53,6 +54,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "issued": "Date of issue",
         "due": "Due date",
         "supplied": "Date of supply",
+        "purchase_order": "Your purchase order",
         "seller": "Seller",
         "buyer": "Customer",
         "siren": "SIREN",
@@ -90,6 +92,8 @@ def invoice_pdf(paper: Paper) -> bytes:
     row(pdf, f"{words['due']}{words['colon']} {day_text(paper.due_on, paper.language)}")
     if paper.supplied_on is not None:
         row(pdf, f"{words['supplied']}{words['colon']} {day_text(paper.supplied_on, paper.language)}")
+    if paper.purchase_order:
+        row(pdf, f"{words['purchase_order']}{words['colon']} {paper.purchase_order}")
     if paper.refers is not None:
         row(pdf, f"{words['refers']} {paper.refers.number} ({day_text(paper.refers.issued_on, paper.language)})")
     pdf.ln(4)

@@ -16,7 +16,7 @@ from broker.billing.labels import text
 from broker.billing.mandates import mandate_on, may_issue
 from broker.billing.model import Invoice, Share, shares_in_cents, still_to_post
 from broker.billing.paper import Reference
-from broker.billing.parties import party, vat_of_purchase, vat_of_sale
+from broker.billing.parties import party, payer_id, vat_of_purchase, vat_of_sale
 from broker.billing.settle_agent import settle_as_agent
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import Database, UnitOfWork
@@ -117,7 +117,7 @@ def _invoice_advertiser(
     unit: UnitOfWork, settings: Settings, due: Row[Any], billable: int, micros: int, net: int
 ) -> Invoice | None:
     """The final invoice, and the credit note of what a deposit paid too much."""
-    advertiser = party(unit, due.advertiser_id)
+    advertiser = party(unit, payer_id(unit, due.order_id, due.advertiser_id))
     regime = vat_of_sale(settings, advertiser)
     vat_bp = regime.bp if due.vat_bp is None else due.vat_bp
     posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)

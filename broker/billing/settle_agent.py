@@ -21,7 +21,7 @@ from broker.billing.labels import text
 from broker.billing.mandates import mandate_on, may_issue
 from broker.billing.model import Invoice, Share
 from broker.billing.paper import Reference
-from broker.billing.parties import party, vat_between, vat_of_sale
+from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.billing.unused import credit_deposit
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
@@ -39,7 +39,8 @@ def settle_as_agent(
     Raises `Conflict` (`mandate_missing`) while the owner has given no word that we may invoice in its name: the
     mailing stays unsettled until then.
     """
-    owner, advertiser = party(unit, due.owner_id), party(unit, due.advertiser_id)
+    owner = party(unit, due.owner_id)
+    advertiser = party(unit, payer_id(unit, due.order_id, due.advertiser_id))
     if not may_issue(settings, mandate_on(unit, owner.id, unit.today)):
         raise Conflict(
             f"{owner.name} has given no mandate for invoices in its name: record one.", code="mandate_missing"

@@ -10,7 +10,7 @@ from broker.billing.labels import text
 from broker.billing.mandates import mandate_on
 from broker.billing.model import Invoice, InvoiceLine
 from broker.billing.paper import Reference
-from broker.billing.parties import party, vat_between, vat_of_sale
+from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.kernel.money import MICROS_PER_CENT
@@ -28,7 +28,7 @@ def credit_deposit(
     deposit = invoice_store.deposit_of(unit, order_id)
     if order is None or deposit is None:
         raise NotFound(f"The order of id {order_id} has no deposit.")
-    advertiser = party(unit, order.advertiser_id)
+    advertiser = party(unit, payer_id(unit, order.id, order.advertiser_id))
     owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
     regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
     label = text("unused", advertiser.language, order=deposit.number)
@@ -52,9 +52,9 @@ def credit_deposit(
             mandate=None if owner is None else mandate_on(unit, owner.id, unit.today),
         ),
     )
-    lines = deposit_credit_lines(net, vat, order.advertiser_id)
+    lines = deposit_credit_lines(net, vat, advertiser.id)
     if owner is not None:
-        lines = owner_deposit_credit_lines(net + vat, owner.id, order.advertiser_id)
+        lines = owner_deposit_credit_lines(net + vat, owner.id, advertiser.id)
     post(
         unit,
         "VE",

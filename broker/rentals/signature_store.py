@@ -73,6 +73,14 @@ def set_purchase_order(unit: UnitOfWork, order_id: int, number: str | None) -> N
     unit.run("UPDATE rental_order SET purchase_order = :number WHERE id = :id", number=number, id=order_id)
 
 
+def billed_instead(unit: UnitOfWork, order_id: int) -> int | None:
+    """The agency that is invoiced in the advertiser's place, if any; never where we are the advertiser's agent."""
+    found = unit.scalar(
+        "SELECT bill_to_id FROM rental_order WHERE id = :id AND contract_role <> 'agent_of_advertiser'", id=order_id
+    )
+    return None if found is None else int(found)
+
+
 def payer_of(unit: UnitOfWork, order_id: int) -> tuple[str | None, int | None, int | None]:
     """(purchase-order number, agency, who is billed in the advertiser's place) of an order."""
     row = unit.one("SELECT purchase_order, agency_id, bill_to_id FROM rental_order WHERE id = :id", id=order_id)
