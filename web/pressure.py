@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.bases.find_base import find_base
@@ -33,7 +33,7 @@ def show(code: str) -> Response:
         with unit() as work:
             return page("pressure/show.html", refusal, asked=None, **_contents(work, code))
     with unit() as work:
-        return Response(render_template("pressure/show.html", asked=asked, **_contents(work, code)))
+        return make_response(render_template("pressure/show.html", asked=asked, **_contents(work, code)))
 
 
 @pages.post("/bases/<code>/pressure")

@@ -37,7 +37,7 @@ class Walk:
         glue = "&" if "?" in address else "?"
         for language in ("fr", "en"):
             reply = self.client.get(f"{address}{glue}lang={language}", follow_redirects=True)
-            assert reply.status_code == 200, address
+            assert (reply.status_code, reply.mimetype) == (200, "text/html"), address
             assert "None" not in words(reply.text), address
         return reply.text
 
