@@ -162,9 +162,9 @@ def relays(unit: UnitOfWork) -> list[Row[Any]]:
     return unit.all("SELECT name, resting_until, failures, reason, changed_at FROM relay_health ORDER BY name")
 
 
-def resting(unit: UnitOfWork) -> list[Row[Any]]:
-    """(name, seconds, failures) of the relays at which nobody should knock now."""
+def failing(unit: UnitOfWork) -> list[Row[Any]]:
+    """(name, seconds, failures) of the relays that failed last; for so many seconds nobody should knock."""
     return unit.all(
-        "SELECT name, extract(epoch FROM resting_until - now()) AS seconds, failures FROM relay_health"
-        " WHERE resting_until > now()"
+        "SELECT name, greatest(0, extract(epoch FROM resting_until - now())) AS seconds, failures FROM relay_health"
+        " WHERE failures > 0"
     )

@@ -117,9 +117,9 @@ class Sender:
             self._lines = [
                 self._line(at, relay, Pacer(paces, relay.label, warm_up, unit.today)) for at, relay in enumerate(relays)
             ]
-            resting = {row.name: row for row in pace_store.resting(unit)}
+            failing = {row.name: row for row in pace_store.failing(unit)}
         for line in self._lines:
-            row = resting.get(line.relay.label)
+            row = failing.get(line.relay.label)
             if row is not None:
                 line.health.goes_on_resting(float(row.seconds), row.failures)
         self._rested = any(line.health.resting for line in self._lines)  # known before this run

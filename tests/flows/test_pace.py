@@ -174,7 +174,7 @@ def test_a_relay_that_hangs_does_not_hold_up_the_others(worker_engine: Engine, t
         counts = states(data, mailing)
         assert len(sink.messages()) == counts["accepted"]
     assert counts["accepted"] + counts["uncertain"] == 300
-    assert counts["uncertain"] <= 2
+    assert counts["uncertain"] <= 4  # its two connections, and one mail for each time it was tried again
 
 
 def _small_and_large(data: Database, folder: Path) -> tuple[House, House]:
