@@ -7,10 +7,12 @@ that had left before the click is none of it, one that was withheld neither.
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +99,7 @@ def _measure(settings: Settings, server: DatabaseServer, size: int, rounds: int,
 def _leave_while_it_goes_out(
     database: Database, public: Database, keys: WorkerKeys, settings: Settings, mailing: Mailing, size: int
 ) -> dict[int, float]:
-    """Position → when its click began (seconds since 1970), for as many as the mailing lasts, the last ones first."""
+    """Position → when its click began (seconds since 1970), for as many as the mailing lasts, in any order."""
     over = threading.Event()
 
     def send() -> None:
@@ -114,9 +116,9 @@ def _leave_while_it_goes_out(
     sender = threading.Thread(target=send)
     sender.start()
     with ThreadPoolExecutor(CLICKERS) as clickers:
+        order = random.sample(range(size), size)
         for first in range(CLICKERS):
-            waiting = range(size - 1 - first, -1, -CLICKERS)
-            clickers.submit(_click, questions, keys.front, tokens, waiting, over, clicked)
+            clickers.submit(_click, questions, keys.front, tokens, order[first::CLICKERS], over, clicked)
     sender.join()
     return clicked
 
@@ -125,7 +127,7 @@ def _click(
     questions: AskBriefly,
     front: FrontKeys,
     tokens: list[str],
-    positions: range,
+    positions: Sequence[int],
     over: threading.Event,
     clicked: dict[int, float],
 ) -> None:
