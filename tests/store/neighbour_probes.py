@@ -20,6 +20,7 @@ COMMON = {
     "open_programme": "what every owner may browse: public columns of open offers only",
     "order_transition": "the state table of an order",
     "mailing_transition": "the state table of a mailing",
+    "conversion_transition": "the state table of a conversion",
     "own_transition": "the state table of an own mailing",
     "ledger_account": "the chart of accounts",
     "ledger_journal": "the journals' names",

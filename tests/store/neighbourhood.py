@@ -254,6 +254,7 @@ def furnish(connection: Connection) -> Trade:
     furnish_own_mail(connection, mark, org, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
+    furnish_conversions(connection, mark, (org, buyer), (programme, participation, base), mailing)
     return Trade(
         owner,
         advertiser,
@@ -513,6 +514,47 @@ def furnish_money(connection: Connection, mark: str, owner: Somebody, invoice: i
     add(connection, "payout_line", "payout_id", payout_id=payout, invoice_id=invoice, amount_cents=120)
     add(connection, "ledger_close", month="2026-11-01", target="soft_closed", asked_by=user)
     furnish_roles(connection, mark, owner, invoice)
+
+
+def furnish_conversions(
+    connection: Connection, mark: str, parties: tuple[int, int], ids: tuple[int, int, int], mailing: int
+) -> None:
+    """What was reported to a programme, what it has used, a private offer."""
+    (org, buyer), (programme, participation, base) = parties, ids
+    add(connection, "programme_use", "programme_id", programme_id=programme, micros=1, conversions=1)
+    conversion = add(
+        connection,
+        "conversion",
+        code=f"conv_{mark}",
+        programme_id=programme,
+        advertiser_id=buyer,
+        owner_id=org,
+        participation_id=participation,
+        mailing_id=mailing,
+        position=1,
+        link=1,
+        number=0,
+        kind="sale",
+        reference=mark,
+        price_micros=1,
+        state="pending",
+        source="api",
+        happened_at="2026-11-01",
+        due_at="2026-12-01",
+    )
+    add(
+        connection, "conversion_sign", "conversion_id", conversion_id=conversion, advertiser_id=buyer, sign="burst",
+        evidence="{}",
+    )  # fmt: skip
+    add(
+        connection, "postback_refusal", "programme_id", programme_id=programme, advertiser_id=buyer, day="2026-11-01",
+        reason="bad_signature", count=1, last_at="2026-11-01",
+    )  # fmt: skip
+    add(
+        connection, "private_offer", code=f"off_{mark}", owner_id=org, owner_name="O", advertiser_id=buyer,
+        advertiser_name="A", base_id=base, title="Offer", sector="retail", terms="{}", starts_on="2026-11-01",
+        ends_on="2026-12-01",
+    )  # fmt: skip
 
 
 def furnish_roles(connection: Connection, mark: str, owner: Somebody, invoice: int) -> None:

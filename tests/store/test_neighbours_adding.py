@@ -36,6 +36,7 @@ RIGHTFUL = {
     **dict.fromkeys(("base_mapping", "bank_account", "field_watch", "base_cost"), "owner"),
     **dict.fromkeys(("receipt", "receipt_share", "payout", "payout_line", "ledger_close", "consent_audit"), "broker"),
     **dict.fromkeys(("invoicing_mandate", "invoice_contest"), "owner"),
+    **dict.fromkeys(("private_offer",), "owner"),
     **dict.fromkeys(("sending_domain", "seed_mailbox"), "owner"),
     **dict.fromkeys(("merge_tag_right", "role_contract", "credit_term"), "broker"),
 }
