@@ -48,7 +48,7 @@ def report_tables(sheet: ReportSheet) -> list[Table]:
                 (said("code"), report.code),
                 (said("title"), live.title),
                 (said("kind"), said(report.kind)),
-                (said("state"), said(report.state)),
+                (said("state"), said(f"state_{report.state}")),
                 (said("started"), _moment(report.started_at)),
                 (said("ended"), _moment(report.ended_at)),
                 (said("frozen"), report.frozen),

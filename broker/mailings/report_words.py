@@ -25,7 +25,9 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "accepted": "Accepted", "refused": "Refused", "uncertain": "Uncertain", "billable": "Billed mails",
         "unit_price": "Unit price, per thousand, before VAT", "price": "Overall price, before VAT",
         "figures": "Figures", "final": "final", "not_final": "as of the day of this report",
-        "state": "State",
+        "state": "State", "state_sent": "sent", "state_sending": "being sent", "state_paused": "paused",
+        "state_cancelled": "cancelled", "state_frozen": "frozen", "state_freezing": "being frozen",
+        "state_failed": "failed",
     },
     "fr": {
         "mailing": "Envoi", "what": "Quoi", "value": "Valeur", "code": "Code", "title": "Titre", "kind": "Genre",
@@ -54,6 +56,9 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "hard": "définitif", "soft": "passager", "consent": "consentement", "volume": "hors volume",
         "suppression": "opposition", "pressure": "pression", "duplicates": "doublons", "minor": "mineurs",
         "partner": "partenaire non nommé", "retention": "trop longtemps muets", "quarantine": "quarantaine",
-        "reserved": "réservés ailleurs",
+        "reserved": "réservés ailleurs", "state_sent": "envoyé", "state_sending": "en cours", "state_paused": "en pause",
+        "state_cancelled": "arrêté", "state_frozen": "figé", "state_freezing": "en tirage", "state_failed": "échoué",
+        "user_unknown": "adresse inconnue", "domain_unknown": "domaine inconnu", "mailbox_full": "boîte pleine",
+        "blocked": "bloqué", "spam": "pris pour du pourriel", "policy": "refusé par règle", "unknown": "sans motif",
     },
 }  # fmt: skip
