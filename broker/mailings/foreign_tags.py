@@ -29,7 +29,7 @@ _NAMES: Final = {
 # Said by our own legal lines, or about a page that a mail does not have.
 _EMPTY: Final = frozenset(
     ("listdescription", "htmlrewards", "rewards", "archive", "forward", "permalink", "viewinbrowser", "mirror",
-     "weblink", "webversion", "view", "mcpreviewtext", "rewardsurl")
+     "weblink", "webversion", "view", "mcpreviewtext", "rewardsurl", "mcsubject")
 )  # fmt: skip
 _CASE: Final = re.compile(r"^(?:title|upper|lower|html|url):", re.IGNORECASE)
 _CONDITION: Final = re.compile(
