@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from broker.delivery.presign import presign_mailing
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.ids import new_code
+from broker.kernel.settings import Settings
 from broker.mailings import freeze_store
 from broker.mailings.create_creative import Message, create_creative
 from broker.mailings.model import Mailing
@@ -92,6 +94,18 @@ def make_mailing(database: Database, scene: Scene) -> Mailing:
         freeze_store.write_recipients(unit, planned, scene.contact_ids, scene.contact_keys)
         freeze_store.mark_frozen(unit, planned, {})
     return planned
+
+
+def sign_ahead(database: Database, keys: WorkerKeys, settings: Settings, mailing: Mailing) -> None:
+    """Sign a frozen mailing before its hour, and let the hour come."""
+    with database.begin() as unit:
+        unit.run("UPDATE mailing SET starts_at = app_now() + interval '2 seconds' WHERE id = :id", id=mailing.id)
+    presign_mailing(database, keys, settings, mailing.id, slice_seconds=3600.0)
+    with database.begin() as unit:
+        unit.run(
+            "SELECT pg_sleep(greatest(0, extract(epoch FROM starts_at - now()))) FROM mailing WHERE id = :id",
+            id=mailing.id,
+        )
 
 
 def accounted(database: Database, mailing: Mailing) -> bool:
