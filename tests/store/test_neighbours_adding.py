@@ -39,6 +39,9 @@ RIGHTFUL = {
     **dict.fromkeys(("private_offer",), "owner"),
     **dict.fromkeys(("sending_domain", "seed_mailbox"), "owner"),
     **dict.fromkeys(("merge_tag_right", "role_contract", "credit_term"), "broker"),
+    **dict.fromkeys(("approval_rule", "approval_policy", "order_decision"), "owner"),
+    **dict.fromkeys(("agency_mandate", "order_review", "order_signature", "suppression_feed"), "advertiser"),
+    "suppression_host": "broker",
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
@@ -48,6 +51,7 @@ STAFF_WRITES = {
         ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
     ),
     **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
+    **dict.fromkeys(("agency_mandate", "suppression_host"), ("broker",)),
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
