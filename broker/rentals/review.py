@@ -118,10 +118,8 @@ def _require_ordered(order: Order) -> None:
 
 def _review(unit: UnitOfWork, order: Order) -> Review:
     found = review_store.review_of(unit, order.id)
-    if found is None:  # placed before there were reviews
-        open_review(unit, order)
-        found = review_store.review_of(unit, order.id)
-    assert found is not None
+    if found is None:
+        raise NotFound(f"Nobody is asked about the order {order.code}.", code="no_review")
     return found
 
 

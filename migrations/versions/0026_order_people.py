@@ -204,6 +204,8 @@ CREATE TABLE order_review (
   looked_at timestamptz,                                -- when the rules were tried
   CHECK ((change_text IS NULL) = (change_asked_at IS NULL))
 );
+INSERT INTO order_review (order_id, owner_id, answer_days, due_on, expires_on)   -- those that wait already
+  SELECT id, owner_id, 2, app_now()::date + 4, app_now()::date + 8 FROM rental_order WHERE state = 'ordered';
 CREATE FUNCTION check_order_review() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF NEW.order_id <> OLD.order_id OR NEW.owner_id <> OLD.owner_id
@@ -506,9 +508,16 @@ def _protect() -> None:
     protect(
         "order_review",
         using=order.format(table="order_review", more=""),
-        check=order.format(table="order_review", more=" AND o.owner_id = order_review.owner_id"),
+        check=order.format(
+            table="order_review",
+            more=" AND o.owner_id = order_review.owner_id AND app_org() IN (o.owner_id, o.advertiser_id)",
+        ),
         web="SELECT, INSERT (order_id, owner_id, answer_days, due_on, expires_on),"
         " UPDATE (due_on, expires_on, reminded_on, reminders, change_text, change_asked_at, rounds)",
+    )
+    op.execute(
+        "CREATE POLICY opened_by_the_advertiser ON order_review AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK ("
+        "EXISTS (SELECT 1 FROM rental_order o WHERE o.id = order_review.order_id AND o.advertiser_id = app_org()))"
     )
     protect(
         "order_decision",

@@ -6,12 +6,14 @@ from flask_babel import lazy_gettext as _
 
 from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
+from web.http.order_sentences import ORDER_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
 
 SENTENCES = {
     **IMPORT_SENTENCES,
     **TERMS_SENTENCES,
     **CONVERSION_SENTENCES,
+    **ORDER_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "mailing_held": _(
         "This mailing was stopped by its watch. Look at what came back, then say in writing why it may go on."
