@@ -45,7 +45,7 @@ def mailing_moments(unit: UnitOfWork, order_id: int) -> tuple[datetime | None, d
 
 
 def planned_sends(unit: UnitOfWork, base_id: int, start: date, end: date) -> list[PlannedSend]:
-    """Orders and picked sends of a base by their day, those that ended without a mail left out."""
+    """Orders, picked sends and own mailings of a base by their day, those that ended without a mail left out."""
     rows = unit.all(
         "SELECT send_on, 'rental' AS kind, card_title AS title, code, state FROM rental_order"
         " WHERE base_id = :base AND send_on BETWEEN :start AND :end"
@@ -53,6 +53,9 @@ def planned_sends(unit: UnitOfWork, base_id: int, start: date, end: date) -> lis
         " UNION ALL SELECT s.send_on, 'affiliate', g.title, p.code, s.state FROM participation_send s"
         " JOIN participation p ON p.id = s.participation_id JOIN programme g ON g.id = p.programme_id"
         " WHERE p.base_id = :base AND s.send_on BETWEEN :start AND :end AND s.state <> 'withdrawn'"
+        " UNION ALL SELECT (o.next_run_at AT TIME ZONE 'Europe/Paris')::date, 'own', o.name, o.code, o.state"
+        " FROM own_mailing o WHERE o.base_id = :base AND o.state = 'active' AND o.schedule = 'once'"
+        " AND (o.next_run_at AT TIME ZONE 'Europe/Paris')::date BETWEEN :start AND :end"
         " ORDER BY 1, 4",
         base=base_id,
         start=start,

@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 
 from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
+from web.http.own_sentences import OWN_SENTENCES
 from web.http.order_sentences import ORDER_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
 
@@ -13,6 +14,7 @@ SENTENCES = {
     **IMPORT_SENTENCES,
     **TERMS_SENTENCES,
     **CONVERSION_SENTENCES,
+    **OWN_SENTENCES,
     **ORDER_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "mailing_held": _(
