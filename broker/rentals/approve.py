@@ -17,14 +17,14 @@ def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order
 
     The order's row is locked and its state looked at again: of two answers given at once the second is refused
     (`Conflict`, `order_state`). `creative_code` is the creative that was read: where the advertiser has put another in
-    its place meanwhile, nothing is approved (`creative_changed`). A send date that the owner keeps is refused
+    its place meanwhile, nothing is approved (`creative_replaced`). A send date that the owner keeps is refused
     (`day_kept` and its kin), and so is an unsigned order where the owner asks for signed ones (`order_not_signed`).
     """
     order = _asked(unit, code)
     if creative_code and creative_code != order.creative_code:
         raise Conflict(
             "The advertiser has put another message in the place of the one you read. Read it, then answer.",
-            code="creative_changed",
+            code="creative_replaced",
         )
     _approve(unit, order)
     record(unit, "order.approved", "rental_order", order.code, creative=order.creative_code)

@@ -183,7 +183,7 @@ def test_a_change_is_asked_for_made_and_answered(scene: PeopleScene) -> None:
     assert scene.answer(changed).state == "ordered"  # a person asked: a person answers
     with pytest.raises(Conflict) as refusal, scene.money.web.begin(scene.owner) as unit:
         approve_order(unit, order.code, order.creative_code or "")
-    assert refusal.value.code == "creative_changed"
+    assert refusal.value.code == "creative_replaced"
     with scene.money.web.begin(scene.owner) as unit:
         assert approve_order(unit, order.code, second).state == "approved"
 

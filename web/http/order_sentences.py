@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 ORDER_SENTENCES = {
-    "creative_changed": _("The advertiser has put another message in the place of the one you read. Read it again."),
+    "creative_replaced": _("The advertiser has put another message in the place of the one you read. Read it again."),
     "order_not_signed": _("You approve signed orders only, and this one is not signed yet."),
     "change_missing": _("Say in 1 to 2,000 characters what to change."),
     "no_change_asked": _("The owner asks for no change of this order any more. Load it again."),
@@ -22,7 +22,6 @@ ORDER_SENTENCES = {
     "rule_without_condition": _("Say whom the rule is about: advertisers, sectors, domains, a price or a volume."),
     "bad_condition": _("Domains and a reason belong to refusals; a price and a volume to approvals."),
     "bad_domain": _("Write a domain as example.com."),
-    "reason_missing": _("Give the reason of the refusal."),
     "rule_stopped": _("This rule is stopped already."),
     "client_needed": _("Choose first for which of your clients you act."),
     "no_mandate": _("There is no mandate of today by which you act for this client. Ask it for one."),
