@@ -120,7 +120,7 @@ def accept(body: dict[str, Any], code: str) -> Any:
             body["creative"],
             body["budget_cents"],
             commission_bp=means.settings.trade.commission_bp,
-            secret_key=means.keys.token_version,
+            postback_key=means.keys.token_version,
         )
 
 

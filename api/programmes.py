@@ -166,7 +166,7 @@ def create(body: dict[str, Any]) -> Any:
             ends_on=body["ends_on"],
             commission_bp=front().settings.trade.commission_bp,
             offer=_offer(body),
-            secret_key=front().keys.token_version,
+            postback_key=front().keys.token_version,
         )
 
 

@@ -148,8 +148,8 @@ def door(work: UnitOfWork, code: str) -> dict[str, Any]:
     keys = front().keys
     return {
         "programme": programme,
-        "secret": secret_of(keys, code, kept.secret_key, kept.secret_version),
-        "former_until": kept.former_secret_until,
+        "secret": secret_of(keys, code, kept.postback_key, kept.postback_version),
+        "former_until": kept.former_postback_until,
         "address": f"{front().settings.web.public_url.rstrip('/')}/postback/{code}",
         "refusals": refusals_of(work, programme.id),
         "trial": trial_click(keys),

@@ -59,7 +59,7 @@ def answer(code: str, verb: str) -> Response:
             if verb == "accept":
                 programme = accept_offer(
                     work, code, form.get("creative", ""), cents_of(form.get("budget", ""), "budget_cents"),
-                    commission_bp=front().settings.trade.commission_bp, secret_key=front().keys.token_version,
+                    commission_bp=front().settings.trade.commission_bp, postback_key=front().keys.token_version,
                 )  # fmt: skip
                 return redirect(url_for("programmes.show", code=programme.code, done="offer_accepted"), 303)
             if verb == "refuse":

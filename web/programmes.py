@@ -85,7 +85,7 @@ def create() -> Response:
                 required_day(form.get("ends_on", ""), "ends_on"),
                 commission_bp=front().settings.trade.commission_bp,
                 offer=offer,
-                secret_key=front().keys.token_version,
+                postback_key=front().keys.token_version,
             )
     except CourtierError as refusal:
         with unit() as work:

@@ -12,6 +12,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.paging import Page, offset
+from broker.notifications.notify import notify
 
 
 def join_programme(
@@ -58,7 +59,13 @@ def join_programme(
     if fresh:
         action = "programme.joined" if state == "joined" else "programme.asked"
         record(unit, action, "participation", joined.code, programme=programme_code, base=base_code, state=state)
-    return find_participation(unit, joined.code)
+    joined = find_participation(unit, joined.code)
+    if fresh and joined.state == "requested":
+        notify(
+            unit, "programme.join_asked", programme.advertiser_id, programme.code, owner=joined.owner_name,
+            programme=programme.title,
+        )  # fmt: skip
+    return joined
 
 
 def answer_request(unit: UnitOfWork, code: str, *, accept: bool, reason: str = "") -> Participation:
@@ -76,6 +83,8 @@ def answer_request(unit: UnitOfWork, code: str, *, accept: bool, reason: str = "
     )
     if moved:
         record(unit, f"participation.{'accepted' if accept else 'refused'}", "participation", code, reason=reason)
+        answer = reason.strip() or ("accepted" if accept else "refused")
+        notify(unit, "participation.answered", found.owner_id, code, programme=found.programme_title, answer=answer)
     return find_participation(unit, code)
 
 

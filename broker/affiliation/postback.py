@@ -60,11 +60,11 @@ def accept_postback(
     programme = unit.one("SELECT * FROM postback_programme(:code)", code=programme_code)
     if programme is None:
         raise NotFound("There is no such programme.", code="programme_not_found")
-    versions = [programme.secret_version]
-    if programme.former_secret and programme.secret_version > 1:
-        versions.append(programme.secret_version - 1)
+    versions = [programme.postback_version]
+    if programme.former_postback and programme.postback_version > 1:
+        versions.append(programme.postback_version - 1)
     check_signature(
-        [secret_of(front, programme_code, programme.secret_key, version) for version in versions], signed, unit.now
+        [secret_of(front, programme_code, programme.postback_key, version) for version in versions], signed, unit.now
     )
     said = report_conversion(unit, programme.id, read_report(front, fields, "postback"))
     if said.state == "test":

@@ -17,6 +17,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.paging import Page, offset
+from broker.notifications.notify import notify
 
 Rates = Mapping[str, Any]  # model, cpm_cents, rate_cents, rate_bp
 
@@ -56,11 +57,13 @@ def make_offer(
         ends_on=ends_on, made_by=unit.actor.user_id,
     )  # fmt: skip
     record(unit, "private_offer.made", "private_offer", code, model=str(rates.get("model", "cpm")))
-    return find_offer(unit, code)
+    made = find_offer(unit, code)
+    notify(unit, "private_offer.made", made.advertiser_id, code, owner=made.owner_name, title=made.title)
+    return made
 
 
 def accept_offer(
-    unit: UnitOfWork, code: str, creative_code: str, budget_cents: int, *, commission_bp: int, secret_key: int
+    unit: UnitOfWork, code: str, creative_code: str, budget_cents: int, *, commission_bp: int, postback_key: int
 ) -> Programme:
     """The advertiser accepts: a private programme of these terms opens, and the base takes part. No send is picked by
     that. Raises `Conflict` (`offer_answered`, `creative_not_signed`), `InvalidInput`."""
@@ -79,7 +82,7 @@ def accept_offer(
         commission_bp=commission_bp,
         offer=_offer(offer.terms),
         only_owner_id=offer.owner_id,
-        secret_key=secret_key,
+        postback_key=postback_key,
     )
     private_store.answer_offer(unit, offer.id, "accepted", "", programme.id)
     store.insert_participation(
@@ -95,6 +98,7 @@ def accept_offer(
         answer="",
     )
     record(unit, "private_offer.accepted", "private_offer", code, programme=programme.code)
+    _tell(unit, offer, "accepted")
     return programme
 
 
@@ -130,7 +134,14 @@ def _answer(unit: UnitOfWork, code: str, state: str, reason: str) -> PrivateOffe
     offer = _waiting(unit, code)
     private_store.answer_offer(unit, offer.id, state, reason, None)
     record(unit, f"private_offer.{state}", "private_offer", code, reason=reason)
+    if state == "refused":
+        _tell(unit, offer, reason)
     return find_offer(unit, code)
+
+
+def _tell(unit: UnitOfWork, offer: PrivateOffer, answer: str) -> None:
+    facts = {"advertiser": offer.advertiser_name, "title": offer.title, "answer": answer[:300]}
+    notify(unit, "private_offer.answered", offer.owner_id, offer.code, **facts)
 
 
 def _waiting(unit: UnitOfWork, code: str) -> PrivateOffer:

@@ -75,13 +75,13 @@ def renew_secret(unit: UnitOfWork, code: str, key_version: int) -> None:
     programme = own_programme(unit, code)
     secret = store.secret_of(unit, programme.id)
     assert secret is not None
-    until = unit.now + SECRET_OVERLAP if key_version == secret.secret_key else None
+    until = unit.now + SECRET_OVERLAP if key_version == secret.postback_key else None
     store.change_programme(
         unit,
         programme.id,
-        secret_version=secret.secret_version + 1,
-        secret_key=key_version,
-        former_secret_until=until,
+        postback_version=secret.postback_version + 1,
+        postback_key=key_version,
+        former_postback_until=until,
     )
     record(unit, "programme.secret_renewed", "programme", code)
 

@@ -2,8 +2,9 @@
 
 The score is of 100: 70 for the share of the base that the offer wishes for, 30 for the sector. The share is worked out
 from the base's own profile field by field, as if gender, age and region went their own ways; the page says so.
-Revenue per thousand is certain where mails are paid. For clicks it is the owner's own past clicks, with what the sector
-brought all owners as the starting belief (a Beta distribution worth 5,000 mails), and an interval of 80 per cent.
+Revenue per thousand is certain where mails are paid. For clicks, leads and sales it is what the owner's own past mails
+brought, with what the sector brought all owners as the starting belief (a Beta distribution worth 5,000 mails), and an
+interval of 80 per cent. A sale's amount is the mean of the owner's own approved ones in the programme.
 """
 
 from __future__ import annotations
@@ -72,14 +73,20 @@ def revenue_of(
     own: tuple[int, int],
     sector: tuple[int, int] | None,
 ) -> Revenue:
-    """`own` and `sector`: (accepted mails, clicks). Without a sector's figures the belief is one click in a hundred."""
+    """`own` and `sector`: (accepted mails, what is paid). `rate_cents`: for one of these, of a sale the mean amount's
+    share. Without a sector's figures the belief is one click in a hundred; for leads and sales nothing is known."""
     kept = (10_000 - commission_bp) / 10_000
     if model == "cpm":
         cents = int(price_micros * kept) // 10
         return Revenue(True, cents, cents, cents)
-    if model != "cpc" or rate_cents is None:
+    told = bool(sector and sector[0])
+    if rate_cents is None or (model != "cpc" and not told and not own[1]):
         return Revenue(False)
-    rate = sector[1] / sector[0] if sector and sector[0] else BELIEF_RATE
+    rate = BELIEF_RATE if model == "cpc" else own[1] / own[0] if own[0] else 0.0
+    if sector and told:
+        rate = sector[1] / sector[0]
+    if not 0 < rate < 1:
+        return Revenue(False)
     mails, clicks = own
     learned = beta(BELIEF_MAILS * rate + clicks, BELIEF_MAILS * (1 - rate) + max(0, mails - clicks))
     expected, low, high = (

@@ -10,7 +10,7 @@ from broker.audience.rule import EVERYBODY, Rule
 from broker.catalogue import offers_store, programme_store
 from broker.catalogue.match import Match, Profile, Revenue, match_of, revenue_of
 from broker.catalogue.offer_model import wishes_of
-from broker.catalogue.offers_store import OfferSearch
+from broker.catalogue.offers_store import OfferSearch, OwnResults
 from broker.catalogue.programme_model import Programme
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
@@ -55,7 +55,7 @@ def browse_offers(
         for row in offers_store.to_be_matched(unit, asked)
     }
     best = sorted(matches, key=lambda one: (-matches[one].score, -one))[skip : skip + size]
-    own = offers_store.own_clicks(unit, base.id)
+    own = offers_store.own_results(unit, base.id)
     return Page(
         [
             Matched(one, matches[one.id], expected_revenue(unit, one, own))
@@ -72,7 +72,7 @@ def match_programme(unit: UnitOfWork, audience: ProfileDesk, programme: Programm
     unit.actor.require("owner")
     base = _base(unit, base_code)
     found = match_of(wishes_of(programme.wishes), base_profile(audience, base), base.sector)
-    return Matched(programme, found, expected_revenue(unit, programme, offers_store.own_clicks(unit, base.id)))
+    return Matched(programme, found, expected_revenue(unit, programme, offers_store.own_results(unit, base.id)))
 
 
 def base_profile(audience: ProfileDesk, base: Any) -> Profile:
@@ -83,12 +83,22 @@ def base_profile(audience: ProfileDesk, base: Any) -> Profile:
     return profile
 
 
-def expected_revenue(unit: UnitOfWork, programme: Programme, own: tuple[int, int]) -> Revenue:
-    """What a thousand mails may bring; where clicks are paid, from one's own and the sector's past."""
-    sector = offers_store.sector_clicks(unit, programme.sector) if programme.model == "cpc" else None
-    return revenue_of(
-        programme.model, programme.price_micros, programme.rate_cents, programme.commission_bp or 0, own, sector
+def expected_revenue(unit: UnitOfWork, programme: Programme, own: OwnResults) -> Revenue:
+    """What a thousand mails may bring; where clicks, leads or sales are paid, from one's own and the sector's past."""
+    if programme.model == "cpm":
+        return revenue_of("cpm", programme.price_micros, None, programme.commission_bp or 0, (0, 0), None)
+    kind = {"cpc": "click", "cpl": "lead", "cpa": "sale"}[programme.model]
+    sector = (
+        offers_store.sector_clicks(unit, programme.sector)
+        if kind == "click"
+        else offers_store.sector_conversions(unit, programme.sector, kind)
     )
+    rate = programme.rate_cents
+    if programme.rate_bp is not None:
+        mean = offers_store.mean_sale(unit, programme.id)
+        rate = None if mean is None else mean * programme.rate_bp // 10_000
+    paid = (own.mails, getattr(own, f"{kind}s"))
+    return revenue_of(programme.model, programme.price_micros, rate, programme.commission_bp or 0, paid, sector)
 
 
 def _base(unit: UnitOfWork, code: str) -> Any:

@@ -44,12 +44,12 @@ def insert_programme(unit: UnitOfWork, **values: Any) -> None:
         "INSERT INTO programme (code, advertiser_id, title, description, sector, model, price_micros, commission_bp,"
         " budget_cents, creative_id, starts_on, ends_on, channel, rate_cents, rate_bp, most_names, owner_cap_cents,"
         " validation_days, wishes, terms, joining, join_rules, day_cap_cents, attribution_days, report_days,"
-        " click_cents, lead_cents, sale_cents, sale_bp, only_owner_id, secret_key)"
+        " click_cents, lead_cents, sale_cents, sale_bp, only_owner_id, postback_key)"
         " VALUES (:code, :advertiser_id, :title, :description, :sector, :model,"
         " :price_micros, :commission_bp, :budget_cents, :creative_id, :starts_on, :ends_on, :channel, :rate_cents,"
         " :rate_bp, :most_names, :owner_cap_cents, :validation_days, CAST(:wishes AS jsonb), :terms,"
         " :joining, CAST(:join_rules AS jsonb), :day_cap_cents, :attribution_days, :report_days, :click_cents,"
-        " :lead_cents, :sale_cents, :sale_bp, :only_owner_id, :secret_key)",
+        " :lead_cents, :sale_cents, :sale_bp, :only_owner_id, :postback_key)",
         **values,
     )
 
@@ -106,9 +106,10 @@ def change_programme(unit: UnitOfWork, programme_id: int, **values: Any) -> None
 
 
 def secret_of(unit: UnitOfWork, programme_id: int) -> Row[Any] | None:
-    """secret_key, secret_version and former_secret_until of an advertiser's own programme."""
+    """postback_key, postback_version and former_postback_until of an advertiser's own programme."""
     return unit.one(
-        "SELECT secret_key, secret_version, former_secret_until FROM programme WHERE id = :id AND advertiser_id = :org",
+        "SELECT postback_key, postback_version, former_postback_until FROM programme"
+        " WHERE id = :id AND advertiser_id = :org",
         id=programme_id,
         org=unit.actor.org,
     )

@@ -37,12 +37,12 @@ def create_programme(
     commission_bp: int | None = None,
     offer: Offer | None = None,
     only_owner_id: int | None = None,
-    secret_key: int = 1,
+    postback_key: int = 1,
 ) -> Programme:
     """Open an offer: `cpm_cents` for a thousand accepted mails, `budget_cents` at most over all owners (net).
 
     `offer` says more: another model than CPM, caps, wishes, terms; its price per thousand is `cpm_cents`, too.
-    `only_owner_id` makes it one owner's alone; `secret_key` is the front's key of the postback secret.
+    `only_owner_id` makes it one owner's alone; `postback_key` is the front's key of the postback secret.
     `commission_bp` is the broker's part; without it the default of the trade. The creative must be signed: owners
     join what they can see. Raises `InvalidInput` naming the field, `Conflict` (`creative_not_signed`,
     `sector_forbidden`, `sector_wording`).
@@ -96,7 +96,7 @@ def create_programme(
         sale_cents=asked.sale_cents,
         sale_bp=asked.sale_bp,
         only_owner_id=only_owner_id,
-        secret_key=secret_key,
+        postback_key=postback_key,
     )
     record(unit, "programme.opened", "programme", code, model=asked.model, budget_cents=budget_cents)
     return find_programme(unit, code)

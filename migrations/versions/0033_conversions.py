@@ -25,9 +25,9 @@ ALTER TABLE programme
   ADD COLUMN sale_cents bigint CHECK (sale_cents > 0),
   ADD COLUMN sale_bp integer CHECK (sale_bp BETWEEN 1 AND 10000),
   ADD COLUMN only_owner_id bigint REFERENCES organisation,      -- a private offer: nobody else sees it
-  ADD COLUMN secret_key smallint NOT NULL DEFAULT 1,            -- the front's key from which the postback secret comes
-  ADD COLUMN secret_version integer NOT NULL DEFAULT 1 CHECK (secret_version > 0),
-  ADD COLUMN former_secret_until timestamptz,
+  ADD COLUMN postback_key smallint NOT NULL DEFAULT 1,          -- the front's key that postbacks' secrets come from
+  ADD COLUMN postback_version integer NOT NULL DEFAULT 1 CHECK (postback_version > 0),
+  ADD COLUMN former_postback_until timestamptz,
   ADD CONSTRAINT programme_one_sale_rate CHECK (num_nonnulls(sale_cents, sale_bp) <= 1);
 
 ALTER TABLE participation DROP CONSTRAINT participation_state_check;
@@ -325,9 +325,9 @@ $$;
 
 -- What the public door needs to check a postback's signature.
 CREATE FUNCTION postback_programme(p_code text)
-RETURNS TABLE (id bigint, secret_key smallint, secret_version integer, former_secret boolean, currency text)
+RETURNS TABLE (id bigint, postback_key smallint, postback_version integer, former_postback boolean, currency text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT g.id, g.secret_key, g.secret_version, coalesce(g.former_secret_until > app_now(), false), 'EUR'
+  SELECT g.id, g.postback_key, g.postback_version, coalesce(g.former_postback_until > app_now(), false), 'EUR'
   FROM programme g WHERE g.code = p_code
 $$;
 
@@ -635,7 +635,7 @@ OPEN = "state = 'open' AND app_role() = 'owner'"
 JOINED = "EXISTS (SELECT 1 FROM participation j WHERE j.programme_id = programme.id AND j.owner_id = app_org())"
 NEW_TERMS = (
     "terms_version, joining, join_rules, day_cap_cents, attribution_days, report_days, click_cents, lead_cents,"
-    " sale_cents, sale_bp, only_owner_id, secret_key, secret_version, former_secret_until"
+    " sale_cents, sale_bp, only_owner_id, postback_key, postback_version, former_postback_until"
 )
 
 
@@ -651,7 +651,7 @@ def upgrade() -> None:
     op.execute(f"GRANT SELECT ({NEW_TERMS}) ON programme TO courtier_web")
     op.execute(
         "GRANT UPDATE (terms, terms_version, joining, join_rules, budget_cents, day_cap_cents, owner_cap_cents,"
-        " secret_key, secret_version, former_secret_until, ends_on) ON programme TO courtier_web"
+        " postback_key, postback_version, former_postback_until, ends_on) ON programme TO courtier_web"
     )
     op.execute("ALTER POLICY tenant ON participation WITH CHECK (owner_id = app_org() OR advertiser_id = app_org())")
     # A participation is begun by its owner, or comes with a private offer that its advertiser accepted.
