@@ -6,8 +6,8 @@ from flask_babel import lazy_gettext as _
 
 from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
-from web.http.own_sentences import OWN_SENTENCES
 from web.http.order_sentences import ORDER_SENTENCES
+from web.http.own_sentences import OWN_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
 
 SENTENCES = {
