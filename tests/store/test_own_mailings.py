@@ -111,7 +111,7 @@ def test_a_stranger_finds_nothing_and_adds_nothing_of_others(scene: Scene) -> No
                 set_variants(unit, code, [wrong])
         with pytest.raises(InvalidInput) as refusal:
             set_variants(unit, code, [{"segment": ""}, {"segment": segment}])
-        assert refusal.value.code == "order"
+        assert refusal.value.code == "everybody_last"
         assert len(variants_of(unit, find_own_mailing(unit, code))) == 1
 
 

@@ -23,7 +23,7 @@ OWN_SENTENCES = {
     "seed_not_found": _("There is no such control address."),
     "too_many_seeds": _("There are too many control addresses: use some of them no more."),
     "bad_address": _("This is not an e-mail address."),
-    "order": _("Everybody else comes last: no later segment would get anybody."),
+    "everybody_last": _("Everybody else comes last: no later segment would get anybody."),
     "twice": _("A segment stands here once."),
     "send_date_passed": _("The moment of the send has passed."),
     "send_date_far": _("The send date lies more than two years ahead."),

@@ -96,7 +96,7 @@ def set_variants(unit: UnitOfWork, code: str, variants: Sequence[Mapping[str, st
         rows.append((segment_id, creative_id))
     if None in [row[0] for row in rows[:-1]]:
         raise InvalidInput(
-            "Everybody else comes last: no later segment would get anybody.", code="order", field="variants"
+            "Everybody else comes last: no later segment would get anybody.", code="everybody_last", field="variants"
         )
     store.set_variants(unit, own.id, rows)
     record(unit, "own_mailing.variants_set", "own_mailing", code, variants=len(rows))
