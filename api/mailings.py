@@ -57,6 +57,9 @@ class MailingReportSchema(Schema):
     hits = fields.Integer(required=True)
     scanner_hits = fields.Integer(required=True)
     unsubscribed = fields.Integer(required=True)
+    opens = fields.Integer(
+        required=True, metadata={"description": "Pictures loaded, by people and machines; a number of the campaign."}
+    )
     exclusions = figures_field()
     problem = fields.String(allow_none=True)
 
@@ -147,6 +150,7 @@ def reply(work: UnitOfWork, code: str) -> dict[str, Any]:
         **report.keys(),
         "counts": {state: getattr(report, state) for state in SEND_STATES},
         "unsubscribed": report.opt_outs,
+        "opens": report.opens,
     }
 
 

@@ -35,6 +35,7 @@ class MailingReport:
     scanner_hits: int
     unclassified_hits: int
     opt_outs: int
+    opens: int
     exclusions: dict[str, int]
     price_micros: int
     problem: str | None
@@ -65,6 +66,7 @@ def mailing_report(unit: UnitOfWork, code: str) -> MailingReport:
         scanner_hits=reactions.scanner,
         unclassified_hits=reactions.waiting,
         opt_outs=reactions.opt_outs,
+        opens=reactions.opens,
         # Recipients and exclusions add up to the exact audience, which no advertiser may see (docs/disclosure.md).
         exclusions={} if unit.actor.role == "advertiser" else mailing.exclusions,
         price_micros=mailing.price_micros,

@@ -243,12 +243,13 @@ def states(unit: UnitOfWork, mailing: Mailing) -> dict[str, int]:
 
 
 def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
-    """One row: human and scanner hits, hits not classified yet, opt-outs."""
+    """One row: human and scanner hits, hits not classified yet, opt-outs, pictures loaded (of nobody in particular)."""
     row = unit.one(
         "SELECT (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict = 'human') AS human,"
         " (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict = 'scanner') AS scanner,"
         " (SELECT count(*) FROM hit WHERE mailing_id = :id AND verdict IS NULL) AS waiting,"
-        " (SELECT count(*) FROM opt_out WHERE mailing_id = :id) AS opt_outs",
+        " (SELECT count(*) FROM opt_out WHERE mailing_id = :id) AS opt_outs,"
+        " (SELECT coalesce(sum(opens), 0)::bigint FROM mailing_opens WHERE mailing_id = :id) AS opens",
         id=mailing_id,
     )
     assert row is not None
