@@ -229,3 +229,20 @@ def test_a_complaint_may_come_as_a_copy_with_a_subject_alone(subject: str) -> No
 def test_a_challenge_is_an_automatic_answer_that_nobody_takes_up(subject: str, text: str) -> None:
     (result,) = parse_returned(plain(text, sender=TO, subject=subject))
     assert (result.kind, result.reason) == ("autoreply", "challenge")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please unsubscribe me, and confirm that you are done.",
+        "Merci de me désinscrire de votre liste et d'envoyer une confirmation.",
+        "Please verify your message lists: remove me from this list.",
+    ],
+)
+def test_who_wants_to_leave_and_be_told_so_is_no_machine(text: str) -> None:
+    assert read(plain(text, sender=TO, subject="Re: Offre"))[0] == "unsubscribe"
+
+
+def test_a_letter_about_a_confirmation_is_a_letter() -> None:
+    text = "Bonjour, j'attends la confirmation de votre envoi de la bague, pouvez-vous me dire quand elle part ?"
+    assert read(plain(text, sender=TO, subject="Re: Offre"))[0] == "other"

@@ -34,7 +34,9 @@ def read_autoreply(mail: OpenedMail) -> list[ReturnedMail]:
         or (mail.header("x-auto-response-suppress").lower() == "all" and _away_subject(mail))
         or mail.header("delivered-to").lower().startswith("autoresponder")
     )
-    if phrase("challenge").search(f"{mail.header('subject')}\n{own_words(mail.notice)[:LONGEST_WISH]}"):
+    asked = f"{mail.header('subject')}\n{own_words(mail.notice)[:LONGEST_WISH]}"
+    # Whoever asks to be confirmed that they have left is no machine.
+    if phrase("challenge").search(asked) and not read_wish_to_leave(mail):
         return [ReturnedMail("autoreply", _writer(mail), reason="challenge")]
     away = _away_subject(mail)
     if not marked and not away:
