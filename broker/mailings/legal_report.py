@@ -2,8 +2,8 @@
 
 (Law 93-122 of 29 January 1993, "loi Sapin", article 23, and decree 93-774: whoever sells advertising tells the
 advertiser directly, within the month that follows, on which dates and terms it was carried out.) It is written by
-itself, once, when the mailing is settled, or four weeks after the end where that takes longer; its figures stand as
-they were then. The advertiser finds it on its page and is told.
+itself, once, when the mailing is settled, or 25 days after the end where that takes longer; its figures stand as they
+were then. The advertiser finds it on its page and is told.
 """
 
 from __future__ import annotations

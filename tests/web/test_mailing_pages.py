@@ -1,0 +1,106 @@
+"""Pages of mailings: waves, a stop that asks why, the report on the page and on paper, subject tests, proofs."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from sqlalchemy import Engine
+
+from broker.kernel.database import Database
+from broker.kernel.ids import new_code
+from broker.mailings.freeze_store import make_partition, mark_frozen
+from broker.mailings.model import Mailing
+from broker.mailings.schedule import schedule_participation_send
+from broker.mailings.store import mailing_by_id
+from tests.front_house import House
+from tests.mail_house import HTML, picked_send
+
+
+@pytest.fixture
+def mailing(house: House, worker_engine: Engine) -> Mailing:
+    """A frozen mailing of the house's owner for its advertiser, to nobody."""
+    data = Database(worker_engine)
+    owner, advertiser = (house.people[who].actor.org for who in ("owner", "advertiser"))
+    with data.begin() as unit:
+        base_id = unit.scalar(
+            "INSERT INTO base (org_id, code, name) VALUES (:org, :code, 'Base') RETURNING id",
+            org=owner,
+            code=f"b-{secrets.token_hex(4)}",
+        )
+        send_id = picked_send(unit, owner, advertiser, base_id)
+    with data.begin() as unit:
+        planned = schedule_participation_send(unit, send_id)
+        make_partition(unit, planned)
+        mark_frozen(unit, planned, {})
+        found = mailing_by_id(unit, planned.id)
+    assert found is not None
+    return found
+
+
+def test_an_owner_sets_waves_and_a_wrong_sum_is_said(house: House, mailing: Mailing) -> None:
+    client, token = house.browser("owner")
+    address = f"/mailings/{mailing.code}"
+    wrong = client.post(f"{address}/waves", data={"csrf_token": token, "shares": "10, 20", "gap_minutes": "60"})
+    assert wrong.status_code == 422
+    assert "10, 20" in wrong.text  # what was typed stands there still
+    right = client.post(f"{address}/waves", data={"csrf_token": token, "shares": "10, 90", "gap_minutes": "90"})
+    assert right.status_code == 303
+    assert 'value="10, 90"' in client.get(address).text
+    other, other_token = house.browser("advertiser")
+    assert 'name="shares"' not in other.get(address).text
+    assert other.post(f"{address}/waves", data={"csrf_token": other_token, "shares": "100"}).status_code == 403
+
+
+def test_a_stopped_mailing_asks_its_owner_why_it_may_go_on(
+    house: House, mailing: Mailing, worker_engine: Engine
+) -> None:
+    with Database(worker_engine).begin() as unit:
+        unit.run("UPDATE mailing SET state = 'paused' WHERE id = :id", id=mailing.id)
+        unit.run(
+            "INSERT INTO mailing_alarm (mailing_id, kind, reason, sentence, sent, bounces, complaints)"
+            " VALUES (:id, 'stop', 'complaints', 's', 2000, 1, 8)",
+            id=mailing.id,
+        )
+    client, token = house.browser("owner")
+    address = f"/mailings/{mailing.code}"
+    assert 'name="reason"' in client.get(address).text
+    assert 'name="reason"' not in house.browser("advertiser")[0].get(address).text
+    short = client.post(f"{address}/resume", data={"csrf_token": token, "reason": ""})
+    assert short.status_code == 409
+    said = client.post(f"{address}/resume", data={"csrf_token": token, "reason": "All eight were one person's tests."})
+    assert said.status_code == 303
+    assert 'name="reason"' not in client.get(address).text
+
+
+def test_the_report_is_a_page_a_table_and_a_paper_for_its_parties_alone(house: House, mailing: Mailing) -> None:
+    for who in ("owner", "advertiser", "broker"):
+        client, _ = house.browser(who)
+        assert client.get(f"/mailings/{mailing.code}/analysis").status_code == 200
+        assert mailing.code in client.get(f"/mailings/{mailing.code}/report.csv").text
+        assert client.get(f"/mailings/{mailing.code}/report.pdf").data.startswith(b"%PDF")
+        assert client.get("/advertiser-reports").status_code == 200
+    client, _ = house.browser("owner")
+    for address in ("analysis", "report.csv", "report.pdf"):
+        assert client.get(f"/mailings/{new_code('mailing')}/{address}").status_code == 404
+
+
+def test_a_creative_is_written_with_other_subjects_under_one_proof(house: House) -> None:
+    client, token = house.browser("advertiser")
+    form = {
+        "csrf_token": token, "name": "Soldes", "subject": "Soldes", "from_name": "Boutique", "language": "fr",
+        "html": HTML, "subject_b": "Dernier jour", "preheader_b": "Jusqu'à minuit", "test_share": "30",
+        "test_wait": "60",
+    }  # fmt: skip
+    same = client.post("/creatives", data=form | {"subject_b": "Soldes", "preheader_b": ""})
+    assert same.status_code == 422
+    made = client.post("/creatives", data=form)
+    assert made.status_code == 303
+    address = made.location.partition("?")[0]
+    page = client.get(address).text
+    assert "Dernier jour" in page
+    assert "Jusqu&#39;à minuit" in client.get(f"{address}/preview?variant=1").text.replace("&#x27;", "&#39;")
+    assert 'value="Dernier jour"' in client.get(f"{address}/edit").text
+    assert client.post(f"{address}/sign", data={"csrf_token": token}).status_code == 303
+    wrong = client.post("/creatives", data=form | {"from_name": "ada@exemple.test"})
+    assert wrong.status_code == 422
