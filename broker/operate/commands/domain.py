@@ -89,10 +89,10 @@ def look(invocation: Invocation, name: str, as_json: bool) -> None:
     if as_json:
         print_json({"records": [asdict(one) for one in seen]})
     else:
-        print_table(
-            ("record", "name", "kind", "value", "state"),
-            [(one.purpose, one.name, one.kind, one.value, one.state) for one in seen],
-        )
+        for one in seen:
+            print(f"{one.state:<10} {_zone_line(one.name, one.kind, one.value)}")
+            if one.found and one.state != "ok":
+                print(f"{'':<10} found: {one.found}")
 
 
 def _print(found: SendingDomain, mail: MailSettings, as_json: bool) -> None:
@@ -101,4 +101,10 @@ def _print(found: SendingDomain, mail: MailSettings, as_json: bool) -> None:
         print_json({"code": found.code, "state": found.state, "records": [asdict(one) for one in records]})
     else:
         print(f"{found.code}: publish these records for {found.domain}, then wait for the first look.")
-        print_table(("name", "kind", "value"), [(one.name, one.kind, one.value) for one in records])
+        for one in records:
+            print(_zone_line(one.name, one.kind, one.value))
+
+
+def _zone_line(name: str, kind: str, value: str) -> str:
+    """A record as a zone file has it, whole on one line: to be copied."""
+    return f"{name}. IN {kind} " + (f'"{value}"' if kind == "TXT" else f"{value}.")
