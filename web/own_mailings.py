@@ -37,7 +37,6 @@ from web.http.work import actor, front, unit
 
 pages = Blueprint("own_mailings", __name__)
 STEPS = ("segments", "messages", "timing", "review")
-PREFILLED = ("base", "goal", "name", "rule", "event", "days", "category")
 
 
 @pages.get("/own-mailings")
@@ -54,7 +53,7 @@ def index() -> str:
 def new() -> str:
     """The first step: base, goal, name. A finding hands over its people's rule, a trigger its event."""
     with unit() as work:
-        return render_template("own/new.html", bases=list_bases(work), form=request.args, carried=PREFILLED)
+        return render_template("own/new.html", bases=list_bases(work), form=request.args)
 
 
 @pages.post("/own-mailings")
@@ -66,20 +65,22 @@ def create() -> Response:
         with unit() as work:
             own = create_own_mailing(work, form.get("base", ""), form.get("name", ""), form.get("goal", ""))
             rule, event = form.get("rule", "").strip(), form.get("event", "")
-            if rule:
+            if form.get("segment"):
+                set_variants(work, own.code, [{"segment": form["segment"]}])
+            elif rule:
                 segment = segment_of_proposal(work, own.base_code, own.name, rule)
                 set_variants(work, own.code, [{"segment": segment}])
             if event:
                 kind, _, field = event.partition(":")
                 days = whole_of(form.get("days", "0") or "0", "event_days")
                 revise_own_mailing(work, own.code, event_kind=kind, event_field=field, event_days=days)
-                if not rule:
+                if not rule and not form.get("segment"):
                     set_variants(work, own.code, [{"segment": ""}])
             if form.get("category", "").strip():
                 revise_own_mailing(work, own.code, category=form["category"])
     except CourtierError as refusal:
         with unit() as work:
-            return page("own/new.html", refusal, bases=list_bases(work), form=form, carried=PREFILLED)
+            return page("own/new.html", refusal, bases=list_bases(work), form=form)
     return redirect(url_for("own_mailings.segments", code=own.code), 303)
 
 
