@@ -291,7 +291,7 @@ def close(body: dict[str, Any]) -> Any:
     return _close(month)
 
 
-class MandateSchema(Schema):
+class InvoicingMandateSchema(Schema):
     """An owner's word that invoices may be issued in its name."""
 
     code = fields.String(required=True)
@@ -303,7 +303,7 @@ class MandateSchema(Schema):
     contest_days = fields.Integer(required=True)
 
 
-class NewMandate(Schema):
+class NewInvoicingMandate(Schema):
     """A signed mandate; an owner leaves `owner` out."""
 
     owner = fields.String(load_default="", validate=validate.Length(max=60))
@@ -313,8 +313,8 @@ class NewMandate(Schema):
     contest_days = whole(1, 365, required=False, load_default=30)
 
 
-@calls.route("/mandates", methods=["GET"])
-@calls.response(200, list_of(MandateSchema))
+@calls.route("/invoicing-mandates", methods=["GET"])
+@calls.response(200, list_of(InvoicingMandateSchema))
 def mandates() -> Any:
     """The mandates that the caller is a party of."""
     with unit() as work:
@@ -322,9 +322,9 @@ def mandates() -> Any:
         return {"items": list_mandates(work)}
 
 
-@calls.route("/mandates", methods=["POST"])
-@calls.arguments(NewMandate)
-@calls.response(201, MandateSchema)
+@calls.route("/invoicing-mandates", methods=["POST"])
+@calls.arguments(NewInvoicingMandate)
+@calls.response(201, InvoicingMandateSchema)
 def new_mandate(body: dict[str, Any]) -> Any:
     """Record a mandate to invoice in an owner's name."""
     with unit() as work:
