@@ -48,10 +48,11 @@ def ask_change(unit: UnitOfWork, order_id: int, text: str, due_on: date, expires
 
 
 def end_change(unit: UnitOfWork, order_id: int, due_on: date | None = None, expires_on: date | None = None) -> None:
-    """The change is made, or no longer asked for; with days it is the owner's turn again."""
+    """The change is made, or no longer asked for; with days it is the owner's turn again, and its rules'."""
     unit.run(
         "UPDATE order_review SET change_text = NULL, change_asked_at = NULL, due_on = coalesce(:due, due_on),"
-        " expires_on = coalesce(:expires, expires_on), reminded_on = NULL WHERE order_id = :id",
+        " expires_on = coalesce(:expires, expires_on), reminded_on = NULL,"
+        " looked_at = CASE WHEN CAST(:due AS date) IS NULL THEN looked_at END WHERE order_id = :id",
         id=order_id,
         due=due_on,
         expires=expires_on,

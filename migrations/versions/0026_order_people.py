@@ -513,7 +513,7 @@ def _protect() -> None:
             more=" AND o.owner_id = order_review.owner_id AND app_org() IN (o.owner_id, o.advertiser_id)",
         ),
         web="SELECT, INSERT (order_id, owner_id, answer_days, due_on, expires_on),"
-        " UPDATE (due_on, expires_on, reminded_on, reminders, change_text, change_asked_at, rounds)",
+        " UPDATE (due_on, expires_on, reminded_on, reminders, change_text, change_asked_at, rounds, looked_at)",
     )
     op.execute(
         "CREATE POLICY opened_by_the_advertiser ON order_review AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK ("

@@ -303,3 +303,27 @@ def shift(unit: UnitOfWork, order: Order, due_on: date, expires_on: date | None 
         due=due_on,
         last=expires_on or due_on + timedelta(days=1),
     )
+
+
+def test_a_regulated_sector_is_held_to_its_law_at_quote_and_order(scene: PeopleScene) -> None:
+    order = scene.money.quoted()
+    for words, code in (("Votre CPF expire", "sector_forbidden"), ("Notre casino en ligne", "sector_wording")):
+        with pytest.raises(Conflict) as refusal, scene.money.web.begin(scene.advertiser) as unit:
+            place_order(unit, order.code, scene.creative(words))
+        assert refusal.value.code == code
+    wording = (
+        "Jouer comporte des risques : endettement, isolement, dépendance. Pour être aidé, appelez le 09-74-75-13-13"
+    )
+    with pytest.raises(InvalidInput) as young, scene.money.web.begin(scene.advertiser) as unit:
+        place_order(unit, order.code, scene.creative(f"Notre casino. {wording} (appel non surtaxé)."))
+    assert young.value.code == "age_select_needed"
+    with scene.money.worker.begin() as unit:
+        unit.run("UPDATE organisation SET sector = 'alcohol' WHERE id = :id", id=scene.advertiser.org)
+    with pytest.raises(InvalidInput) as young:
+        scene.money.quoted()
+    assert young.value.code == "age_select_needed"
+    with scene.money.worker.begin() as unit:
+        unit.run("UPDATE organisation SET sector = 'cpf_training' WHERE id = :id", id=scene.advertiser.org)
+    with pytest.raises(Conflict) as refusal:
+        scene.money.quoted()
+    assert refusal.value.code == "sector_forbidden"
