@@ -38,6 +38,7 @@ CREATE TABLE owner_result (
 CREATE UNIQUE INDEX owner_result_once ON owner_result (base_id, contact_id, kind, coalesce(mailing_id, 0), detail);
 CREATE INDEX owner_result_org ON owner_result (org_id, id);
 CREATE INDEX owner_result_contact ON owner_result (contact_id);
+CREATE INDEX suppression_at ON suppression (at);   -- who left since the last collection
 CREATE TABLE result_place (                     -- up to when a base's results were collected
   base_id bigint PRIMARY KEY REFERENCES base, until timestamptz NOT NULL
 );
@@ -229,6 +230,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX suppression_at")
     op.execute("DROP TRIGGER choose_sending_domain ON mailing")
     op.execute("DROP TRIGGER forget_results ON contact")
     op.execute("DROP TRIGGER forget_results_too ON contact")
