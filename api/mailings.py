@@ -64,7 +64,7 @@ class MailingReportSchema(Schema):
     problem = fields.String(allow_none=True)
 
 
-class ReasonQuery(Schema):
+class Reason(Schema):
     """Why."""
 
     reason = fields.String(load_default="", validate=[validate.Length(max=1000), storable])
@@ -180,12 +180,12 @@ def pause(code: str) -> Any:
 
 
 @calls.route("/mailings/<code:code>/resume", methods=["POST"])
-@calls.arguments(ReasonQuery, location="query")
+@calls.arguments(Reason, required=False)
 @calls.response(200, MailingReportSchema)
-def resume(query: dict[str, Any], code: str) -> Any:
+def resume(body: dict[str, Any], code: str) -> Any:
     """Go on. A mailing that its watch stopped goes on with a written reason."""
     with unit() as work:
-        resume_mailing(work, code, query["reason"])
+        resume_mailing(work, code, body["reason"])
         return reply(work, code)
 
 
