@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -95,8 +96,10 @@ def check_name(scope: str, name: str) -> Scope:
     if scope not in SCOPES:
         raise InvalidInput(f"A pace is set for a {', a '.join(SCOPES)}.", code="bad_pace")
     if scope == "provider" and name not in shipped_providers():
+        near = get_close_matches(name, shipped_providers(), n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
         raise InvalidInput(
-            f"There is no provider '{name}'; known: {', '.join(shipped_providers())}. For any other domain set the"
+            f"There is no provider '{name}'.{meant} Known: {', '.join(shipped_providers())}. For any other domain set the"
             " pace of that domain.",
             code="unknown_provider",
         )
