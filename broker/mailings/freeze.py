@@ -74,6 +74,8 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> tuple[Rec
         return told, None
     plan = store.plan_of(unit, mailing)
     _check_floor(unit, settings, mailing.draw_seed, plan)
+    send_on = day_of(mailing, unit.now)
+    store.lock_day(unit, send_on)
     chosen = select_recipients(
         unit,
         settings,
@@ -85,7 +87,7 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> tuple[Rec
         draw_seed=mailing.draw_seed,
         dispatch_id=mailing.dispatch_id,
         round_when_short=plan.minimum_order is not None,
-        send_on=day_of(mailing, unit.now),
+        send_on=send_on,
         order=order_draw(plan),
     )
     return chosen, plan

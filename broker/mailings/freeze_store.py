@@ -70,6 +70,12 @@ def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
     return Plan(**row._mapping)
 
 
+def lock_day(unit: UnitOfWork, day: date) -> None:
+    """Freezes for one day stand in line until the commit, whatever their bases: each must see whom those before took,
+    or two workers would give the same people two mails that day."""
+    unit.run("SELECT pg_advisory_xact_lock(7203826, to_char(CAST(:day AS date), 'YYYYMMDD')::integer)", day=day)
+
+
 def announced_version(unit: UnitOfWork, dispatch_id: int) -> int | None:
     """The version of the partner list that a dispatch announces; None for one that was sold."""
     version: int | None = unit.scalar(

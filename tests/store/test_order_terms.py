@@ -16,6 +16,7 @@ from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
+from broker.mailings.freeze_store import lock_day
 from broker.mailings.schedule import schedule_order, schedule_use
 from broker.rentals.approve import approve_order
 from broker.rentals.availability import find_availability, take_option
@@ -475,3 +476,24 @@ def test_a_forecast_needs_three_mailings_of_two_advertisers_and_counts_people(
         of_owner = forecast_order(unit, find_order(unit, order.code))
     assert of_owner is not None
     assert of_owner.owner_cents == order.net_cents * 8_000 // 10_000
+
+
+def test_freezes_for_one_day_stand_in_line(scene: MoneyScene) -> None:
+    """Else two workers would draw the same people for two orders, neither seeing what the other took."""
+    went = threading.Event()
+    with scene.worker.begin() as unit:
+        day = unit.today + timedelta(days=3)
+
+    def second() -> None:
+        with scene.worker.begin() as unit:
+            lock_day(unit, day + timedelta(days=1))  # another day does not wait
+            lock_day(unit, day)
+            went.set()
+
+    thread = threading.Thread(target=second)
+    with scene.worker.begin() as unit:
+        lock_day(unit, day)
+        thread.start()
+        assert not went.wait(0.3)
+    thread.join(10)
+    assert went.is_set()
