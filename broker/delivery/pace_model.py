@@ -99,8 +99,8 @@ def check_name(scope: str, name: str) -> Scope:
         near = get_close_matches(name, shipped_providers(), n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
         raise InvalidInput(
-            f"There is no provider '{name}'.{meant} Known: {', '.join(shipped_providers())}. For any other domain set the"
-            " pace of that domain.",
+            f"There is no provider '{name}'.{meant} Known: {', '.join(shipped_providers())}. For any other domain set"
+            " the pace of that domain.",
             code="unknown_provider",
         )
     if scope == "domain" and not _DOMAIN(name):
