@@ -16,7 +16,7 @@ from broker.rentals.find import find_order
 from broker.rentals.order_paper import make_paper, order_pdf
 from broker.rentals.review import ask_change, decisions, find_review, make_change
 from broker.rentals.sign_order import set_purchase_order, sign_order, signatures
-from broker.rentals.thread import read_thread, write_message
+from broker.rentals.thread import mark_read, read_thread, write_message
 
 calls = Blueprint("order_people", __name__, description="Answers, signatures and messages around an order")
 
@@ -226,9 +226,17 @@ def number(body: dict[str, Any], code: str) -> Any:
 @calls.route("/orders/<code:code>/messages", methods=["GET"])
 @calls.response(200, list_of(OrderMessageSchema))
 def thread(code: str) -> Any:
-    """The thread, the oldest message first; what is read here counts as read by the person of the key."""
+    """The thread, the oldest message first."""
     with unit() as work:
-        return {"items": read_thread(work, code, mark=True)}
+        return {"items": read_thread(work, code)}
+
+
+@calls.route("/orders/<code:code>/messages/read", methods=["POST"])
+@calls.response(200, list_of(OrderMessageSchema))
+def read(code: str) -> Any:
+    """Take the messages as read by the person of the key."""
+    with unit() as work:
+        return {"items": mark_read(work, code)}
 
 
 @calls.route("/orders/<code:code>/messages", methods=["POST"])

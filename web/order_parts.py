@@ -18,7 +18,7 @@ WRITERS = ("advertiser", "owner", "broker")
 
 
 def around(work: UnitOfWork, order: Order) -> dict[str, Any]:
-    """The values of orders/answer.html, papers.html and thread.html; the thread counts as read."""
+    """The values of orders/answer.html, papers.html and thread.html."""
     buying = actor().org_id == order.advertiser_id
     review = find_review(work, order)
     paper = make_paper(work, front().settings, order)
@@ -35,6 +35,6 @@ def around(work: UnitOfWork, order: Order) -> dict[str, Any]:
         "replacements": [
             one for one in list_creatives(work) if one.signed and one.code != order.creative_code
         ] if buying and changing else [],
-        "thread": read_thread(work, order.code, mark=True),
+        "thread": read_thread(work, order.code),
         "may_write": actor().role in WRITERS,
     }  # fmt: skip

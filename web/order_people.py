@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from broker.rentals.order_paper import order_pdf
 from broker.rentals.review import ask_change, make_change
 from broker.rentals.sign_order import set_purchase_order, sign_order
-from broker.rentals.thread import write_message
+from broker.rentals.thread import mark_read, write_message
 from web.http.work import front, unit
 from web.orders import act
 
@@ -70,3 +70,9 @@ def number(code: str) -> Response:
 def write(code: str) -> Response:
     """Write to the other parties."""
     return act(code, "message_sent", lambda work: write_message(work, code, request.form.get("text", "")))
+
+
+@pages.post("/orders/<code>/messages/read")
+def read(code: str) -> Response:
+    """The person has the messages before its eyes; sent by the page itself where scripts run."""
+    return act(code, "", lambda work: mark_read(work, code))

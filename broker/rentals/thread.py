@@ -47,13 +47,18 @@ def write_as_party(unit: UnitOfWork, order: Order, text: str) -> None:
             notify(unit, "order.message", org, order.code, writer=_WRITERS[party], card=order.card_title)
 
 
-def read_thread(unit: UnitOfWork, order_code: str, *, mark: bool = False) -> list[Message]:
-    """The messages of an order that the actor may read, the oldest first; `mark` takes them as read by this person."""
+def read_thread(unit: UnitOfWork, order_code: str) -> list[Message]:
+    """The messages of an order that the actor may read, the oldest first."""
+    return store.thread_of(unit, find_order(unit, order_code).id)
+
+
+def mark_read(unit: UnitOfWork, order_code: str) -> list[Message]:
+    """Take the messages of an order as read by the acting person; returns the thread."""
     order = find_order(unit, order_code)
     messages = store.thread_of(unit, order.id)
-    if mark and any(message.unread for message in messages):
+    if messages:
         store.mark_read(unit, order.id, messages[-1].id)
-    return messages
+    return store.thread_of(unit, order.id)
 
 
 def unread_threads(unit: UnitOfWork) -> list[UnreadThread]:

@@ -25,7 +25,7 @@ from broker.rentals.place import place_order
 from broker.rentals.quote import quote
 from broker.rentals.review import ask_change, make_change
 from broker.rentals.sign_order import set_purchase_order, sign_order, signatures
-from broker.rentals.thread import read_thread, unread_threads, write_message
+from broker.rentals.thread import mark_read, read_thread, unread_threads, write_message
 from broker.rentals.thread_model import clean_message
 from tests.store.money_scene import SETTINGS, MoneyScene, NoAudience
 from tests.store.order_people_scene import PASSWORD, PeopleScene, build_people
@@ -245,10 +245,12 @@ def test_a_quotes_messages_are_not_the_owners_and_names_wait_for_the_approval(sc
         write_message(unit, order.code, "Hello")
         assert unread_threads(unit) == []
     with scene.money.web.begin(scene.advertiser) as unit:
-        assert [(one.party, one.writer, one.unread) for one in read_thread(unit, order.code, mark=True)] == [
+        assert [(one.party, one.writer, one.unread) for one in read_thread(unit, order.code)] == [
             ("advertiser", "Advertiser Person", False),
             ("owner", "", True),
         ]
+        assert [one.order_code for one in unread_threads(unit)] == [order.code]
+        assert not any(one.unread for one in mark_read(unit, order.code))
         assert unread_threads(unit) == []
     with scene.money.web.begin(scene.owner) as unit:
         approve_order(unit, order.code)

@@ -59,6 +59,8 @@ def test_an_order_is_changed_signed_numbered_and_talked_about(house: House, scen
     assert "Which offer is it?" in shown
     assert "Owner Person" not in shown  # not before the approval
     assert "1 new" in shown
+    assert "1 new" in advertiser.get(path)  # to look changes nothing
+    advertiser.post(f"{path}/messages/read")
     assert "1 new" not in advertiser.get(path)
     assert "a telephone number" in advertiser.post(f"{path}/messages", status=422, text="Call 01 42 68 53 00")
 
