@@ -77,7 +77,7 @@ def end(code: str) -> Response:
 
 def _contents(work: UnitOfWork) -> dict[str, object]:
     mail = front().settings.mail
-    boxes = {"mailboxes": mailboxes_of_org(work), "arrivals": list_arrivals(work)}
+    boxes: dict[str, object] = {"mailboxes": mailboxes_of_org(work), "arrivals": list_arrivals(work)}
     return boxes | {
         "seeds": list_seed_addresses(work),
         "desk": f"seeds@{mail.bounce_domain}",

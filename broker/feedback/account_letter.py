@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from broker.accounts.mail_link import LETTER_SEAL
+from broker.delivery.converse import ConnectionLost
 from broker.delivery.post_letter import Note, post_note
-from broker.delivery.transport import ConnectionLost
 from broker.feedback import account_store as store
 from broker.feedback.letters import letter_words
 from broker.kernel.database import Database

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from broker.audit.record import record
 from broker.bases.erase import erase_address
+from broker.delivery.converse import ConnectionLost
 from broker.delivery.post_letter import Note, post_note
-from broker.delivery.transport import ConnectionLost
 from broker.feedback import rights_store, store
 from broker.feedback.access_report import access_report, held_about
 from broker.feedback.letters import letter_words

@@ -13,8 +13,8 @@ from datetime import timedelta
 
 from broker.audit.record import record
 from broker.bases.compliance_model import ANSWER_MONTHS, months_after
+from broker.delivery.converse import ConnectionLost
 from broker.delivery.post_letter import Note, post_note
-from broker.delivery.transport import ConnectionLost
 from broker.feedback import rights_store, store
 from broker.feedback.letters import letter_words
 from broker.feedback.model import SendKey
