@@ -73,18 +73,26 @@ def test_the_fec_has_its_name_its_columns_unbroken_numbers_and_balanced_entries(
 def test_the_journal_says_the_same_in_csv_and_for_hledger(scene: MoneyScene, tmp_path: Path) -> None:
     with scene.web.begin(scene.accountant) as unit:
         result = export_journal(unit, FIRST, LAST, tmp_path)
-    table, ledger = (path.read_text(encoding="utf-8") for path in result.files)
+    table, ledger, bean = (path.read_text(encoding="utf-8") for path in result.files)
     rows = list(csv.DictReader(table.splitlines()))
     assert len(rows) == result.rows
     assert sum(int(row["debit"].replace(".", "")) for row in rows) == result.debit_cents == result.credit_cents
-    blocks = [block for block in ledger.split("\n\n") if block.strip()]
+    _, *blocks, declared = [block for block in ledger.split("\n\n") if block.strip()]
+    accounts = {line.removeprefix("account ") for line in declared.strip().splitlines()}
     assert len(blocks) == len({row["number"] for row in rows})
     for block in blocks:
         head, *postings = block.strip().splitlines()
-        assert re.match(r"\d{4}-\d\d-\d\d \* \((VE|AC|BQ|OD) \d+\) ", head)
+        assert re.match(r"\d{4}-\d\d-\d\d \* \((VE|AC|BQ|OD|AN) \d+\) ", head)
         found = [re.fullmatch(r"    \d{3,}.*?  (-?\d+)\.(\d\d) EUR", line) for line in postings]
         assert all(found)
         assert sum(int(match[1] + match[2]) for match in found if match) == 0
+        assert {line.strip().rsplit("  ", 1)[0] for line in postings} <= accounts
+    opened = set(re.findall(r"^\d{4}-\d\d-\d\d open (\S+) EUR$", bean, re.M))
+    used = re.findall(r"^  (\S+)  (-?\d+\.\d\d) EUR$", bean, re.M)
+    assert {account for account, _ in used} == opened
+    assert len(used) == len(rows)
+    assert all(re.fullmatch(r"(Assets|Liabilities|Equity|Income|Expenses):\d+(:[A-Z0-9-]+)?", name) for name in opened)
+    assert sum(int(amount.replace(".", "")) for _, amount in used) == 0
 
 
 def test_the_revenue_file_has_a_row_for_each_mailing(scene: MoneyScene, tmp_path: Path) -> None:
