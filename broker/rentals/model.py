@@ -68,7 +68,8 @@ class Order:
     `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed;
     `commission_bp`, what the broker keeps, is None for the advertiser. `price_micros` is a send of the first use,
     `reuse_price_micros` of each further one (0: there is none), both after discount and re-use rate of
-    `list_price_micros`. `remail_of` is the code of the mailing whose `clickers` or `non_clickers` are written to again.
+    `list_price_micros`; an agency's discount is between it and the broker, and an owner reads none. `remail_of` is the
+    code of the mailing whose `clickers` or `non_clickers` are written to again.
     `held_until`: its contacts are kept for it on its day until then; None where nothing is held.
     """
 

@@ -22,7 +22,9 @@ SELECT o.id, o.code, o.state, o.advertiser_id, coalesce(party_name(o.advertiser_
        o.price_micros,
        commission_shown(o.id, NULL) AS commission_bp, o.vat_bp, o.contract_role, o.net_cents, o.vat_cents, o.send_on,
        o.valid_until, o.refusal, o.created_at, o.updated_at,
-       coalesce(o.list_price_micros, o.price_micros) AS list_price_micros, o.discount_bp, o.reuse_bp,
+       CASE WHEN :staff OR o.advertiser_id = :org THEN coalesce(o.list_price_micros, o.price_micros)
+         ELSE o.price_micros END AS list_price_micros,
+       CASE WHEN :staff OR o.advertiser_id = :org THEN o.discount_bp ELSE 0 END AS discount_bp, o.reuse_bp,
        o.reuse_price_micros, o.uses, o.use_until, o.net_names, o.net_floor_bp, o.run_micros, o.shortfall,
        o.tolerance_bp, o.remedy, r.code AS remail_of, o.remail_who, o.option_days,
        nullif(h.held_until, 'infinity') AS held_until

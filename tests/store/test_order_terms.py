@@ -497,3 +497,9 @@ def test_freezes_for_one_day_stand_in_line(scene: MoneyScene) -> None:
         assert not went.wait(0.3)
     thread.join(10)
     assert went.is_set()
+
+
+def test_an_owner_reads_no_discount(scene: MoneyScene) -> None:
+    order = brought_to_approval(scene, asked(scene, Asked(discount_bp=1_500), 10_000))
+    assert (order.discount_bp, order.list_price_micros, order.price_micros) == (0, 28_333, 28_333)
+    assert (now(scene, order).discount_bp, now(scene, order).list_price_micros) == (1_500, 33_333)
