@@ -13,8 +13,11 @@ from broker.billing.receipts import book_receipt, receive_transfer
 from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.ledger.post import reverse
+from broker.rentals.sale_terms import Role
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+from tests.store.test_roles import make_agent
 
+ROLES: tuple[Role, ...] = ("principal", "agent_of_owner", "agent_of_advertiser")
 HOURS = SETTINGS.trade.bounce_freeze_hours + 1
 JOURNEYS = st.tuples(
     st.booleans(),  # prepaid
@@ -43,6 +46,17 @@ def check(scene: MoneyScene) -> None:
             " WHERE m.owner_id = :owner",
             owner=scene.owner.org,
         )
+        assert not unit.all(
+            "SELECT account FROM (SELECT account, coalesce(org_id, 0) AS org_id, sum(debit_cents - credit_cents) AS c"
+            " FROM ledger_posting GROUP BY 1, 2) p FULL JOIN (SELECT account, org_id, sum(debit_cents - credit_cents)"
+            " AS c FROM ledger_balance GROUP BY 1, 2) b USING (account, org_id) WHERE p.c IS DISTINCT FROM b.c"
+        )
+        assert not unit.all(
+            "SELECT mailing_id FROM (SELECT mailing_id, sum(gross_micros) AS g FROM accrual GROUP BY 1) a"
+            " JOIN mailing m ON m.id = a.mailing_id JOIN (SELECT mailing_id, sum(gross_micros) AS g FROM accrual_sum"
+            " GROUP BY 1) s USING (mailing_id) WHERE m.owner_id = :o AND a.g <> s.g",
+            o=scene.owner.org,
+        )
         report = revenue_report(unit, date(2020, 1, 1), date(2100, 1, 1))
         codes = {row.code for row in unit.all("SELECT code FROM mailing WHERE owner_id = :o", o=scene.owner.org)}
     for row in report.rows:
@@ -52,16 +66,19 @@ def check(scene: MoneyScene) -> None:
             assert row.owner_cents + row.commission_cents == row.gross_cents
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(JOURNEYS, min_size=1, max_size=2), st.integers(1, 99_999))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(JOURNEYS, min_size=1, max_size=2), st.integers(2, 99_999), st.sampled_from(ROLES))
 def test_every_journey_keeps_the_books_balanced_and_the_sums_equal(
     admin_engine: Engine,
     worker_engine: Engine,
     web_engine: Engine,
     journeys: list[tuple[bool, int, int, int, int, list[int], bool]],
     price: int,
+    role: Role,
 ) -> None:
     scene = build_scene(admin_engine, worker_engine, web_engine, price_micros=price)
+    if role != "principal":
+        make_agent(scene, role)
     for prepaid, accepted, uncertain, early, late, parts, reversing in journeys:
         order = scene.paid(5_000) if prepaid else scene.on_credit(5_000)
         check(scene)
@@ -95,7 +112,7 @@ def pay(scene: MoneyScene, mailing: int, parts: list[int]) -> None:
     with scene.web.begin(scene.accountant) as unit:
         row = unit.one(
             "SELECT number, total_cents - deposit_cents AS due FROM invoice"
-            " WHERE mailing_id = :id AND kind = 'invoice'",
+            " WHERE mailing_id = :id AND kind IN ('invoice', 'owner_invoice')",
             id=mailing,
         )
     left = 0 if row is None else int(row.due)
