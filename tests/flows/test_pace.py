@@ -19,7 +19,9 @@ from broker.delivery.set_pace import set_pace
 from broker.delivery.warm_up import end_warm_up, set_warm_up
 from broker.kernel.database import Database
 from broker.kernel.settings import RelaySettings, Settings
+from broker.mailings.model import Mailing
 from broker.operate.database_server import DatabaseServer
+from broker.vault.keyring import WorkerKeys
 from tests.mail_house import House, Sink, build, keys_in, mail_settings, people, running_sink, states
 
 pytestmark = pytest.mark.flow
@@ -32,6 +34,12 @@ def at_one_domain(count: int, domain: str) -> list[dict[str, str]]:
 
 def two_relays(settings: Settings, first: RelaySettings, second: RelaySettings) -> Settings:
     return replace(settings, mail=replace(settings.mail, relays=(first, second)))
+
+
+def send_all(data: Database, keys: WorkerKeys, settings: Settings, mailing: Mailing) -> None:
+    """Run the job until it wants no other run: it makes way for mailings of other tests that wait in the queue."""
+    while send_mailing(data, keys, settings, mailing.id, accrue_sends).unfinished:
+        pass
 
 
 def recipients(sink: Sink) -> Counter[str]:
@@ -136,7 +144,7 @@ def test_relays_share_the_mail_by_their_weights(worker_engine: Engine, tmp_path:
             RelaySettings(port=heavy.port, weight=3, connections=4),
             RelaySettings(port=light.port, weight=1, connections=4),
         )
-        send_mailing(data, keys, settings, mailing.id, accrue_sends)
+        send_all(data, keys, settings, mailing)
         shares = len(heavy.messages()), len(light.messages())
     assert sum(shares) == 600
     assert shares[0] / shares[1] == pytest.approx(3, rel=0.35)
@@ -151,7 +159,7 @@ def test_a_relay_that_is_away_leaves_its_share_to_the_others(worker_engine: Engi
         settings = two_relays(
             mail_settings(tmp_path, sink.port), RelaySettings(port=port), RelaySettings(port=sink.port, connections=4)
         )
-        send_mailing(data, keys, settings, mailing.id, accrue_sends)
+        send_all(data, keys, settings, mailing)
         assert states(data, mailing) == {"accepted": 200}
     with data.begin() as unit:
         row = unit.one("SELECT failures, reason FROM relay_health WHERE name = :name", name=f"127.0.0.1:{port}")
@@ -168,9 +176,7 @@ def test_a_relay_that_hangs_does_not_hold_up_the_others(worker_engine: Engine, t
         settings = two_relays(
             settings, RelaySettings(port=hung.port, connections=2), RelaySettings(port=sink.port, connections=4)
         )
-        send_mailing(data, keys, settings, mailing.id, accrue_sends)
-        assert states(data, mailing)["accepted"] >= 250  # all but the batch that the hung relay held
-        send_mailing(data, keys, settings, mailing.id, accrue_sends)
+        send_all(data, keys, settings, mailing)  # what the hung relay held is given back, and taken again
         counts = states(data, mailing)
         assert len(sink.messages()) == counts["accepted"]
     assert counts["accepted"] + counts["uncertain"] == 300

@@ -83,7 +83,9 @@ class Scene:
 
     def send(self, folder: str = "sink") -> list[bytes]:
         with running_sink(self.folder / folder) as sink:
-            send_mailing(self.data, self.keys, mail_settings(self.folder, sink.port), self.id, accrue_sends)
+            settings = mail_settings(self.folder, sink.port)
+            while send_mailing(self.data, self.keys, settings, self.id, accrue_sends).unfinished:
+                pass
             return [message.raw for message in sink.messages()]
 
 
