@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, fields
 from datetime import date, datetime
 from pathlib import Path
@@ -38,12 +38,19 @@ def export_revenue(unit: UnitOfWork, first: date, last: date, folder: Path, kind
     return ExportResult((path,), len(report.rows), report.owner_cents + report.commission_cents, report.invoice_cents)
 
 
-def export_sends(unit: UnitOfWork, first: date, last: date, folder: Path, kind: str = "csv") -> ExportResult:
+def export_sends(
+    unit: UnitOfWork,
+    first: date,
+    last: date,
+    folder: Path,
+    kind: str = "csv",
+    progress: Callable[[int], object] | None = None,
+) -> ExportResult:
     """Write `sends.<kind>`, one row a send of the period's mailings, however many; amounts in micros."""
     unit.actor.require("accountant", "broker", "owner")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sends.{kind}"
-    rows = write_table(path, _SENDS, (_plain(row) for row in statement_store.sends(unit, first, last)))
+    rows = write_table(path, _SENDS, (_plain(row) for row in statement_store.sends(unit, first, last)), progress)
     return ExportResult((path,), rows, 0, 0)
 
 

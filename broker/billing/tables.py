@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,19 @@ Row = Sequence[Any]
 Columns = Mapping[str, type]
 
 
-def write_table(path: Path, columns: Columns, rows: Iterable[Row]) -> int:
+def write_table(
+    path: Path, columns: Columns, rows: Iterable[Row], progress: Callable[[int], object] | None = None
+) -> int:
     """Write rows of `columns` (name → int, str or bool) into the format that the name's end says; how many there were.
 
     Amounts are integers of cents or micros, as the columns' names tell; days and times are ISO 8601 texts. A text that
     a spreadsheet would run as a formula gets an apostrophe in CSV. Raises `InvalidInput` (`too_long`) for more rows
-    than an XLSX sheet holds.
+    than an XLSX sheet holds. `progress` is told the rows so far at each block.
     """
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS:
         raise InvalidInput(f"A report is written as {', '.join(FORMATS)}.", code="bad_format", field="format")
-    counted = _Counted(rows)
+    counted = _Counted(rows, progress)
     if kind == "csv":
         _csv(path, columns, counted)
     elif kind == "parquet":
@@ -46,9 +48,10 @@ def write_table(path: Path, columns: Columns, rows: Iterable[Row]) -> int:
 class _Counted:
     """An iterator that knows how far it is."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], progress: Callable[[int], object] | None = None) -> None:
         self.number = 0
         self._rows = iter(rows)
+        self._progress = progress
 
     def __iter__(self) -> Iterator[Row]:
         return self
@@ -56,6 +59,8 @@ class _Counted:
     def __next__(self) -> Row:
         row = next(self._rows)
         self.number += 1
+        if self._progress is not None and self.number % _BLOCK == 0:
+            self._progress(self.number)
         return row
 
 

@@ -22,7 +22,7 @@ from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import Settings
 from broker.operate.acting import acting
 from broker.operate.cli import Invocation
-from broker.operate.output import json_option, print_json, print_table
+from broker.operate.output import json_option, print_json, print_table, say
 
 Export = Callable[[UnitOfWork, Settings, date, date, Path], ExportResult]
 
@@ -116,8 +116,9 @@ def _table(
     return write(unit, first, last, folder, kind)
 
 
+_sends = partial(export_sends, progress=lambda rows: say(f"{rows:,} rows"))
 for _kind, _label in (("csv", "CSV"), ("xlsx", "XLSX"), ("parquet", "Parquet")):
     _suffix = "" if _kind == "csv" else f"-{_kind}"
     _add(f"revenue{_suffix}", f"Write the revenue report as {_label}.", partial(_table, export_revenue, _kind))
-    _add(f"sends{_suffix}", f"Write every send with its money as {_label}.", partial(_table, export_sends, _kind))
+    _add(f"sends{_suffix}", f"Write every send with its money as {_label}.", partial(_table, _sends, _kind))
     _add(f"balances{_suffix}", f"Write aged balances and VAT as {_label}.", partial(_table, export_balances, _kind))
