@@ -50,8 +50,14 @@ CHECKS = (
     Check(
         "unmatched_payments",
         True,
-        "Des virements reçus attendent au compte 471 : dites quelles factures ils paient.",
-        "Transfers received wait in suspense (471): say which invoices they pay.",
+        "Des mouvements de banque attendent au compte 471 : dites quelles factures ils paient, ou ce qu'ils sont.",
+        "Movements of the bank wait in suspense (471): say which invoices they pay, or what they are.",
+    ),
+    Check(
+        "suspense_left",
+        True,
+        "Le compte d'attente (471) n'est pas soldé : ces pièces y laissent un reste.",
+        "The suspense account (471) is not empty: these pieces leave a rest on it.",
     ),
     Check(
         "unbooked",

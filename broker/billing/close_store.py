@@ -57,11 +57,21 @@ CHECKS = {
     " AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()"
     " ORDER BY m.id",
     "unmatched_payments": "SELECT r.code FROM receipt r WHERE r.received_on <= :last AND r.amount_cents >"
-    " coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0) ORDER BY r.id",
+    " coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0)"
+    " + coalesce((SELECT l.explained_cents FROM bank_line l WHERE l.receipt_id = r.id), 0)"
+    " UNION ALL SELECT code FROM bank_line WHERE kind = 'suspense' AND explained_account IS NULL AND booked_on <= :last"
+    " ORDER BY 1",
+    "suspense_left": "SELECT e.piece_ref FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+    " WHERE p.account = '471' AND NOT EXISTS (SELECT 1 FROM receipt r WHERE r.code = e.piece_ref)"
+    " AND NOT EXISTS (SELECT 1 FROM bank_line l WHERE l.code = e.piece_ref)"
+    " AND (SELECT sum(b.debit_cents - b.credit_cents) FROM ledger_balance b WHERE b.account = '471') <> 0"
+    " GROUP BY e.piece_ref HAVING sum(p.debit_cents - p.credit_cents) <> 0 AND min(e.day) <= :last ORDER BY 1",
     "unbooked": "SELECT code FROM receipt WHERE booked_at IS NULL AND received_on <= :last"
     " UNION ALL SELECT r.code FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id"
     " WHERE s.booked_at IS NULL AND r.received_on <= :last"
     " UNION ALL SELECT code FROM payout WHERE state = 'confirmed' AND paid_on <= :last"
+    " UNION ALL SELECT code FROM bank_line WHERE booked_on <= :last AND (kind IN ('fee', 'suspense') AND booked_at"
+    " IS NULL OR explained_account IS NOT NULL AND explained_at IS NULL)"
     " UNION ALL SELECT p.code FROM payment p WHERE p.state = 'captured' AND NOT EXISTS"
     " (SELECT 1 FROM ledger_entry e WHERE e.idempotency_key = 'payment:' || p.code)"
     " UNION ALL SELECT i.number FROM invoice i WHERE i.issued_on BETWEEN :first AND :last AND i.total_cents > 0"

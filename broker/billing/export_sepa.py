@@ -66,7 +66,7 @@ def export_sepa(unit: UnitOfWork, settings: Settings, first: date, last: date, f
     path = folder / f"{message_id.lower()}.xml"
     path.write_bytes(pain001(message_id, unit.now, unit.today, payer, transfers))
     for row in rows:
-        store.set_state(unit, row.id, ["approved"], "exported", exported_at=unit.now)
+        store.set_state(unit, row.id, ["approved"], "exported", exported_at=unit.now, file=message_id)
         record(unit, "payout.exported", "payout", row.code, file=path.name, cents=row.amount_cents)
     total = sum(row.amount_cents for row in rows)
     return ExportResult((path,), len(rows), total, total)

@@ -15,7 +15,7 @@ from broker.kernel.errors import NotFound
 _SELECT = """
 SELECT r.id, r.code, r.received_on, r.amount_cents, r.reference, r.payer, r.booked_at IS NOT NULL AS booked,
   r.amount_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0)::bigint
-    AS left_cents
+    - coalesce((SELECT l.explained_cents FROM bank_line l WHERE l.receipt_id = r.id), 0) AS left_cents
 FROM receipt r
 """
 

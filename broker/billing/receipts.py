@@ -13,6 +13,7 @@ from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.money import round_div
 from broker.ledger.matching import match_settled
+from broker.ledger.periods import open_day
 from broker.ledger.post import post
 from broker.ledger.store import entry_balance
 
@@ -79,7 +80,8 @@ def book_receipt(database: Database, receipt_id: int) -> None:
             left = receipt.amount_cents - sum(paid.values())
             label = f"Virement reçu, {receipt.payer}" if receipt.payer else "Virement reçu"
             lines = receipt_lines(receipt.amount_cents, paid, sum(vats.values()), left)
-            post(unit, "BQ", receipt.received_on, receipt.code, label, lines, f"receipt:{receipt.code}")
+            day, key = open_day(unit, receipt.received_on), f"receipt:{receipt.code}"
+            post(unit, "BQ", day, receipt.code, label, lines, key, piece_day=receipt.received_on)
         else:
             for share in shares:
                 lines = assignment_lines(share.amount_cents, vats[share.invoice_id], share.account, share.buyer_id)

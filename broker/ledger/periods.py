@@ -30,3 +30,8 @@ def set_period(unit: UnitOfWork, day: date, state: PeriodState) -> None:
         raise Conflict(f"The period {month:%Y-%m} is locked and never reopens.", code="period_locked")
     store.set_period(unit, month, state)
     record(unit, "period." + state, "ledger_period", f"{month:%Y-%m}", before=before)
+
+
+def open_day(unit: UnitOfWork, day: date) -> date:
+    """The day, or today when its month takes no more entries: what comes late is booked when it comes."""
+    return day if store.period_state(unit, month_of(day)) == "open" else unit.today

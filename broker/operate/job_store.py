@@ -52,6 +52,8 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'answer_order', r.order_id, false FROM order_review r JOIN rental_order o ON o.id = r.order_id
     WHERE o.state = 'ordered' AND r.looked_at IS NULL AND r.change_text IS NULL
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
+  UNION ALL SELECT 'book_bank_line', id, false FROM bank_line WHERE kind IN ('fee', 'suspense') AND booked_at IS NULL
+    OR explained_account IS NOT NULL AND explained_at IS NULL
   UNION ALL SELECT 'tell_news', id, false FROM state_news WHERE told_at IS NULL
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (

@@ -41,6 +41,7 @@ from broker.bases.run_import import run_import
 from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
+from broker.billing.bank_lines import book_bank_line
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
@@ -240,6 +241,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
+        "book_bank_line": lambda row_id: book_bank_line(database, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
         "bill_clicks": lambda row_id: bill_clicks(database, row_id),
         "accrue_conversions": lambda row_id: accrue_conversions(database, row_id),

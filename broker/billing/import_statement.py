@@ -1,0 +1,174 @@
+"""Read a bank's file: each line once, credits on the invoices they pay, payouts confirmed, the rest in suspense."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.audit.record import record
+from broker.billing import bank_statement_store as store
+from broker.billing.bank_accounts import checked_iban
+from broker.billing.bank_csv import read_bank_csv
+from broker.billing.bank_file import FileLine, FileStatement
+from broker.billing.camt053 import read_camt053
+from broker.billing.match_bank import match_credit
+from broker.billing.payouts import confirm_payout
+from broker.billing.receipts import assign_receipt, receive_transfer
+from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import InvalidInput
+from broker.kernel.ids import new_code
+from broker.kernel.settings import Settings
+
+LARGEST_FILE = 10 * 1024 * 1024
+_GATEWAYS = ("STRIPE",)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What a file brought: statements (their codes), lines by what became of them, cents that wait in suspense."""
+
+    statements: tuple[str, ...]
+    new: int
+    known: int
+    matched: int
+    payouts: int
+    suspense: int
+    suspense_cents: int
+
+
+def import_statement(
+    unit: UnitOfWork, settings: Settings, data: bytes, columns: Mapping[str, str] | None = None
+) -> ImportResult:
+    """Read a camt.053 or CSV file of the company's account; the same file again changes nothing.
+
+    Raises `InvalidInput`: `bad_statement`, `statement_unbalanced`, `other_account`, `no_iban`. Then nothing was read.
+    """
+    unit.actor.require("accountant", "broker")
+    if not settings.company.iban:
+        raise InvalidInput("Set company.iban: the account that statements are of.", code="no_iban", field="file")
+    iban = checked_iban(settings.company.iban)
+    if not data.strip() or len(data) > LARGEST_FILE:
+        raise InvalidInput("Send a file of at most 10 MB that is not empty.", code="bad_statement", field="file")
+    if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        found = read_camt053(data)
+    else:
+        found = [read_bank_csv(data, iban, columns)]
+    store.lock_account(unit, iban)
+    counts: Counter[str] = Counter()
+    codes = [_read(unit, iban, told, counts) for told in found]
+    return ImportResult(
+        tuple(codes),
+        counts["new"],
+        counts["known"],
+        counts["matched"],
+        counts["payouts"],
+        counts["suspense"],
+        counts["suspense_cents"],
+    )
+
+
+def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str]) -> str:
+    if told.iban != iban:
+        raise InvalidInput(
+            f"Statement {told.reference} is of the account {told.iban[:4]} … {told.iban[-4:]}, not of the company's"
+            " (company.iban).",
+            code="other_account",
+            field="file",
+        )
+    before = store.known_statement(unit, iban, told.reference)
+    if before is not None:
+        counts["known"] += len(told.lines)
+        return before
+    fresh = _fresh(unit, told)
+    counts["known"] += len(told.lines) - len(fresh)
+    code = new_code("stmt")
+    statement_id = store.insert_statement(unit, code, told)
+    for line in fresh:
+        counts["new"] += 1
+        _take(unit, statement_id, iban, line, counts)
+    record(unit, "statement.imported", "bank_statement", code, lines=len(fresh), known=len(told.lines) - len(fresh))
+    return code
+
+
+def _fresh(unit: UnitOfWork, told: FileStatement) -> list[FileLine]:
+    """Lines that no earlier file brought: neither by their reference nor, from the other kind of file, by day and
+    amount (a CSV and a camt.053 of one month name the same line differently)."""
+    known = store.known_references(unit, told.iban, [line.reference for line in told.lines])
+    twins = Counter({(row.booked_on, row.amount_cents): row.number for row in store.told_otherwise(unit, told)})
+    fresh = []
+    for line in told.lines:
+        if line.reference in known:
+            continue
+        if twins[line.booked_on, line.cents] > 0:
+            twins[line.booked_on, line.cents] -= 1
+            continue
+        fresh.append(line)
+    return fresh
+
+
+def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts: Counter[str]) -> None:
+    if line.booked_on > unit.today:
+        raise InvalidInput(f"A line is dated {line.booked_on}: in the future.", code="bad_statement", field="file")
+    code = new_code("line")
+    if line.cents > 0:
+        kind, hint, receipt_id, waits = _credit(unit, line)
+        counts["matched"] += kind == "receipt" and not waits
+        counts["suspense"] += bool(waits)
+        counts["suspense_cents"] += waits
+        line_id = store.insert_line(unit, code, statement_id, iban, line, kind, hint, receipt_id)
+    else:
+        paid = _payouts(unit, line)
+        kind = "payout" if paid else "fee" if line.charge else "suspense"
+        line_id = store.insert_line(
+            unit, code, statement_id, iban, line, kind, "" if kind != "suspense" else "debit", None
+        )
+        for payout_id, payout, state in paid:
+            if state == "exported":
+                confirm_payout(unit, payout, line.booked_on)
+            store.show_payout(unit, payout_id, line_id)
+        counts["payouts"] += len(paid)
+        counts["suspense"] += kind == "suspense"
+        counts["suspense_cents"] += line.cents if kind == "suspense" else 0
+    if kind in ("fee", "suspense"):
+        unit.enqueue("book_bank_line", line_id)
+
+
+def _credit(unit: UnitOfWork, line: FileLine) -> tuple[str, str, int | None, int]:
+    """(kind, hint, receipt, cents that wait) of money that came in; its receipt is taken down and its job asked for."""
+    if any(name in line.counterparty.upper() for name in _GATEWAYS):
+        return "gateway", "", None, 0
+    if line.returned:
+        return _waiting(unit, line, f"returned:{line.end_to_end_id}" if line.end_to_end_id else "returned")
+    found = match_credit(line, store.open_invoices(unit), store.payers(unit))
+    by_hand = [
+        row for row in store.receipts_by_hand(unit, line)
+        if row.reference == line.reference or not found.invoices or not row.numbers
+        or set(row.numbers) & set(found.invoices)
+    ]  # fmt: skip
+    if by_hand:
+        return "receipt", "by_hand", int(by_hand[0].id), 0
+    if not found.invoices:
+        return _waiting(unit, line, found.hint)
+    receipt = receive_transfer(unit, line.cents, line.booked_on, line.reference, line.counterparty, found.invoices[0])
+    left = receipt.left_cents
+    for number in found.invoices[1:]:
+        if left > 0:
+            left = assign_receipt(unit, receipt.code, number).left_cents
+    return "receipt", "overpaid" if left else "", receipt.id, left
+
+
+def _waiting(unit: UnitOfWork, line: FileLine, hint: str) -> tuple[str, str, int | None, int]:
+    receipt = receive_transfer(unit, line.cents, line.booked_on, line.reference, line.counterparty)
+    return "receipt", hint, receipt.id, line.cents
+
+
+def _payouts(unit: UnitOfWork, line: FileLine) -> list[tuple[int, str, str]]:
+    """(id, code, state) of the payouts that left with a debit: the one it names, or the whole of a file of ours."""
+    sent = store.payouts_sent(unit)
+    one = [row for row in sent if row.end_to_end_id == line.end_to_end_id and row.amount_cents == -line.cents]
+    if not one:
+        files = {row.file for row in sent if row.file and (row.file in line.references or row.file in line.about)}
+        batch = [row for row in sent if row.file in files]
+        one = batch if batch and sum(row.amount_cents for row in batch) == -line.cents else []
+    return [(row.id, row.code, row.state) for row in one]
