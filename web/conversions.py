@@ -97,14 +97,14 @@ def try_postback(code: str) -> Response:
         with unit() as work:
             shown = door(work, code)
             fields.setdefault("click_id", shown["trial"])
-            said = report_by_hand(work, code, read_report(front().keys, fields, "console"))
+            reported = report_by_hand(work, code, read_report(front().keys, fields, "console"))
             sent = str(int(work.now.timestamp()))
     except CourtierError as refusal:
         with unit() as work:
             return page("conversions/postback.html", refusal, form=form, **door(work, code))
     message = urlencode({**fields, "t": sent})
     example = f"{shown['address']}?{message}&sig={signature_of(shown['secret'], sent, message.encode())}"
-    return Response(render_template("conversions/postback.html", form=form, said=said, example=example, **shown))
+    return Response(render_template("conversions/postback.html", form=form, reported=reported, example=example, **shown))
 
 
 @pages.post("/programmes/<code>/postback/renew")

@@ -118,6 +118,7 @@ def test_from_asking_to_join_to_a_validated_sale(trade: Trade) -> None:
     kept = shop.post(f"{console}/try", data={"csrf_token": token, "reference": "CMD-7", "amount": "49.90",
                                              "click_id": click})  # fmt: skip
     assert "Answer:" in kept.text
+    assert "Answer:" not in shop.get(console).text
     listed = shop.get(f"/programmes/{code}/conversions").text
     assert "CMD-7" in listed
     assert "€4.99" in listed
