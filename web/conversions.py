@@ -104,7 +104,9 @@ def try_postback(code: str) -> Response:
             return page("conversions/postback.html", refusal, form=form, **door(work, code))
     message = urlencode({**fields, "t": sent})
     example = f"{shown['address']}?{message}&sig={signature_of(shown['secret'], sent, message.encode())}"
-    return Response(render_template("conversions/postback.html", form=form, reported=reported, example=example, **shown))
+    return Response(
+        render_template("conversions/postback.html", form=form, reported=reported, example=example, **shown)
+    )
 
 
 @pages.post("/programmes/<code>/postback/renew")
