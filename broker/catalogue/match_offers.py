@@ -55,10 +55,10 @@ def browse_offers(
         for row in offers_store.to_be_matched(unit, asked)
     }
     best = sorted(matches, key=lambda one: (-matches[one].score, -one))[skip : skip + size]
-    own = offers_store.own_results(unit, base.id)
+    own, known = offers_store.own_results(unit, base.id), Known()
     return Page(
         [
-            Matched(one, matches[one.id], expected_revenue(unit, one, own))
+            Matched(one, matches[one.id], expected_revenue(unit, one, own, known))
             for one in programme_store.programmes_by_ids(unit, best)
         ],
         total,
@@ -72,7 +72,7 @@ def match_programme(unit: UnitOfWork, audience: ProfileDesk, programme: Programm
     unit.actor.require("owner")
     base = _base(unit, base_code)
     found = match_of(wishes_of(programme.wishes), base_profile(audience, base), base.sector)
-    return Matched(programme, found, expected_revenue(unit, programme, offers_store.own_results(unit, base.id)))
+    return Matched(programme, found, expected_revenue(unit, programme, offers_store.own_results(unit, base.id), {}))
 
 
 def base_profile(audience: ProfileDesk, base: Any) -> Profile:
@@ -83,16 +83,22 @@ def base_profile(audience: ProfileDesk, base: Any) -> Profile:
     return profile
 
 
-def expected_revenue(unit: UnitOfWork, programme: Programme, own: OwnResults) -> Revenue:
+Known = dict[tuple[str, str], tuple[int, int] | None]  # sector, kind → what it brought, asked once a page
+
+
+def expected_revenue(unit: UnitOfWork, programme: Programme, own: OwnResults, known: Known) -> Revenue:
     """What a thousand mails may bring; where clicks, leads or sales are paid, from one's own and the sector's past."""
     if programme.model == "cpm":
         return revenue_of("cpm", programme.price_micros, None, programme.commission_bp or 0, (0, 0), None)
     kind = {"cpc": "click", "cpl": "lead", "cpa": "sale"}[programme.model]
-    sector = (
-        offers_store.sector_clicks(unit, programme.sector)
-        if kind == "click"
-        else offers_store.sector_conversions(unit, programme.sector, kind)
-    )
+    asked = (programme.sector, kind)
+    if asked not in known:
+        known[asked] = (
+            offers_store.sector_clicks(unit, programme.sector)
+            if kind == "click"
+            else offers_store.sector_conversions(unit, *asked)
+        )
+    sector = known[asked]
     rate = programme.rate_cents
     if programme.rate_bp is not None:
         mean = offers_store.mean_sale(unit, programme.id)
