@@ -61,7 +61,8 @@ class Scene:
     def buys(self, number: int, day: date, cents: int = 5_000, category: str = "rings", product: str = "ring") -> None:
         with self.worker.begin() as unit:
             unit.run(
-                "INSERT INTO purchase (base_id, contact_id, day, amount_cents, category, product, attributes, import_id)"
+                "INSERT INTO purchase"
+                " (base_id, contact_id, day, amount_cents, category, product, attributes, import_id)"
                 ' VALUES (:base, :contact, :day, :cents, :category, :product, \'{"Size": "52"}\', :import)',
                 base=self.base_id,
                 contact=self.contact(number),

@@ -21,7 +21,7 @@ from broker.catalogue.programme_model import Programme
 from broker.catalogue.programmes import browse_programmes, close_programme, create_programme, find_programme
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
-from broker.kernel.errors import Conflict, InvalidInput
+from broker.kernel.errors import InvalidInput
 from broker.operate.database_server import DatabaseServer
 from tests.store.audience_people import make_base, make_organisation
 

@@ -10,8 +10,8 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.delivery.encode import LONGEST, display_name, header_text, quoted_printable, quoted_value
 from broker.delivery.converse import dot_stuffed
+from broker.delivery.encode import LONGEST, display_name, header_text, quoted_printable, quoted_value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300)
 
