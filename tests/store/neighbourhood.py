@@ -255,6 +255,7 @@ def furnish(connection: Connection) -> Trade:
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
     furnish_conversions(connection, mark, (org, buyer), (programme, participation, base), mailing)
+    furnish_news(connection, mark, owner)
     return Trade(
         owner,
         advertiser,
@@ -581,6 +582,23 @@ def furnish_conversions(
         advertiser_name="A", base_id=base, title="Offer", sector="retail", terms="{}", starts_on="2026-11-01",
         ends_on="2026-12-01",
     )  # fmt: skip
+
+
+def furnish_news(connection: Connection, mark: str, owner: Somebody) -> None:
+    """What an owner's people and programs were told, and a call of a program that is carried out once."""
+    org, user = owner.org_id, owner.user_id
+    about = {"kind": "order.placed", "object_kind": "order", "object_code": f"ord_{mark}", "facts": "{}"}
+    event = add(connection, "notification_event", code=f"evt_{mark}", org_id=org, **about)
+    told = {"event_id": event, "org_id": org, "user_id": user, "kind": "order.placed", "mail": "none"}
+    add(connection, "notification", code=f"ntf_{mark}", **told)
+    add(connection, "notification_choice", "kind", user_id=user, kind="order.placed", channel="digest")
+    where = {"url": "https://hooks.shop.test", "label": "ERP", "kinds": ["*"]}
+    endpoint = add(connection, "webhook_endpoint", code=f"whk_{mark}", org_id=org, **where)
+    add(connection, "webhook_secret", endpoint_id=endpoint, org_id=org, sealed=b"sealed")
+    delivery = add(connection, "webhook_delivery", code=f"msg_{mark}", endpoint_id=endpoint, org_id=org, event_id=event)
+    add(connection, "webhook_attempt", "number", delivery_id=delivery, number=1, org_id=org, status=200)
+    called = {"key": mark, "call": "POST /v1/orders", "body_hash": bytes(32)}
+    add(connection, "api_once", "key", user_id=user, org_id=org, **called)
 
 
 def furnish_roles(connection: Connection, mark: str, owner: Somebody, invoice: int) -> None:
