@@ -13,6 +13,7 @@ from web import (
     approval_rules,
     audit,
     balance,
+    bank,
     bases,
     breaches,
     calendar,
@@ -96,7 +97,7 @@ NOUNS = (
     rules, suggestions, overlaps, calendar,
     own_mailings, pressure, leaks, seeds, mailing_reports,
     conversions, private_offers,
-    accounting, mandates, desk, suppression_lists, notifications, webhooks, results, domains, reputation,
+    accounting, bank, mandates, desk, suppression_lists, notifications, webhooks, results, domains, reputation,
     order_people, order_terms, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024

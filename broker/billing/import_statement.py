@@ -20,7 +20,7 @@ from broker.kernel.errors import InvalidInput
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 
-LARGEST_FILE = 10 * 1024 * 1024
+LARGEST_FILE = 5 * 1024 * 1024
 _GATEWAYS = ("STRIPE",)
 
 
@@ -49,7 +49,7 @@ def import_statement(
         raise InvalidInput("Set company.iban: the account that statements are of.", code="no_iban", field="file")
     iban = checked_iban(settings.company.iban)
     if not data.strip() or len(data) > LARGEST_FILE:
-        raise InvalidInput("Send a file of at most 10 MB that is not empty.", code="bad_statement", field="file")
+        raise InvalidInput("Send a file of at most 5 MB that is not empty.", code="bad_statement", field="file")
     if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
         found = read_camt053(data)
     else:

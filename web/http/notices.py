@@ -11,6 +11,7 @@ NOTICES = {
     **TERMS_NOTICES,
     "close_asked": _("Asked for. A worker closes the month; its outcome stands below."),
     "chart_changed": _("The chart is changed."),
+    "bank_assigned": _("Kept. A worker books it in a moment."),
     "mandate_recorded": _("The mandate is recorded: what waited for it is billed within a minute."),
     "role_recorded": _("The role is recorded. Orders quoted from now on follow it."),
     "vat_asked": _("Asked for. The answer stands here in a moment."),
