@@ -30,7 +30,8 @@ class OrderDraw:
     licence the same people. `net_names`: the run is drawn first, then its duplicates are taken out and measured.
 
     `remail_of` and `remail_who` ('clickers', 'non_clickers'): only those of an earlier mailing. `earlier_of`: nobody
-    whom this order (by id) wrote to before, for names made good.
+    whom this order (by id) wrote to before, for names made good. `lost`: keys of people who went to another base of the
+    order by lot; they count as duplicates.
     """
 
     code: str = ""
@@ -38,6 +39,7 @@ class OrderDraw:
     remail_of: int | None = None
     remail_who: str | None = None
     earlier_of: int | None = None
+    lost: tuple[bytes, ...] = ()
 
 
 def select_recipients(
@@ -89,6 +91,8 @@ def select_recipients(
             members &= snapshot.rows_of_keys(reached_keys(unit, order.remail_of, order.remail_who))
         if order.earlier_of is not None:
             masks["duplicates"] |= snapshot.rows_of_keys(earlier_keys(unit, order.earlier_of))
+        if order.lost:
+            masks["duplicates"] |= snapshot.rows_of_keys(order.lost)
         twice = np.zeros(len(members), dtype=np.bool_)
         if order.net_names:  # measured in the run: who stands in the advertiser's files, or in another base's mailing
             twice = masks["duplicates"] | snapshot.rows_of_keys(listed_keys(unit, base_id, advertiser_id))

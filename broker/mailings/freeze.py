@@ -14,6 +14,7 @@ from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput
 from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
+from broker.mailings.desk_lot import lost_by_lot
 from broker.mailings.freeze_store import Plan
 from broker.mailings.model import Mailing, day_of
 from broker.mailings.order_draw import note_draw, order_draw
@@ -88,7 +89,7 @@ def _select(unit: UnitOfWork, settings: Settings, mailing: Mailing) -> tuple[Rec
         dispatch_id=mailing.dispatch_id,
         round_when_short=plan.minimum_order is not None,
         send_on=send_on,
-        order=order_draw(plan),
+        order=order_draw(plan, lost_by_lot(unit, settings, mailing, plan)),
     )
     return chosen, plan
 

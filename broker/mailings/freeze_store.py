@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
+
+from sqlalchemy import Row
 
 from broker.audience.rule import Rule
 from broker.kernel.database import UnitOfWork
@@ -68,6 +71,22 @@ def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
     row = unit.one(_ORDER if mailing.kind == "rental" else _PICKED, dispatch=mailing.dispatch_id)
     assert row is not None
     return Plan(**row._mapping)
+
+
+def desk_of(unit: UnitOfWork, order_id: int) -> tuple[str, list[Row[Any]]]:
+    """The desk that an order was quoted on, and the others of it that are to be sent or were, for the same day: code,
+    base_id, rule, select_rule."""
+    desk = str(unit.scalar("SELECT desk FROM order_desk WHERE order_id = :id", id=order_id) or "")
+    others = unit.all(
+        "SELECT o.code, o.base_id, g.rule, o.select_rule FROM order_desk k JOIN rental_order o ON o.id = k.order_id"
+        " JOIN segment g ON g.id = o.segment_id JOIN rental_order mine ON mine.id = :id"
+        " WHERE k.desk = :desk AND o.id <> :id AND o.base_id <> mine.base_id AND o.send_on IS NOT DISTINCT FROM"
+        " mine.send_on AND o.state IN ('approved', 'paid', 'on_credit', 'scheduled', 'sending', 'sent', 'settled')"
+        " ORDER BY o.id",
+        desk=desk,
+        id=order_id,
+    )
+    return desk, others
 
 
 def lock_day(unit: UnitOfWork, day: date) -> None:

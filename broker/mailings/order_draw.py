@@ -16,14 +16,16 @@ from broker.rentals import terms_store
 from broker.rentals.price import names_short
 
 
-def order_draw(plan: Plan) -> OrderDraw:
-    """How a plan's names are drawn. Names made good go to people whom the order has not written to."""
+def order_draw(plan: Plan, lost: tuple[bytes, ...] = ()) -> OrderDraw:
+    """How a plan's names are drawn, without those `lost` to another base. Names made good go to people whom the order
+    has not written to."""
     return OrderDraw(
         code=plan.code,
         net_names=plan.net_names,
         remail_of=plan.remail_of,
         remail_who=plan.remail_who,
         earlier_of=plan.order_id if plan.use_kind == "make_good" else None,
+        lost=lost,
     )
 
 

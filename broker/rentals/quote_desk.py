@@ -9,7 +9,9 @@ from broker.catalogue.count_card import count_on_desk
 from broker.catalogue.model import CountDesk
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
+from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
+from broker.rentals import terms_store
 from broker.rentals.model import Order
 from broker.rentals.quote import quote
 from broker.rentals.terms import PLAIN, Asked
@@ -24,14 +26,20 @@ def quote_desk(
     send_on: date | None = None,
     terms: Asked = PLAIN,
 ) -> list[Order]:
-    """An order each for (card code, select text), all or none. Raises as `count_on_desk` and `quote`, and
+    """An order each for (card code, select text), all or none. They stay together: whoever is in several of their bases
+    goes to one of them by lot (`mailings/desk_lot.py`). Raises as `count_on_desk` and `quote`, and
     `under_smallest_count` where a card shows too few people to be ordered."""
     count = count_on_desk(unit, audience, asked, send_on)
     shares = share_volume(volume, [line.shown for line in count.lines], settings.disclosure.rounding)
-    return [
+    orders = [
         quote(unit, audience, settings, line.card.code, share, line.select_text, send_on, terms)
         for line, share in zip(count.lines, shares, strict=True)
     ]
+    if len(orders) > 1:
+        desk = new_code("desk")
+        for order in orders:
+            terms_store.put_on_desk(unit, order.id, desk)
+    return orders
 
 
 def share_volume(volume: int, shown: Sequence[int], step: int) -> list[int]:

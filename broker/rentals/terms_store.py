@@ -139,3 +139,8 @@ def held_until(unit: UnitOfWork, order_id: int) -> datetime | None:
         id=order_id,
     )
     return found
+
+
+def put_on_desk(unit: UnitOfWork, order_id: int, desk: str) -> None:
+    """Note that an order was quoted together with others."""
+    unit.run("INSERT INTO order_desk (order_id, desk) VALUES (:order, :desk)", order=order_id, desk=desk)

@@ -311,9 +311,27 @@ SEES_ORDER = "EXISTS (SELECT 1 FROM rental_order o WHERE o.id = {table}.order_id
 BOTH = "courtier_web, courtier_worker"
 
 
+DESKS = """
+-- Orders of several cards that were quoted together: whoever is in more than one of their bases goes to one by lot.
+CREATE TABLE order_desk (
+  order_id bigint PRIMARY KEY REFERENCES rental_order,
+  desk text NOT NULL CHECK (length(desk) BETWEEN 8 AND 40)
+);
+CREATE INDEX order_desk_desk ON order_desk (desk);
+"""
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
     op.execute(TABLES)
+    op.execute(DESKS)
+    protect(
+        "order_desk",
+        using=SEES_ORDER.format(table="order_desk"),
+        check="EXISTS (SELECT 1 FROM rental_order o WHERE o.id = order_desk.order_id"
+        " AND o.advertiser_id = app_org() AND o.state = 'quote')",
+        web="SELECT, INSERT",
+    )
     op.execute(f"GRANT SELECT ({', '.join(TERMS)}) ON rental_order TO courtier_web")
     protect("order_hold", using=SEES_ORDER.format(table="order_hold"), check="false", web="SELECT")
     protect("order_use", using=SEES_ORDER.format(table="order_use"), check="false", web="SELECT")
@@ -362,5 +380,5 @@ def downgrade() -> None:
         " schedule_use(bigint, text, bigint, timestamptz), take_credit(bigint), credit_used(bigint),"
         " has_prepaid(bigint), click_history(text), reached_by(bigint)"
     )
-    op.execute("DROP TABLE credit_term, order_charge, net_name_count, order_use, order_hold")
+    op.execute("DROP TABLE order_desk, credit_term, order_charge, net_name_count, order_use, order_hold")
     op.execute("ALTER TABLE rental_order " + ", ".join(f"DROP COLUMN {name}" for name in TERMS))

@@ -304,6 +304,7 @@ def furnish_terms(connection: Connection, buyer: int, order: int, mailing: int) 
     held = {"held_since": "2026-11-01", "held_until": "infinity"}
     if not one(connection, "SELECT count(*) FROM order_hold WHERE order_id = :order", order=order):
         add(connection, "order_hold", "order_id", order_id=order, **held)
+    add(connection, "order_desk", "order_id", order_id=order, desk="desk_of_both")
     made_good = {"kind": "make_good", "volume": 100, "price_micros": 0, "use_until": "2099-01-01"}
     add(connection, "order_use", order_id=order, **made_good)
     add(connection, "net_name_count", "mailing_id", mailing_id=mailing, supplied=2, mailed=1)

@@ -105,6 +105,10 @@ def test_a_desk_counts_cards_together_and_prices_each_with_its_selects(
 def test_a_desk_is_quoted_as_one_order_a_card(scene: Scene, three: tuple[str, str, str]) -> None:
     with scene.web.begin(scene.advertiser) as unit:
         orders = quote_desk(unit, scene.desk, Settings(), [(three[0], "age >= 30"), (three[1], "")], 30_100)
+        together = unit.scalar(
+            "SELECT count(*) FROM order_desk WHERE order_id = ANY(:ids) GROUP BY desk", ids=[one.id for one in orders]
+        )
+    assert together == 2
     assert [order.volume for order in orders] == [15_100, 15_000]
     assert [order.price_micros for order in orders] == [27_000, 19_000]
 

@@ -41,6 +41,7 @@ RIGHTFUL = {
     **dict.fromkeys(("merge_tag_right", "role_contract", "credit_term"), "broker"),
     **dict.fromkeys(("approval_rule", "approval_policy", "order_decision"), "owner"),
     **dict.fromkeys(("agency_mandate", "order_review", "order_signature", "suppression_feed"), "advertiser"),
+    **dict.fromkeys(("order_desk",), "advertiser"),
     **dict.fromkeys(("notification_choice", "webhook_endpoint", "webhook_secret", "api_once"), "owner"),
     **dict.fromkeys(("suppression_host", "pace_rule", "warm_up"), "broker"),
     **dict.fromkeys(("bank_statement", "bank_line", "card_refund", "org_freeze"), "broker"),
@@ -58,7 +59,7 @@ STAFF_WRITES = {
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
-    "rental_order": "UPDATE rental_order SET state = 'quote' WHERE id = :order",
+    **dict.fromkeys(("rental_order", "order_desk"), "UPDATE rental_order SET state = 'quote' WHERE id = :order"),
     "creative_link": "UPDATE creative SET state = 'draft' WHERE id = :creative",
     "creative_image": "UPDATE creative SET state = 'draft' WHERE id = :creative",
     "card_refund": "UPDATE payment SET state = 'captured' WHERE order_id = :order",
