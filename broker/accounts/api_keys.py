@@ -42,6 +42,7 @@ def list_api_keys(unit: UnitOfWork) -> list[ApiKey]:
 
 def revoke_api_key(unit: UnitOfWork, prefix: str) -> None:
     """End a key at once."""
+    unit.actor.require_itself()
     if not store.revoke_api_key(unit, unit.actor.org, prefix):
         raise NotFound("There is no such API key.", code="api_key_not_found")
     record(unit, "api_key.revoked", "api_key", prefix)

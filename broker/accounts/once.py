@@ -46,7 +46,8 @@ def begin_once(unit: UnitOfWork, key: str, call: str, body: bytes) -> EarlierRep
     earlier = store.found(unit, user, key)
     if earlier is None:  # given back between the two statements
         raise Conflict("The same call is being made right now. Try again in a moment.", code="call_in_progress")
-    if (earlier.call, bytes(earlier.body_hash)) != (call, digest):
+    # An agency's person acts for one client, then for another: the same words are another call then.
+    if (earlier.org_id, earlier.call, bytes(earlier.body_hash)) != (unit.actor.org, call, digest):
         raise InvalidInput(
             "This Idempotency-Key was used for another call. Take a fresh one.",
             code="idempotency_key_reused",

@@ -26,9 +26,9 @@ def claim(unit: UnitOfWork, user_id: int, org_id: int, key: str, call: str, body
 
 
 def found(unit: UnitOfWork, user_id: int, key: str) -> Row[Any] | None:
-    """call, body_hash, done, status, reply, stale (open for longer than any call takes) of a key."""
+    """org_id, call, body_hash, done, status, reply, stale (open for longer than any call takes) of a key."""
     return unit.one(
-        "SELECT call, body_hash, done, status, reply, NOT done AND at < now() - interval '2 minutes' AS stale"
+        "SELECT org_id, call, body_hash, done, status, reply, NOT done AND at < now() - interval '2 minutes' AS stale"
         " FROM api_once WHERE user_id = :user AND key = :key",
         user=user_id,
         key=key,

@@ -122,7 +122,8 @@ def _amount(text: str) -> int | None:
     if not text:
         return None
     whole, point, rest = text.strip().partition(".")
-    if not (whole.isascii() and whole.isdigit()) or len(whole) > 9 or (point and not rest.isdigit()) or len(rest) > 2:
+    digits = whole.isdigit() and (not point or rest.isdigit())
+    if not text.isascii() or not digits or len(whole) > 9 or len(rest) > 2:
         raise InvalidInput("Write the amount as 49.90: digits, a point, at most two decimals.", code="bad_amount",
                            field="amount")  # fmt: skip
     return int(whole) * 100 + int((rest + "00")[:2])

@@ -100,10 +100,12 @@ def look_at_seeds(database: Database, worker: WorkerKeys, settings: Settings, se
     try:
         trusted = box.host in settings.instance.private_hosts
         address = public_address(box.host, box.port, trusted, resolve_host)
+        if not box.tls and not trusted:  # the log-in would travel in clear
+            raise FetchRefused("not_tls")
         with logged_in(box.host, box.port, box.tls, user, password, connect_to=address) as client:
             found = _look(client, worker.front, waiting)
-    except FetchRefused:
-        problem = "not_public"
+    except FetchRefused as refusal:
+        problem = "not_tls" if refusal.why == "not_tls" else "not_public"
     except Unavailable as error:
         problem = error.code
     except FAULTS:

@@ -30,6 +30,11 @@ class Actor:
                 raise Forbidden("Choose first for which of your clients you act.", code="client_needed")
             raise Forbidden(f"This needs the role {' or '.join(roles)}; you are logged in as {self.role}.")
 
+    def require_itself(self) -> None:
+        """Refuse an agency that acts for a client: what outlives a mandate is given by the organisation itself."""
+        if self.agency_id is not None:
+            raise Forbidden("You act for a client: go back to your agency first.", code="own_organisation_needed")
+
     @property
     def org(self) -> int:
         """The organisation's id; refuses an actor without one."""

@@ -154,6 +154,7 @@ def replay(unit: UnitOfWork, code: str, delivery_code: str = "") -> int:
 
 def _org(unit: UnitOfWork) -> int:
     unit.actor.require("owner", "advertiser", "broker")
+    unit.actor.require_itself()  # an endpoint would go on being told after the mandate has ended
     return unit.actor.org
 
 

@@ -490,6 +490,11 @@ def _protect() -> None:
         "CREATE POLICY given_by_the_advertiser ON agency_mandate AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK ("
         "app_agency() IS NULL AND (app_role() = 'broker' OR (app_role() = 'advertiser' AND advertiser_id = app_org())))"
     )
+    # Under a mandate an agency reads and ends its own, not those of its competitors.
+    op.execute(
+        "CREATE POLICY own_of_an_agency ON agency_mandate AS RESTRICTIVE FOR ALL TO courtier_web"
+        " USING (app_agency() IS NULL OR agency_id = app_agency())"
+    )
     protect(
         "approval_rule",
         using="owner_id = app_org() OR app_staff()",

@@ -137,7 +137,8 @@ SET search_path = public, pg_temp AS $$
     'flow', (SELECT to_jsonb(f) FROM mailing_flow f WHERE f.mailing_id = p_mailing),
     'progress', (SELECT to_jsonb(p) FROM mailing_progress p WHERE p.mailing_id = p_mailing),
     'waves', (SELECT jsonb_agg(to_jsonb(w) ORDER BY w.number) FROM mailing_wave w WHERE w.mailing_id = p_mailing),
-    'alarms', (SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('released_by', u.name) ORDER BY a.id)
+    'alarms', (SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('released_by', CASE WHEN app_staff()
+                 OR app_role() = 'system' OR u.org_id = app_org() THEN u.name END) ORDER BY a.id)   -- anonymous sides
                FROM mailing_alarm a LEFT JOIN app_user u ON u.id = a.released_by WHERE a.mailing_id = p_mailing))
   WHERE party_to_mailing(p_mailing)
 $$;
@@ -274,7 +275,8 @@ BEGIN
   SELECT (1 + jsonb_array_length(c.variants)) * (SELECT count(*) FROM seed_address a
     WHERE a.org_id = app_org() AND a.sealed IS NOT NULL AND a.ended_at IS NULL)
   INTO v_mails FROM creative c WHERE c.id = p_creative AND (c.org_id = app_org()
-    OR EXISTS (SELECT 1 FROM rental_order o WHERE o.creative_id = c.id AND o.owner_id = app_org())
+    OR EXISTS (SELECT 1 FROM rental_order o WHERE o.creative_id = c.id AND o.owner_id = app_org()
+               AND o.state <> 'quote')
     OR EXISTS (SELECT 1 FROM programme p JOIN participation t ON t.programme_id = p.id
                WHERE p.creative_id = c.id AND t.owner_id = app_org()));
   IF v_mails IS NULL THEN RETURN NULL; END IF;

@@ -393,6 +393,7 @@ BEGIN
   IF TG_OP = 'UPDATE' AND (OLD.state <> 'sent' AND NEW.state <> OLD.state
       OR (NEW.owner_id, NEW.advertiser_id, NEW.base_id, NEW.terms, NEW.title)
          IS DISTINCT FROM (OLD.owner_id, OLD.advertiser_id, OLD.base_id, OLD.terms, OLD.title)
+      OR OLD.programme_id IS NOT NULL AND NEW.programme_id IS DISTINCT FROM OLD.programme_id
       OR app_role() = 'advertiser' AND NEW.state = 'withdrawn'
       OR app_role() = 'owner' AND NEW.state IN ('accepted', 'refused')) THEN
     RAISE EXCEPTION 'an answered offer does not change'

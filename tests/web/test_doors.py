@@ -19,6 +19,7 @@ STREAMED = {"uploads.receive", "enrichment.receive", "suppression_lists.receive"
 def address(rule: Rule) -> str:
     """An address of this route, with made-up codes and numbers."""
     path = re.sub(r"<int:[a-z_]+>", "1", rule.rule)
+    path = re.sub(r"<any\(([a-z_]+)[^)]*\):[a-z_]+>", r"\1", path)
     return re.sub(r"<[^>]+>", "nothing", path)
 
 

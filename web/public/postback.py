@@ -52,6 +52,7 @@ def _by_query() -> tuple[Signed, dict[str, str]]:
 
 def _by_body() -> tuple[Signed, dict[str, str]]:
     """The body is signed as it stands; `t` and the signature are in the header, as `t=…,v1=…`."""
+    request.max_content_length = LARGEST_FORM  # of a body in chunks as well
     if (request.content_length or 0) > LARGEST_FORM:
         raise InvalidInput("A postback has at most 16 KB.", code="bad_message")
     body = request.get_data(cache=True)
