@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from broker.kernel.database import Database
 from broker.mailings.schedule import schedule_participation_send
-from broker.vault.tokens import make_token
+from broker.vault.tokens import make_token, read_token
 from tests.front_house import House
+from web.app import compose
 
 
 @dataclass
@@ -105,10 +106,14 @@ def test_from_asking_to_join_to_a_validated_sale(trade: Trade) -> None:
         send = unit.scalar("SELECT s.id FROM participation_send s JOIN participation p ON p.id = s.participation_id"
                            " WHERE p.code = :code", code=part)  # fmt: skip
         mailing = schedule_participation_send(unit, send)
-        unit.run("INSERT INTO hit (at, dispatch_id, mailing_id, position, link, verdict) VALUES"
-                 " (app_now() - interval '1 hour', :dispatch, :mailing, 4, 1, 'human')",
-                 dispatch=mailing.dispatch_id, mailing=mailing.id)  # fmt: skip
-    click = make_token(trade.house.front.keys, "conversion", mailing.dispatch_id, mailing.id, 4, 1)
+    keys, anybody = trade.house.front.keys, Client(compose(trade.house.front))
+    clicked = anybody.get(
+        f"/c/{make_token(keys, 'click', mailing.dispatch_id, mailing.id, 4, 1)}", headers={"User-Agent": "Firefox"}
+    )
+    shop_link, _, click = clicked.headers["Location"].partition("cid=")
+    assert (clicked.status_code, shop_link) == (302, "https://shop.test/?")
+    assert read_token(keys, "conversion", click).position == 4
+    trade.house.front.drain.drain()
     console = f"/programmes/{code}/postback"
     assert "Show the secret" in shop.get(console).text
     tried = shop.post(f"{console}/try", data={"csrf_token": token, "reference": "T", "amount": "49.90"})
