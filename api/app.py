@@ -19,6 +19,7 @@ from api import (
     contacts,
     conversions,
     creatives,
+    delivery,
     desk,
     document,
     domains,
@@ -63,7 +64,7 @@ NOUNS = (
     accounting, bank, insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
     own_mailings, pressure,
-    rules, results, domains, notifications, webhooks,
+    rules, results, domains, delivery, notifications, webhooks,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 

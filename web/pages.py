@@ -25,6 +25,7 @@ from web import (
     contracts,
     conversions,
     creatives,
+    delivery,
     desk,
     domains,
     enrichment,
@@ -98,7 +99,7 @@ NOUNS = (
     own_mailings, pressure, leaks, seeds, mailing_reports,
     conversions, private_offers,
     accounting, bank, mandates, desk, suppression_lists, notifications, webhooks, results, domains, reputation,
-    order_people, order_terms, approval_rules, agencies, sectors, suppression_feeds,
+    order_people, order_terms, delivery, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

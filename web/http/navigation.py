@@ -52,7 +52,8 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
         ("overlaps.across", _("Overlaps"), "users-group"), ("reputation.index", _("Reputation"), "activity"),
-        ("domains.index", _("Sending domains"), "world"), ("audit.index", _("Audit"), "history"),
+        ("domains.index", _("Sending domains"), "world"), ("delivery.index", _("Delivery"), "send"),
+        ("audit.index", _("Audit"), "history"),
     ),
     "accountant": (
         HOME, REVENUE, ("accounting.index", _("Accounting"), "report-money"), INVOICES,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import click
 
 from broker.audit.record import record
-from broker.delivery import pace_store
 from broker.delivery.dkim_keys import DkimKey, check_not_signing, check_selector, list_dkim_keys
+from broker.delivery.list_relays import list_relays
 from broker.delivery.set_pace import list_paces, reset_pace, set_pace
 from broker.delivery.warm_up import WarmUp, end_warm_up, list_warm_ups, set_warm_up, start_warm_up
 from broker.kernel.database import Database, UnitOfWork, make_engine
@@ -183,26 +183,21 @@ def relays(invocation: Invocation, as_json: bool) -> None:
     Example: courtier delivery relays
     """
     with _unit(invocation) as unit:
-        health = {row.name: row for row in pace_store.relays(unit)}
-    rows = []
-    for one in invocation.settings.mail.relays:
-        name = f"{one.host}:{one.port}"
-        last = health.get(name)
-        rests = last is not None and last.failures > 0
-        rows.append(
-            {
-                "relay": name, "weight": one.weight, "connections": one.connections, "tls": one.tls,
-                "well": not rests, "failures": last.failures if last is not None else 0,
-                "reason": last.reason if last is not None and rests else None,
-                "since": last.changed_at if last is not None else None,
-            }
-        )  # fmt: skip
+        found = list_relays(unit, invocation.settings.mail)
     if as_json:
+        rows = [
+            {
+                "relay": one.name, "weight": one.weight, "connections": one.connections, "tls": one.tls,
+                "well": one.state == "well", "state": one.state, "failures": one.failures, "reason": one.reason,
+                "since": one.since,
+            }
+            for one in found
+        ]  # fmt: skip
         print_json({"relays": rows})
     else:
         print_table(
-            ("relay", "weight", "connections", "tls", "state"),
-            [(one["relay"], one["weight"], one["connections"], one["tls"], one["reason"] or "well") for one in rows],
+            ("relay", "weight", "connections", "tls", "state", "why"),
+            [(one.name, one.weight, one.connections, one.tls, one.state, one.reason or "") for one in found],
         )
 
 
