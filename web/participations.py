@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -13,9 +14,12 @@ from broker.affiliation.pick import announce_newsletter, list_sends, pick_send
 from broker.affiliation.pick_by_rule import drop_rule, write_rule
 from broker.affiliation.result_store import results_of_sends
 from broker.affiliation.withdraw import find_participation, find_send, withdraw_send
+from broker.audience.pressure_caps import caps_of
+from broker.bases.find_base import find_base
 from broker.catalogue.segments import list_segments
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from broker.mailings.pressure import planned_mail
 from web.http.forms import required_day, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
@@ -114,7 +118,13 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
     participation = find_participation(work, code)
     segments = list_segments(work, participation.base_code) if participation.base_code else []
     first_day = max(participation.starts_on, work.today)
+    pressure = None
+    if participation.base_code:
+        week = work.today + timedelta(days=7)
+        planned = [one for one in planned_mail(work, find_base(work, participation.base_code)) if one.send_on <= week]
+        pressure = {"caps": caps_of(work, front().settings.trade, participation.base_id), "planned": len(planned)}
     return {
+        "pressure": pressure,
         "participation": participation,
         "sends": list_sends(work, code),
         "results": results_of_sends(work, code),
