@@ -111,6 +111,7 @@ def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
     else:
         credit_deposit(unit, settings, order.id, order.net_cents, order.vat_cents)
         letter_deposit(unit, order.id, payer_id(unit, order.id, order.advertiser_id))
+    unit.enqueue("book_card_money", payment.id)  # its fee, and what happened to it meanwhile
     record(unit, "payment.captured", "payment", payment.code, order=order.code, cents=payment.amount_cents)
 
 

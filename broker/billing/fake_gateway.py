@@ -2,7 +2,7 @@
 
 It keeps its objects in a table of its own, as the gateway would keep them: the request's parameters as given (a test
 checks them against the SDK's types), one object for each idempotency key, webhooks signed by Stripe's scheme. It has
-neither cards that are declined nor refunds, disputes, Connect or Checkout.
+neither cards that are declined nor Connect or Checkout, and takes no fee; `move` stands for what else a gateway moves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Row
 from stripe.params import PaymentIntentCreateParams
 
-from broker.billing.gateway import GatewayEvent, Intent, intent_state, verified_event
+from broker.billing.gateway import GatewayEvent, Intent, Movement, MovementKind, intent_state, verified_event
 from broker.kernel.actor import PUBLIC
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, NotFound
@@ -67,6 +67,32 @@ class FakeGateway:
         if row is None:
             raise NotFound("The payment fake knows no such payment.")
         return _intent(row)
+
+    def read_movements(self, reference: str) -> list[Movement]:
+        """What `move` put there."""
+        with self._database.begin(PUBLIC) as unit:
+            rows = unit.all(
+                "SELECT id, kind, object_id, amount_cents, fee_cents, CAST(at AS date) AS day FROM"
+                " fake_gateway_movement WHERE intent_id = :id ORDER BY at, id",
+                id=reference,
+            )
+        return [Movement(row.id, row.kind, row.object_id, row.amount_cents, row.fee_cents, row.day) for row in rows]
+
+    def move(self, reference: str, kind: MovementKind, cents: int, fee_cents: int = 0) -> tuple[bytes, str]:
+        """Move money for a payment, as the gateway's dashboard or a cardholder's bank does; returns its webhook."""
+        mark = secrets.token_hex(8)
+        with self._database.begin(PUBLIC) as unit:
+            unit.run(
+                "INSERT INTO fake_gateway_movement (id, intent_id, kind, object_id, amount_cents, fee_cents)"
+                " VALUES (:id, :intent, :kind, :object, :cents, :fee)",
+                id=f"txn_fake_{mark}",
+                intent=reference,
+                kind=kind,
+                object=f"{kind}_fake_{mark}",
+                cents=cents,
+                fee=fee_cents,
+            )
+        return signed_event(reference)
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:
         """Check and read a webhook of the fake."""

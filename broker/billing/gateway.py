@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 import stripe
@@ -37,6 +38,24 @@ class GatewayEvent:
     object_reference: str
 
 
+MovementKind = Literal["capture", "refund", "refund_failed", "dispute", "dispute_won", "dispute_lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a gateway moved on its balance for a payment, by its own id, in cents: positive what came in.
+
+    `fee_cents` is what it kept (negative: gave back). A lost dispute moves no money: its amount is what is lost.
+    """
+
+    reference: str
+    kind: MovementKind
+    object_reference: str
+    cents: int
+    fee_cents: int
+    day: date
+
+
 class Gateway(Protocol):
     """A payment gateway. Amounts are cents of `currency`."""
 
@@ -49,6 +68,9 @@ class Gateway(Protocol):
 
     def read_intent(self, reference: str) -> Intent:
         """The payment as it stands now."""
+
+    def read_movements(self, reference: str) -> list[Movement]:
+        """All that was moved for a payment: its capture, refunds and disputes, as they stand now."""
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:
         """Check a webhook's signature and read it; raises `InvalidInput` (`bad_signature`)."""
@@ -75,7 +97,10 @@ def verified_event(payload: bytes, signature: str, secret: str) -> GatewayEvent:
     """A webhook by Stripe's scheme (HMAC-SHA-256 over time and body, five minutes of tolerance)."""
     try:
         event = stripe.Webhook.construct_event(payload, signature, secret)
-        return GatewayEvent(str(event["id"]), str(event["type"]), str(event["data"]["object"]["id"]))
+        about = event["data"]["object"]
+        # A charge, refund or dispute names the payment it is of.
+        payment = about["payment_intent"] if "payment_intent" in about else None  # noqa: SIM401
+        return GatewayEvent(str(event["id"]), str(event["type"]), str(payment or about["id"]))
     except (ValueError, KeyError, TypeError, AttributeError, stripe.SignatureVerificationError):
         raise InvalidInput("This webhook is not signed by the payment gateway.", code="bad_signature") from None
 

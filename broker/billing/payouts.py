@@ -7,7 +7,7 @@ from itertools import groupby
 
 from broker.audit.record import record
 from broker.billing import bank_store as store
-from broker.billing import invoice_store
+from broker.billing import freeze_store, invoice_store
 from broker.billing.bank_accounts import usable_account
 from broker.billing.bank_model import Payout
 from broker.billing.entries import payout_lines
@@ -24,7 +24,7 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
     """Propose one payout for each owner that has something due until a day: all that is unpaid, corrections netted.
 
     Under the threshold an owner is paid when its due date comes and not before; the threshold never defers a due
-    date. Owners without a usable bank account are left out.
+    date. Owners without a usable bank account, and frozen ones, are left out.
     """
     unit.actor.require("broker", "accountant")
     user = _user(unit)
@@ -34,6 +34,8 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
         total = sum(row.total_cents for row in bills)
         due = any(row.due for row in bills)
         account = usable_account(unit, owner_id, settings.payment.iban_wait_hours)
+        if freeze_store.frozen(unit, owner_id):
+            continue
         if account is None or total <= 0 or not (due or total >= settings.payment.threshold_cents):
             continue
         code = new_code("pout")
@@ -60,6 +62,7 @@ def approve_payout(unit: UnitOfWork, code: str) -> Payout:
     payout, user = _payout(unit, code), _user(unit)
     if user == payout.proposed_by:
         raise Forbidden("Whoever proposed a payout cannot approve it: another person must.", code="four_eyes")
+    _refuse_frozen(unit, payout)
     _move(unit, payout, ["proposed"], "approved", approved_by=user, approved_at=unit.now)
     return _payout(unit, code)
 
@@ -130,6 +133,14 @@ def _move(unit: UnitOfWork, payout: Payout, before: list[str], after: str, **val
         )
     detail = {} if reason is None else {"reason": reason}
     record(unit, f"payout.{after}", "payout", payout.code, cents=payout.amount_cents, **detail)
+
+
+def _refuse_frozen(unit: UnitOfWork, payout: Payout) -> None:
+    if freeze_store.frozen(unit, payout.owner_id):
+        raise Conflict(
+            f"{payout.owner} is frozen: it is not paid until the freeze is ended (courtier organisation thaw).",
+            code="org_frozen",
+        )
 
 
 def _payout(unit: UnitOfWork, code: str) -> Payout:

@@ -42,6 +42,7 @@ from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
 from broker.billing.bank_lines import book_bank_line
+from broker.billing.card_money import book_card_money
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
@@ -238,6 +239,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "tell_news": lambda row_id: tell_news(database, row_id),
         "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
+        "book_card_money": lambda row_id: book_card_money(database, choose_gateway(settings, database), row_id),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),

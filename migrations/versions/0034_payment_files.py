@@ -1,4 +1,4 @@
-"""Payments: bank statements, card money (fees, refunds, disputes), freezes of organisations, reminders."""
+"""Payments: bank statements, card money (fees, refunds, disputes), freezes of organisations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BANK = """
 INSERT INTO ledger_account VALUES
   ('416', 'Clients douteux ou litigieux', 'Disputed receivables'),
   ('654', 'Pertes sur créances irrécouvrables', 'Losses on bad debts') ON CONFLICT DO NOTHING;
-INSERT INTO jobs.kind VALUES ('book_bank_line', 'billing'), ('book_card_money', 'billing'), ('refund_card', 'billing');
+INSERT INTO jobs.kind VALUES ('book_bank_line', 'billing'), ('book_card_money', 'billing');
 
 -- What the bank says of our account. A statement is read once (its own id); a line once (the bank's reference).
 CREATE TABLE bank_statement (
@@ -81,7 +81,8 @@ CREATE TABLE gateway_movement (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   payment_id bigint NOT NULL REFERENCES payment,
   reference text NOT NULL UNIQUE,
-  kind text NOT NULL CHECK (kind IN ('capture', 'refund', 'refund_failed', 'dispute', 'dispute_won')),
+  kind text NOT NULL CHECK (kind IN ('capture', 'refund', 'refund_failed', 'dispute', 'dispute_won',
+    'dispute_lost')),
   object_reference text NOT NULL,           -- the refund or dispute it belongs to
   amount_cents bigint NOT NULL,             -- what came in; negative: what was taken
   fee_cents bigint NOT NULL,                -- what the gateway kept; negative: given back
@@ -89,50 +90,13 @@ CREATE TABLE gateway_movement (
   booked_at timestamptz NOT NULL DEFAULT app_now()
 );
 CREATE INDEX gateway_movement_payment ON gateway_movement (payment_id);
-CREATE TABLE card_dispute (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  payment_id bigint NOT NULL REFERENCES payment,
-  reference text NOT NULL UNIQUE,
-  amount_cents bigint NOT NULL CHECK (amount_cents > 0),
-  reason text NOT NULL DEFAULT '',
-  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'won', 'lost')),
-  seen_at timestamptz NOT NULL DEFAULT app_now(),
-  ended_at timestamptz
-);
-CREATE INDEX card_dispute_payment ON card_dispute (payment_id);
--- What we give back to a card: asked for here first, so that the gateway's key is this row's whatever happens after.
-CREATE TABLE card_refund (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  code text NOT NULL UNIQUE,
-  payment_id bigint NOT NULL REFERENCES payment,
-  amount_cents bigint NOT NULL CHECK (amount_cents > 0),
-  reference text UNIQUE,                    -- the gateway's
-  state text NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'sent', 'refused')),
-  asked_by bigint REFERENCES app_user,
-  asked_at timestamptz NOT NULL DEFAULT app_now()
-);
-CREATE INDEX card_refund_payment ON card_refund (payment_id);
-CREATE FUNCTION check_card_refund() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
-DECLARE v_payment payment;
-BEGIN
-  SELECT * INTO v_payment FROM payment WHERE id = NEW.payment_id FOR UPDATE;   -- refunds one after the other
-  IF v_payment.state <> 'captured' OR v_payment.amount_cents < NEW.amount_cents +
-     (SELECT coalesce(sum(r.amount_cents), 0) FROM card_refund r
-      WHERE r.payment_id = NEW.payment_id AND r.state <> 'refused') THEN
-    RAISE EXCEPTION 'no more is given back than was captured'
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'card_refund_amount';
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER check_card_refund BEFORE INSERT ON card_refund FOR EACH ROW EXECUTE FUNCTION check_card_refund();
 
 -- What the fake gateway moved, as it would keep it: in demo databases only.
 CREATE TABLE fake_gateway_movement (
   id text PRIMARY KEY,
   intent_id text NOT NULL REFERENCES fake_payment_intent,
-  idempotency_key text UNIQUE,
-  kind text NOT NULL CHECK (kind IN ('refund', 'refund_failed', 'dispute', 'dispute_won', 'dispute_lost')),
+  kind text NOT NULL CHECK (kind IN ('capture', 'refund', 'refund_failed', 'dispute', 'dispute_won',
+    'dispute_lost')),
   object_id text NOT NULL,
   amount_cents bigint NOT NULL,
   fee_cents bigint NOT NULL DEFAULT 0,
@@ -206,25 +170,12 @@ CREATE TRIGGER refuse_frozen BEFORE UPDATE OF state ON rental_order FOR EACH ROW
   EXECUTE FUNCTION refuse_frozen();
 """
 
-REMINDERS = """
--- Reminders of an overdue invoice: each level once.
-CREATE TABLE invoice_reminder (
-  invoice_id bigint NOT NULL REFERENCES invoice,
-  level smallint NOT NULL CHECK (level BETWEEN 1 AND 9),
-  sent_on date NOT NULL,
-  open_cents bigint NOT NULL CHECK (open_cents > 0),
-  interest_cents bigint NOT NULL CHECK (interest_cents >= 0),
-  fixed_cents bigint NOT NULL CHECK (fixed_cents >= 0),
-  PRIMARY KEY (invoice_id, level)
-);
-"""
-
-TABLES = ("invoice_reminder", "org_freeze", "fake_gateway_movement", "card_refund", "card_dispute", "gateway_movement")
+TABLES = ("org_freeze", "fake_gateway_movement", "gateway_movement")
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
-    for part in (BANK, CARDS, FREEZES, REMINDERS):
+    for part in (BANK, CARDS, FREEZES):
         op.execute(part)
     protect(
         "bank_statement",
@@ -241,23 +192,14 @@ def upgrade() -> None:
     )
     op.execute("GRANT UPDATE (file, bank_line_id) ON payout TO courtier_web")
     protect("gateway_movement", using="app_staff()", web="SELECT")
-    protect("card_dispute", using="app_staff()", web="SELECT")
-    protect("card_refund", using="app_staff()", web="SELECT, INSERT (code, payment_id, amount_cents, asked_by)")
     protect("fake_gateway_movement", using="is_demo()", web="SELECT, INSERT")
     protect(
         "org_freeze",
         using="app_staff()",
         web="SELECT, INSERT (code, org_id, reason, frozen_by), UPDATE (ended_by, ended_at)",
     )
-    protect(
-        "invoice_reminder",
-        using="EXISTS (SELECT 1 FROM invoice i WHERE i.id = invoice_reminder.invoice_id)",
-        check="app_staff()",
-        web="SELECT",
-    )
     definer("is_frozen(bigint)", to="courtier_web, courtier_worker")
     definer("refuse_frozen()", to="courtier_worker")
-    definer("check_card_refund()", to="courtier_worker")
     op.execute("RESET ROLE")
 
 
@@ -269,7 +211,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER refuse_frozen_new ON rental_order")
     op.execute("ALTER TABLE payout DROP COLUMN bank_line_id, DROP COLUMN file")
     op.execute(f"DROP TABLE {', '.join(TABLES)}, bank_line, bank_statement CASCADE")
-    op.execute("DROP FUNCTION refuse_frozen(), is_frozen(bigint), check_card_refund(), keep_bank_line()")
-    op.execute("DELETE FROM jobs.kind WHERE kind IN ('book_bank_line', 'book_card_money', 'refund_card')")
+    op.execute("DROP FUNCTION refuse_frozen(), is_frozen(bigint), keep_bank_line()")
+    op.execute("DELETE FROM jobs.kind WHERE kind IN ('book_bank_line', 'book_card_money')")
     op.execute("DELETE FROM ledger_account WHERE number IN ('416', '654')")
     op.execute("RESET ROLE")

@@ -516,11 +516,11 @@ def furnish_money(connection: Connection, mark: str, owner: Somebody, invoice: i
     add(connection, "payout_line", "payout_id", payout_id=payout, invoice_id=invoice, amount_cents=120)
     add(connection, "ledger_close", month="2026-11-01", target="soft_closed", asked_by=user)
     furnish_roles(connection, mark, owner, invoice)
-    furnish_bank(connection, mark, receipt, invoice, org)
+    furnish_bank(connection, mark, receipt, org)
 
 
-def furnish_bank(connection: Connection, mark: str, receipt: int, invoice: int, org: int) -> None:
-    """A bank statement, what the gateway moved, a reminder, a freeze that is over."""
+def furnish_bank(connection: Connection, mark: str, receipt: int, org: int) -> None:
+    """A bank statement, what the gateway moved, a freeze that is over."""
     said = {"iban": "FR7630006000011234567890189", "reference": mark}
     days = {"starts_on": "2026-11-01", "ends_on": "2026-11-30"}
     statement = add(connection, "bank_statement", code=f"stmt_{mark}", source="camt", **said, **days)
@@ -528,17 +528,11 @@ def furnish_bank(connection: Connection, mark: str, receipt: int, invoice: int, 
         connection, "bank_line", code=f"line_{mark}", statement_id=statement, **said, booked_on="2026-11-02",
         amount_cents=120, kind="receipt", receipt_id=receipt,
     )  # fmt: skip
-    reminded = {"level": 1, "sent_on": "2026-11-20", "open_cents": 120, "interest_cents": 1, "fixed_cents": 4000}
-    add(connection, "invoice_reminder", "invoice_id", invoice_id=invoice, **reminded)
     ended = {"reason": "r", "ended_at": "2026-11-02"}
     add(connection, "org_freeze", code=f"frz_{mark}", org_id=org, **ended)
     payment = connection.execute(text("SELECT max(id) FROM payment")).scalar_one()
     moved = {"object_reference": mark, "amount_cents": -10, "fee_cents": 0, "moved_on": "2026-11-02"}
     add(connection, "gateway_movement", payment_id=payment, reference=mark, kind="refund", **moved)
-    add(connection, "card_dispute", payment_id=payment, reference=mark, amount_cents=10)
-    connection.execute(text("SET LOCAL session_replication_role = replica"))  # a refund wants a captured payment
-    add(connection, "card_refund", code=f"ref_{mark}", payment_id=payment, amount_cents=10)
-    connection.execute(text("SET LOCAL session_replication_role = origin"))
     intent = connection.execute(text("SELECT max(id) FROM fake_payment_intent")).scalar()
     fake = {"kind": "refund", "object_id": mark, "amount_cents": -10}
     add(connection, "fake_gateway_movement", id=mark, intent_id=intent, **fake)
