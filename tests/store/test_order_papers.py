@@ -281,3 +281,14 @@ def test_a_message_holds_nothing_by_which_a_person_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["At 10:30 on 2026-12-01, 30,000 names at 33.33 EUR", "order_4t8w2b6d7m2k: fine?"])
 def test_ordinary_messages_pass(text: str) -> None:
     assert clean_message(f" {text}\r\n") == text
+
+
+def test_an_agency_neither_sees_nor_ends_a_competitors_mandate(scene: PeopleScene) -> None:
+    with scene.money.web.begin(scene.advertiser) as unit:
+        standing = give_mandate(unit, scene.code_of(scene.agency), "advertiser").code
+    competitor = replace(scene.advertiser, agency_id=scene.owner.org)
+    with scene.money.web.begin(competitor) as unit:
+        assert unit.scalar("SELECT count(*) FROM agency_mandate") == 0
+        assert unit.run("UPDATE agency_mandate SET state = 'ended'").rowcount == 0
+    with scene.money.web.begin(scene.advertiser) as unit:
+        end_mandate(unit, standing)

@@ -6,13 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from sqlalchemy import Engine
 
-from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.settings import InstanceSettings, Settings
 from broker.notifications import webhooks as verbs
 from broker.notifications.deliver_webhooks import ask_again, deliver_webhooks
@@ -281,3 +281,11 @@ def test_another_organisation_sees_nothing_of_it(hook: Hook) -> None:
         with pytest.raises(NotFound):
             verbs.send_test(unit, hook.endpoint.code)
         assert unit.scalar("SELECT count(*) FROM webhook_secret") == 0
+
+
+def test_an_agency_has_no_clients_events_told(scene: MoneyScene, worker_keys: WorkerKeys) -> None:
+    """They would go on being told after its mandate has ended."""
+    acting = replace(scene.advertiser, agency_id=scene.owner.org_id)
+    with scene.web.begin(acting) as unit, pytest.raises(Forbidden) as refusal:
+        verbs.register_endpoint(unit, worker_keys.front, SETTINGS, "https://hooks.example.test", "CRM", ["*"])
+    assert refusal.value.code == "own_organisation_needed"
