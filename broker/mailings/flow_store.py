@@ -17,6 +17,7 @@ _PROGRESS = (
     "SELECT recipients, variants, test_size, released, tested_at, decide_at, winner FROM mailing_progress"
     " WHERE mailing_id = :id"
 )
+_INNER = frozenset({"id", "mailing_id", "set_by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,16 @@ class Progress:
 def shown(unit: UnitOfWork, mailing_id: int) -> dict[str, Any] | None:
     """Flow, progress, waves and alarms for whoever is party to the mailing."""
     found: dict[str, Any] | None = unit.scalar("SELECT flow_of_mailing(:id)", id=mailing_id)
-    return found
+    return None if found is None else {part: _without_ids(rows) for part, rows in found.items()}
+
+
+def _without_ids(rows: Any) -> Any:
+    """Rows of `flow_of_mailing` as they are told outside: the database's own numbers stay inside."""
+    if isinstance(rows, list):
+        return [_without_ids(row) for row in rows]
+    if isinstance(rows, dict):
+        return {name: value for name, value in rows.items() if name not in _INNER}
+    return rows
 
 
 def set_flow(

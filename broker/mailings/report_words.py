@@ -52,7 +52,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "figures": "Chiffres", "final": "définitifs", "not_final": "au jour de ce compte rendu", "state": "État",
         "own": "propre", "rental": "location", "affiliate": "affiliation", "sending": "en cours", "paused": "en pause",
         "cancelled": "annulés", "failed": "échoué", "pending": "en attente", "claimed": "réservés",
-        "attempting": "en cours d’envoi", "deferred": "différés", "withheld": "retenus", "bounced": "Revenus",
+        "attempting": "en cours d’envoi", "deferred": "différés", "withheld": "retenus", "bounced": "Retours",
         "hard": "définitif", "soft": "passager", "consent": "consentement", "volume": "hors volume",
         "suppression": "opposition", "pressure": "pression", "duplicates": "doublons", "minor": "mineurs",
         "partner": "partenaire non nommé", "retention": "trop longtemps muets", "quarantine": "quarantaine",

@@ -44,6 +44,7 @@ def test_waves_are_set_before_the_start_by_the_owner(house: House, mailing: tupl
     assert client.put(address, json=body, headers=advertiser).status_code == 403
     assert client.put(address, json=body, headers=owner).json["flow"]["shares"] == [10, 90]
     assert client.get(address, headers=advertiser).json["flow"]["gap_minutes"] == 120
+    assert not {"mailing_id", "set_by"} & set(client.get(address, headers=owner).json["flow"])  # codes, never numbers
 
 
 def test_going_on_needs_a_reason_where_the_watch_stopped(

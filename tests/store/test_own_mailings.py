@@ -150,6 +150,9 @@ def test_what_the_mailing_caused_is_told_with_its_interval_net_of_cost(scene: Sc
     sent, held = scene.sends(own)[1], scene.held(own)
     assert len(sent) == len(held) == 45
     scene.starts(own, ago(scene, 40))
+    with scene.web.begin(scene.owner) as unit:
+        unknown = effect_of(unit, own.code)  # no log reaches the mailing: a difference of zero would be a claim
+    assert (unknown.reason, unknown.rate, unknown.net_cents) == ("no_purchases", None, None)
     for number in sent[:20]:
         scene.buys(number, ago(scene, 30), 10_000)
     for number in held[:5]:

@@ -49,6 +49,9 @@ OWN_WORDS = {
     # why the effect says nothing
     "effect_no_group": _("No group was held out: what would have come anyway cannot be told apart."),
     "effect_not_sent": _("Nothing has left yet."),
+    "effect_no_purchases": _(
+        "The purchases known end before the mailing left: upload a newer log, and this shows what it caused."
+    ),
     "effect_too_few": _("Fewer than 30 people on one side: any difference could be chance, so none is shown."),
     # closed days
     "closed_kept": _("kept in the calendar"),

@@ -68,7 +68,7 @@ class Effect:
 
     `purchases` (people who bought more), `revenue` and `net` (cents) are those of all mailed. `proven`: the interval of
     the rate does not hold zero. `complete`: the window is over and its purchases are known. `reason`: why nothing is
-    said (`no_group`, `not_sent`, `too_few`).
+    said (`no_group`, `not_sent`, `too_few`; `no_purchases`: the log ends before the mailing left).
     """
 
     mailed: Side
@@ -139,6 +139,8 @@ def effect_of(unit: UnitOfWork, code: str) -> Effect:
         reason = "no_group" if own.held_out_bp == 0 else "not_sent"
     elif min(mailed.people, held.people) < FEWEST:
         reason = "too_few"
+    elif until is None or (first is not None and until < first):
+        reason = "no_purchases"  # nobody can have bought in a log that ends before: no difference of 0 is said
     if reason is not None:
         return Effect(mailed, held, None, None, None, None, cost, None, first, last, until, reason)
     purchases = summed([(difference_of_rates(one, other), one.people) for one, other in pairs])

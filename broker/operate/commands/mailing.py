@@ -103,7 +103,7 @@ _reasoned(
 @json_option
 @click.pass_obj
 def list_all(invocation: Invocation, state: str, as_json: bool) -> None:
-    """List the last 200 mailings, newest first; with --json one a line.
+    """List the last 200 mailings, newest first, hours in UTC; with --json one a line.
 
     Example: courtier mailing list --state paused
     """
@@ -115,7 +115,10 @@ def list_all(invocation: Invocation, state: str, as_json: bool) -> None:
         for row in rows:
             print_json(dict(zip(names, row, strict=True)))
     elif rows:
-        print_table([name.replace("_", " ") for name in names], rows)
+        print_table(
+            [name.replace("_", " ") for name in names],
+            [[*row[:3], *("" if at is None else f"{at:%Y-%m-%d %H:%M}" for at in row[3:])] for row in rows],
+        )
     else:
         say("There are no such mailings.")
 
