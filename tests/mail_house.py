@@ -125,6 +125,24 @@ def add_contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, persons: Sequ
     return ids
 
 
+def frozen_mailing(database: Database, owner: int, advertiser: int) -> Mailing:
+    """A frozen mailing of an owner's new base for an advertiser, to nobody."""
+    with database.begin() as unit:
+        base_id = unit.scalar(
+            "INSERT INTO base (org_id, code, name) VALUES (:org, :code, 'Base') RETURNING id",
+            org=owner,
+            code=new_code("b").replace("_", "-"),
+        )
+        send_id = picked_send(unit, owner, advertiser, base_id)
+    with database.begin() as unit:
+        planned = schedule_participation_send(unit, send_id)
+        freeze_store.make_partition(unit, planned)
+        freeze_store.mark_frozen(unit, planned, {})
+        found = mailing_by_id(unit, planned.id)
+    assert found is not None
+    return found
+
+
 def picked_send(
     unit: UnitOfWork,
     owner: int,
