@@ -160,6 +160,18 @@ def set_state(unit: UnitOfWork, payout_id: int, before: Sequence[str], after: st
     return done.rowcount == 1
 
 
+def approved_today(unit: UnitOfWork) -> int:
+    """Cents of payouts approved today (a day of France) that did not fail; one approval at a time."""
+    unit.run("SELECT pg_advisory_xact_lock(7203835)")
+    return int(
+        unit.scalar(
+            "SELECT coalesce(sum(amount_cents), 0) FROM payout WHERE state NOT IN ('proposed', 'failed')"
+            " AND CAST(approved_at AT TIME ZONE 'Europe/Paris' AS date) = :today",
+            today=unit.today,
+        )
+    )
+
+
 def free_lines(unit: UnitOfWork, payout_id: int) -> None:
     """Let another payout pay what a failed one did not."""
     unit.run("UPDATE payout_line SET live = false WHERE payout_id = :id", id=payout_id)

@@ -9,7 +9,7 @@ from broker.audit.record import record
 from broker.billing import bank_store as store
 from broker.billing.bank_accounts import checked_iban
 from broker.billing.export_result import ExportResult
-from broker.billing.pain001 import Place, Transfer, pain001
+from broker.billing.pain001 import Place, Transfer, pain001, readable
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput
 from broker.kernel.ids import new_code
@@ -20,7 +20,8 @@ def export_sepa(unit: UnitOfWork, settings: Settings, first: date, last: date, f
     """Write `sepa-<id>.xml` with the payouts approved in the period and mark them as exported, once.
 
     Nothing is written when one of them cannot be paid as it stands: its account was replaced or is about to be
-    (`account_changed`), or its owner's address lacks town or country (`address_incomplete`).
+    (`account_changed`), its owner's address lacks town or country in Latin letters (`address_incomplete`), or its
+    holder's name (`name_unreadable`).
     """
     unit.actor.require("accountant", "broker")
     company = settings.company
@@ -38,10 +39,17 @@ def export_sepa(unit: UnitOfWork, settings: Settings, first: date, last: date, f
             " propose them again.",
             code="account_changed",
         )
-    nowhere = [row.code for row in rows if not (row.city or "").strip() or not row.country]
+    nowhere = [row.code for row in rows if not readable(row.city or "") or not row.country]
     if nowhere:
         raise Conflict(
             f"The owners of {', '.join(nowhere)} need a town and a country in their address.", code="address_incomplete"
+        )
+    nameless = [row.code for row in rows if not readable(row.holder)]
+    if nameless:
+        raise Conflict(
+            f"Banks cannot read the holders' names of {', '.join(nameless)}: propose the accounts again with the names"
+            " in Latin letters.",
+            code="name_unreadable",
         )
     message_id = new_code("sepa").replace("_", "-").upper()
     payer = Place(
@@ -57,7 +65,15 @@ def export_sepa(unit: UnitOfWork, settings: Settings, first: date, last: date, f
         Transfer(
             row.end_to_end_id,
             row.amount_cents,
-            Place(row.holder, row.street or "", row.postcode or "", row.city, row.country, row.iban, row.bic or ""),
+            Place(
+                row.holder,
+                row.street or "",
+                row.postcode or "",
+                row.city,
+                row.country,
+                checked_iban(row.iban),
+                row.bic or "",
+            ),
             f"{company.name} {row.code}",
         )
         for row in rows

@@ -6,6 +6,7 @@ can read (EPC217-08).
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,10 +45,19 @@ class Transfer:
 
 
 def plain(text: str, length: int) -> str:
-    """A text in the letters of SEPA, cut: accents go, other letters become a full stop."""
+    """A text in the letters of SEPA, cut: accents go, other letters become a full stop.
+
+    It neither begins nor ends with a slash and holds no two in a row (EPC217-08, 6.2).
+    """
     flat = unicodedata.normalize("NFKD", text.translate(_WRITTEN_OUT))
     kept = [char if char in _PLAIN else "." for char in flat if not unicodedata.combining(char)]
-    return " ".join("".join(kept).split())[:length].strip()
+    text = re.sub("/{2,}", "/", " ".join("".join(kept).split()))
+    return text.strip("/ ")[:length].strip("/ ")
+
+
+def readable(text: str) -> bool:
+    """Whether a bank could read anything of a text: one letter or digit is left of it."""
+    return any(char.isalnum() for char in plain(text, len(text)))
 
 
 def pain001(message_id: str, created: datetime, day: date, payer: Place, transfers: Sequence[Transfer]) -> bytes:

@@ -56,13 +56,21 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
     return made
 
 
-def approve_payout(unit: UnitOfWork, code: str) -> Payout:
-    """Approve a proposed payout: a second person. Raises `Forbidden` (`four_eyes`), `Conflict` (`payout_state`)."""
+def approve_payout(unit: UnitOfWork, code: str, day_limit_cents: int = 0) -> Payout:
+    """Approve a proposed payout: a second person. `day_limit_cents` is payment.day_limit_cents; 0: no limit.
+
+    Raises `Forbidden` (`four_eyes`), `Conflict` (`payout_state`, `org_frozen`, `day_limit`).
+    """
     unit.actor.require("broker", "accountant")
     payout, user = _payout(unit, code), _user(unit)
     if user == payout.proposed_by:
         raise Forbidden("Whoever proposed a payout cannot approve it: another person must.", code="four_eyes")
     _refuse_frozen(unit, payout)
+    if day_limit_cents and store.approved_today(unit) + payout.amount_cents > day_limit_cents:
+        raise Conflict(
+            "With this one more is approved today than payment.day_limit_cents allows: approve it tomorrow.",
+            code="day_limit",
+        )
     _move(unit, payout, ["proposed"], "approved", approved_by=user, approved_at=unit.now)
     return _payout(unit, code)
 

@@ -229,6 +229,7 @@ class PaymentSettings:
     gateway: str = _one_of("none", "none", "fake", "stripe")  # Stripe's key comes from COURTIER_STRIPE_KEY
     threshold_cents: int = _at_least(0, 5_000)  # owed less than this, an owner is paid on the due date and not before
     iban_wait_hours: int = _at_least(0, 48)  # nothing is paid to a bank account that was proposed more recently
+    day_limit_cents: int = _at_least(0, 0)  # approved for payout in one day, at most; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
+from broker.billing.bank_store import approved_today
 from broker.billing.card_money import book_card_money
 from broker.billing.collect import book_payment, start_payment
 from broker.billing.fake_gateway import FakeGateway, signed_event
 from broker.billing.freeze_org import freeze_organisation, thaw_organisation
-from broker.billing.payouts import approve_payout, propose_payouts
+from broker.billing.payouts import approve_payout, fail_payout, propose_payouts
 from broker.billing.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
@@ -174,3 +175,20 @@ def test_a_frozen_organisation_is_not_paid_and_does_not_book(scene: MoneyScene) 
     scene.ordered()
     with scene.web.begin(scene.person()) as unit:
         assert approve_payout(unit, payout.code).state == "approved"
+        fail_payout(unit, payout.code, "not to be exported by other tests")
+
+
+def test_no_more_is_approved_in_a_day_than_the_limit(scene: MoneyScene) -> None:
+    scene.settled(scene.paid(), 30_000)
+    account_of_owner(scene)
+    scene.wait(49)
+    with scene.web.begin(scene.person()) as unit:
+        payout = next(p for p in propose_payouts(unit, SETTINGS, FAR) if p.owner_id == scene.owner.org)
+    with scene.worker.begin() as unit:
+        before = approved_today(unit)
+    with pytest.raises(Conflict) as refusal, scene.web.begin(scene.person()) as unit:
+        approve_payout(unit, payout.code, before + payout.amount_cents - 1)
+    assert refusal.value.code == "day_limit"
+    with scene.web.begin(scene.person()) as unit:
+        assert approve_payout(unit, payout.code, before + payout.amount_cents).state == "approved"
+        fail_payout(unit, payout.code, "not to be exported by other tests")

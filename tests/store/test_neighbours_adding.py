@@ -44,7 +44,7 @@ RIGHTFUL = {
     **dict.fromkeys(("order_desk",), "advertiser"),
     **dict.fromkeys(("notification_choice", "webhook_endpoint", "webhook_secret", "api_once"), "owner"),
     **dict.fromkeys(("suppression_host", "pace_rule", "warm_up"), "broker"),
-    **dict.fromkeys(("bank_statement", "bank_line", "card_refund", "org_freeze"), "broker"),
+    **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
@@ -55,14 +55,13 @@ STAFF_WRITES = {
     ),
     **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
     **dict.fromkeys(("agency_mandate", "suppression_host", "pace_rule", "warm_up"), ("broker",)),
-    **dict.fromkeys(("bank_statement", "bank_line", "card_refund", "org_freeze"), ("broker", "accountant")),
+    **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), ("broker", "accountant")),
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
     **dict.fromkeys(("rental_order", "order_desk"), "UPDATE rental_order SET state = 'quote' WHERE id = :order"),
     "creative_link": "UPDATE creative SET state = 'draft' WHERE id = :creative",
     "creative_image": "UPDATE creative SET state = 'draft' WHERE id = :creative",
-    "card_refund": "UPDATE payment SET state = 'captured' WHERE order_id = :order",
 }
 
 

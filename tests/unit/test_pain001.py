@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from broker.billing.pain001 import NAMESPACE, Place, Transfer, pain001, plain
+from broker.billing.pain001 import NAMESPACE, Place, Transfer, pain001, plain, readable
 
 SCHEMA = etree.XMLSchema(file=str(Path(sepaxml.__file__).parent / "schemas" / "pain.001.001.09.xsd"))
 PAYER = Place("Courtier SAS", "1 rue de la Paix", "75002", "Paris", "FR", "FR1420041010050500013M02606", "PSSTFRPPXXX")
@@ -47,3 +47,14 @@ def test_a_payer_without_bic_is_valid_too() -> None:
     payer = Place("C", "", "", "Paris", "FR", "FR1420041010050500013M02606")
     transfer = Transfer("E", 1, Place("O", "", "", "Fort-de-France", "MQ", "BE68539007547034"), "x")
     SCHEMA.assertValid(etree.fromstring(pain001("M", NOW, date(2026, 2, 28), payer, [transfer])))
+
+
+def test_slashes_stand_neither_at_the_ends_nor_twice() -> None:
+    assert plain("//a///b/", 70) == "a/b"
+    assert plain("a" * 69 + "/b", 70) == "a" * 69
+    assert plain("/" * 200, 70) == ""
+
+
+def test_a_name_or_town_that_no_bank_can_read_is_known() -> None:
+    assert readable("Σ1")
+    assert not any(readable(text) for text in ("東京", "Москва", "—", " ", ""))
