@@ -34,9 +34,11 @@ from api import (
     order_people,
     order_terms,
     orders,
+    organisations,
     own_mailings,
     participations,
     partners,
+    payouts,
     plans,
     pressure,
     private_offers,
@@ -61,10 +63,10 @@ NOUNS = (
     bases, imports, segments, cards, creatives, orders, order_terms, order_people, agencies,
     programmes, participations, conversions, private_offers, mailings, reports, invoices,
     calendar,
-    accounting, bank, insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
+    accounting, bank, payouts, insight, ledger, seeds, uploads, quality, compliance, life, contacts, plans,
     reviews, desk, suppression_lists, partners,
     own_mailings, pressure,
-    rules, results, domains, delivery, notifications, webhooks,
+    rules, results, domains, delivery, organisations, notifications, webhooks,
 )  # fmt: skip
 LARGEST_BODY = 6 * 1024 * 1024
 
