@@ -37,6 +37,16 @@ def organisation_of(unit: UnitOfWork, code: str) -> Organisation | None:
     return None if row is None else _organisation(row)
 
 
+def organisation_with_siren(unit: UnitOfWork, kind: str, siren: str) -> Organisation | None:
+    """An organisation of a kind by its SIREN; none for an empty one."""
+    row = unit.one(
+        "SELECT * FROM organisation WHERE kind = :kind AND siren = :siren AND :siren <> '' ORDER BY id LIMIT 1",
+        kind=kind,
+        siren=siren,
+    )
+    return None if row is None else _organisation(row)
+
+
 def organisation(unit: UnitOfWork, org_id: int) -> Organisation | None:
     """An organisation by its id, for quotes and invoices."""
     row = unit.one("SELECT * FROM organisation WHERE id = :id", id=org_id)

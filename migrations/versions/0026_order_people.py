@@ -495,6 +495,15 @@ def _protect() -> None:
         "CREATE POLICY own_of_an_agency ON agency_mandate AS RESTRICTIVE FOR ALL TO courtier_web"
         " USING (app_agency() IS NULL OR agency_id = app_agency())"
     )
+    # The broker lets organisations in; another house of brokers comes by the operator's hand only.
+    op.execute(
+        "GRANT INSERT (code, kind, name, siren, vat_number, street, postcode, city, country, language)"
+        " ON organisation TO courtier_web"
+    )
+    op.execute(
+        "CREATE POLICY let_in_by_the_broker ON organisation AS RESTRICTIVE FOR INSERT TO courtier_web WITH CHECK ("
+        "app_role() = 'broker' AND app_agency() IS NULL AND kind IN ('owner', 'advertiser', 'agency'))"
+    )
     protect(
         "approval_rule",
         using="owner_id = app_org() OR app_staff()",
@@ -589,6 +598,9 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs.kind WHERE kind IN ('answer_order', 'read_suppression_feed')")
     # Agencies are unknown below: their people become advertisers' with nothing to order for.
     op.execute("UPDATE app_user SET role = 'advertiser' WHERE role = 'agency'")
+    op.execute("DROP POLICY let_in_by_the_broker ON organisation")
+    op.execute("REVOKE INSERT (code, kind, name, siren, vat_number, street, postcode, city, country, language)"
+               " ON organisation FROM courtier_web")  # fmt: skip
     op.execute("UPDATE organisation SET kind = 'advertiser' WHERE kind = 'agency'")
     op.execute(
         "ALTER TABLE organisation DROP CONSTRAINT organisation_kind_check, ADD CONSTRAINT organisation_kind_check"

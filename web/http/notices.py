@@ -23,6 +23,7 @@ NOTICES = {
     "domain_added": _("Publish these records where your domain is managed; they are looked at every ten minutes."),
     "domain_check": _("The records are being looked at."),
     "domain_taken_back": _("The domain is used for no new mailing; what is planned keeps it."),
+    "organisation_opened": _("The organisation is here. The invitation leaves in a moment."),
     "pace_set": _("The limit holds. Workers take it with their next turn."),
     "pace_reset": _("The limit is forgotten."),
     "warm_up_set": _("The plan holds from now on."),
