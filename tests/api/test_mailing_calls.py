@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 from sqlalchemy import Engine
 
 from broker.kernel.database import Database
-from broker.mailings.freeze_store import make_partition, mark_frozen
-from broker.mailings.schedule import schedule_participation_send
-from broker.mailings.store import mailing_by_id
 from tests.front_house import House
-from tests.mail_house import HTML, picked_send
+from tests.mail_house import HTML, frozen_mailing
 
 
 @pytest.fixture
 def mailing(house: House, worker_engine: Engine) -> tuple[int, str]:
     """(id, code) of a frozen mailing of the house's owner for its advertiser, to nobody."""
-    data = Database(worker_engine)
     owner, advertiser = (house.people[who].actor.org for who in ("owner", "advertiser"))
-    with data.begin() as unit:
-        base_id = unit.scalar(
-            "INSERT INTO base (org_id, code, name) VALUES (:org, :code, 'Base') RETURNING id",
-            org=owner,
-            code=f"b-{secrets.token_hex(4)}",
-        )
-        send_id = picked_send(unit, owner, advertiser, base_id)
-    with data.begin() as unit:
-        planned = schedule_participation_send(unit, send_id)
-        make_partition(unit, planned)
-        mark_frozen(unit, planned, {})
-        found = mailing_by_id(unit, planned.id)
-    assert found is not None
+    found = frozen_mailing(Database(worker_engine), owner, advertiser)
     return found.id, found.code
 
 
