@@ -8,12 +8,12 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import figures_field, list_of, one_of, storable, whole
+from api.fields import PageQuery, figures_field, list_of, one_of, page_of, storable, whole
 from api.work import unit
 from broker.kernel.database import UnitOfWork
 from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
-from broker.mailings.find_mailing import find_mailing, list_mailings
+from broker.mailings.find_mailing import find_mailing, page_of_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.legal_report import list_legal_reports
 from broker.mailings.model import SEND_STATES
@@ -155,11 +155,12 @@ def reply(work: UnitOfWork, code: str) -> dict[str, Any]:
 
 
 @calls.route("/mailings", methods=["GET"])
-@calls.response(200, list_of(MailingSchema))
-def index() -> dict[str, Any]:
-    """The organisation's last 200 mailings, newest first."""
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(MailingSchema))
+def index(query: dict[str, Any]) -> Any:
+    """The organisation's mailings, newest first, fifty a page."""
     with unit() as work:
-        return {"items": list_mailings(work)}
+        return page_of_mailings(work, query["page"])
 
 
 @calls.route("/mailings/<code:code>", methods=["GET"])
@@ -225,9 +226,10 @@ def advertiser_reports() -> dict[str, Any]:
 
 
 @calls.route("/mailings/<code:code>/cancel", methods=["POST"])
+@calls.arguments(Reason, required=False)
 @calls.response(200, MailingReportSchema)
-def cancel(code: str) -> Any:
-    """Stop for good; what has left stays counted and billed."""
+def cancel(body: dict[str, Any], code: str) -> Any:
+    """Stop for good; what has left stays counted and billed. The reason is kept in the audit."""
     with unit() as work:
-        cancel_mailing(work, code)
+        cancel_mailing(work, code, body["reason"])
         return reply(work, code)

@@ -95,6 +95,12 @@ class ReadCreative(Schema):
     creative = code_field(required=False, load_default="")
 
 
+class Withdrawal(Schema):
+    """Why, in words for the other side; none is needed."""
+
+    reason = text(1000, least=0, required=False, load_default="")
+
+
 class Refusal(Schema):
     """Why the owner refuses; the advertiser reads it."""
 
@@ -180,11 +186,12 @@ def refuse(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/orders/<code:code>/cancel", methods=["POST"])
+@calls.arguments(Withdrawal, required=False)
 @calls.response(200, OrderSchema)
-def cancel(code: str) -> Any:
-    """Withdraw before the payment."""
+def cancel(body: dict[str, Any], code: str) -> Any:
+    """Withdraw before the payment. The other side reads the reason."""
     with unit() as work:
-        return cancel_order(work, code)
+        return cancel_order(work, code, body["reason"])
 
 
 @calls.route("/orders/<code:code>/pay", methods=["POST"])

@@ -18,7 +18,7 @@ _PLACES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")  # two letters of CLDR that
 def country_codes() -> frozenset[str]:
     """The countries (ISO 3166-1, two letters)."""
     territories = Locale("en").territories
-    return frozenset(code for code in territories if re.fullmatch("[A-Z]{2}", code) and code not in _PLACES)
+    return frozenset(code for code in map(str, territories) if re.fullmatch("[A-Z]{2}", code) and code not in _PLACES)
 
 
 def checked_legal(legal: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,6 @@ def open_organisation(
             code="siren_taken",
             field="siren",
         )
-    made = create_organisation(unit, cast("OrganisationKind", kind), name, **facts, language=language)
+    made = create_organisation(unit, kind, name, **facts, language=language)
     user, token = invite_user(unit, made.code, email, person, cast("UserRole", kind), cast("Language", language))
     return made, user, token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.paging import Page
 from broker.mailings import store
 from broker.mailings.model import TRANSITIONS, Mailing
 
@@ -19,6 +20,11 @@ def find_mailing(unit: UnitOfWork, code: str) -> Mailing:
 def list_mailings(unit: UnitOfWork) -> list[Mailing]:
     """The actor's mailings (staff: all), newest first."""
     return store.all_mailings(unit)
+
+
+def page_of_mailings(unit: UnitOfWork, number: int, size: int = 50) -> Page[Mailing]:
+    """A page of the actor's mailings (staff: all), newest first. Raises `InvalidInput` (`bad_page`)."""
+    return store.mailings_page(unit, number, size)
 
 
 def move_mailing(unit: UnitOfWork, mailing: Mailing, to_state: str) -> Mailing:

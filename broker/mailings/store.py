@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
+from broker.kernel.paging import Page, offset
 from broker.mailings.creative_check import CreativeReport
 from broker.mailings.model import Creative, CreativeLink, Mailing, SeedAddress
 from broker.mailings.variants import Variant, loaded, stored
@@ -200,6 +201,13 @@ def mailing_by_code(unit: UnitOfWork, code: str) -> Mailing | None:
 def all_mailings(unit: UnitOfWork) -> list[Mailing]:
     """The mailings that the actor's policies show, newest first."""
     return [_mailing(row) for row in unit.all(_MAILING + " ORDER BY id DESC LIMIT 200")]
+
+
+def mailings_page(unit: UnitOfWork, number: int, size: int) -> Page[Mailing]:
+    """A page of them, with the number of all."""
+    rows = unit.all(_MAILING + " ORDER BY id DESC LIMIT :size OFFSET :offset", size=size, offset=offset(number, size))
+    total = unit.scalar(f"SELECT count(*) FROM ({_MAILING}) AS found")  # noqa: S608 - a query of our own
+    return Page([_mailing(row) for row in rows], int(total), number, size)
 
 
 def move(unit: UnitOfWork, mailing_id: int, from_states: Sequence[str], to_state: str) -> bool:

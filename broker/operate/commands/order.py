@@ -20,6 +20,7 @@ from broker.rentals.credit import order_on_credit
 from broker.rentals.find import find_order
 from broker.rentals.forecast import forecast_order
 from broker.rentals.place import place_order
+from broker.rentals.sign_order import set_purchase_order
 from broker.rentals.uses import give_up_use, list_uses, plan_use
 
 
@@ -33,6 +34,7 @@ from broker.rentals.uses import give_up_use, list_uses, plan_use
 @click.option("--free", is_flag=True, help="What is free on the order's day.")
 @click.option("--uses", is_flag=True, help="The further uses of the order.")
 @click.option("--forecast", is_flag=True, help="The clicks that past mailings let expect.")
+@click.option("--purchase-order", help="Your own number, on the order and its invoices; with CREATIVE too.")
 @as_option
 @json_option
 @click.pass_obj
@@ -47,6 +49,7 @@ def command(
     free: bool,
     uses: bool,
     forecast: bool,
+    purchase_order: str | None,
     org_code: str,
     as_json: bool,
 ) -> None:
@@ -65,6 +68,8 @@ def command(
     audience = AudienceClient(audience_socket(settings))
     with acting(settings, org_code) as unit:
         found: Any
+        if purchase_order is not None:
+            set_purchase_order(unit, order, purchase_order)
         if creative is not None:
             found = place_order(unit, order, creative, audience)
         elif hold:

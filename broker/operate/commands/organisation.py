@@ -85,13 +85,22 @@ def create(
     person: str,
     language: str,
     as_json: bool,
-    **legal: str,
+    siren: str,
+    vat_number: str,
+    street: str,
+    postcode: str,
+    city: str,
+    country: str,
 ) -> None:
     """Let an organisation in; its first person is mailed a link that holds for seven days and works once.
 
     Example: courtier organisation create advertiser "Sacs & Cie" anna@sacs.test --person "Anna Roy" --siren 732829320
     """
     settings = invocation.settings
+    legal = {
+        "siren": siren, "vat_number": vat_number, "street": street, "postcode": postcode, "city": city,
+        "country": country,
+    }  # fmt: skip
     with acting(settings) as unit:
         made, user, token = open_organisation(unit, kind, name, legal, email=email, person=person, language=language)
         link = f"{settings.web.public_url}/login/password/{token}"

@@ -14,6 +14,7 @@ from broker.operate.front import audience_socket
 from broker.operate.output import json_option
 from broker.rentals.quote import quote
 from broker.rentals.remail import WHO, quote_remail
+from broker.rentals.sign_order import set_purchase_order
 from broker.rentals.terms import Asked
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -32,6 +33,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--tolerance", type=click.FloatRange(0, 50), help="Per cent by which a guaranteed volume may lack.")
 @click.option("--discount", type=click.FloatRange(0, 99), default=0.0, help="An agency's discount in per cent.")
 @click.option("--to", "who", type=click.Choice(WHO), help="Write again to these of the mailing given as CARD.")
+@click.option("--purchase-order", default="", help="Your own number, on quote, order and invoices.")
 @as_option
 @json_option
 @click.pass_obj
@@ -49,6 +51,7 @@ def command(
     tolerance: float | None,
     discount: float,
     who: str | None,
+    purchase_order: str,
     org_code: str,
     as_json: bool,
 ) -> None:
@@ -77,6 +80,8 @@ def command(
         else:
             audience = AudienceClient(audience_socket(settings))
             found = quote(unit, audience, settings, card, volume, select, _day(send_on), asked)
+        if purchase_order:
+            found = set_purchase_order(unit, found.code, purchase_order)
     show(found, as_json)
 
 
