@@ -590,6 +590,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER fill_agency ON rental_order")
     op.execute(FORMER_SESSION)
     definer("find_session(bytea)", to="courtier_web, courtier_worker")
+    op.execute("DROP POLICY let_in_by_the_broker ON organisation")
     op.execute(f"DROP TABLE {', '.join(TABLES)} CASCADE")
     gone = [signature for signature in (*FUNCTIONS, *TRIGGER_FUNCTIONS) if not signature.startswith("find_session")]
     op.execute(f"DROP FUNCTION IF EXISTS {', '.join(gone)}")
@@ -598,7 +599,6 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs.kind WHERE kind IN ('answer_order', 'read_suppression_feed')")
     # Agencies are unknown below: their people become advertisers' with nothing to order for.
     op.execute("UPDATE app_user SET role = 'advertiser' WHERE role = 'agency'")
-    op.execute("DROP POLICY let_in_by_the_broker ON organisation")
     op.execute("REVOKE INSERT (code, kind, name, siren, vat_number, street, postcode, city, country, language)"
                " ON organisation FROM courtier_web")  # fmt: skip
     op.execute("UPDATE organisation SET kind = 'advertiser' WHERE kind = 'agency'")

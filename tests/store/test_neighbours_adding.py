@@ -43,7 +43,7 @@ RIGHTFUL = {
     **dict.fromkeys(("agency_mandate", "order_review", "order_signature", "suppression_feed"), "advertiser"),
     **dict.fromkeys(("order_desk",), "advertiser"),
     **dict.fromkeys(("notification_choice", "webhook_endpoint", "webhook_secret", "api_once"), "owner"),
-    **dict.fromkeys(("suppression_host", "pace_rule", "warm_up"), "broker"),
+    **dict.fromkeys(("suppression_host", "pace_rule", "warm_up", "organisation"), "broker"),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
@@ -54,7 +54,7 @@ STAFF_WRITES = {
         ("bank_account", "receipt", "receipt_share", "payout", "payout_line", "ledger_close"), ("broker", "accountant")
     ),
     **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
-    **dict.fromkeys(("agency_mandate", "suppression_host", "pace_rule", "warm_up"), ("broker",)),
+    **dict.fromkeys(("agency_mandate", "suppression_host", "pace_rule", "warm_up", "organisation"), ("broker",)),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), ("broker", "accountant")),
 }
 INSERTED = sorted(RIGHTFUL)
