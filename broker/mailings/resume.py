@@ -19,6 +19,8 @@ def resume_mailing(unit: UnitOfWork, code: str, reason: str = "") -> Mailing:
     """
     unit.actor.require("owner", "broker")
     paused = find_mailing(unit, code)
+    if paused.state in ("frozen", "sending"):
+        raise Conflict("This mailing is not paused: there is nothing to resume.", code="mailing_state")
     reason = " ".join(reason.split())
     if reason:
         if not REASON[0] <= len(reason) <= REASON[1]:

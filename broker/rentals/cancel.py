@@ -23,7 +23,8 @@ def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
     order = locked_order(unit, code)
     if order.state in _PAID:
         raise Conflict(
-            "This order is paid: cancel its mailing instead. What has not been sent is credited.",
+            "This order is paid: its owner or the platform can stop its mailing. Ask in the order's thread; what"
+            " was not sent is credited.",
             code="cancel_the_mailing",
         )
     require_transition(order, "cancelled")

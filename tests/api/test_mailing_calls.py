@@ -35,6 +35,7 @@ def test_going_on_needs_a_reason_where_the_watch_stopped(
     client, owner, address = house.api.test_client(), house.program("owner"), f"/mailings/{mailing[1]}"
     assert client.post(f"{address}/pause", headers=owner).status_code == 200
     assert client.post(f"{address}/resume", headers=owner).status_code == 200  # without a body
+    assert "not paused" in client.post(f"{address}/resume", headers=owner).json["detail"]
     assert client.post(f"{address}/pause", headers=owner).status_code == 200
     with Database(worker_engine).begin() as unit:
         unit.run(

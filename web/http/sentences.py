@@ -141,7 +141,10 @@ SENTENCES = {
     "order_party": _("Only the owner of the base may answer this order."),
     "reason_missing": _("Give the reason of the refusal."),
     "not_payable": _("Only an approved order is paid."),
-    "cancel_the_mailing": _("This order is paid: stop its mailing instead."),
+    "cancel_the_mailing": _(
+        "This order is paid: its owner or the platform can stop its mailing. Ask in the order's thread; what was not"
+        " sent is credited."
+    ),
     "creative_not_signed": _("Sign the creative's proof (BAT) first."),
     "creative_changed": _("This creative was changed meanwhile. Look at it again."),
     "bad_creative": _("This message cannot be sent as it is."),
