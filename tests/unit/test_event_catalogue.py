@@ -35,7 +35,7 @@ def event_of(kind: Kind) -> Event:
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
 def test_a_kind_is_whole(kind: Kind) -> None:
     assert kind.channel in CHANNELS
-    assert set(kind.roles) <= {"owner", "advertiser", "broker", "accountant"}
+    assert set(kind.roles) <= {"owner", "advertiser", "agency", "broker", "accountant"}
     assert kind.object in paths()
     assert path_of(kind.object, "abc_1").startswith("/")
     for language in LANGUAGES:
