@@ -19,7 +19,8 @@ def notify(unit: UnitOfWork, kind: str, org_id: int | None, code: str, *, once: 
     """Tell the organisation `org_id` (None: the broker) that `kind` happened to the object `code`.
 
     It is told if, and only if, the transaction commits: on the page of everybody whom the kind concerns, by mail as
-    each chose, and to the organisation's webhooks. Whoever acts is not told what they just did. `facts` are those that
+    each chose, and to the organisation's webhooks. What an advertiser is told of an order reaches the agency
+    that placed it as well, while its mandate stands. Whoever acts is not told what they just did. `facts` are those that
     the catalogue names for the kind, neither more nor fewer (`ValueError`): codes, names of organisations and things,
     figures, days; never anything of a contact. With `once` (a word, a day) the same is told under that word only once.
     """
@@ -35,6 +36,10 @@ def notify_of(
         raise ValueError(f"{kind} takes the facts {', '.join(entry.facts) or 'none'}, not {', '.join(facts) or 'none'}")
     written = {name: _written(value) for name, value in facts.items()}
     store.notify(unit, entry, org_id, code, json.dumps(written), once)
+    if entry.object == "order" and "agency" in entry.roles and org_id is not None:
+        agency = store.agency_to_tell(unit, code, org_id)
+        if agency is not None:
+            store.notify(unit, entry, agency, code, json.dumps(written), once)
 
 
 def _written(value: Fact) -> str | int:

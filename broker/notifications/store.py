@@ -20,3 +20,11 @@ def notify(unit: UnitOfWork, kind: Kind, org_id: int | None, code: str, facts: s
         roles=list(kind.roles),
         channel=kind.channel,
     )
+
+
+def agency_to_tell(unit: UnitOfWork, order_code: str, advertiser_id: int) -> int | None:
+    """The agency that placed an order for this advertiser, while its mandate stands."""
+    found: int | None = unit.scalar(
+        "SELECT agency_to_tell(:code, CAST(:org AS bigint))", code=order_code, org=advertiser_id
+    )
+    return found

@@ -422,6 +422,17 @@ ALTER TABLE suppression_list ADD COLUMN feed_id bigint REFERENCES suppression_fe
 INSERT INTO jobs.kind VALUES ('read_suppression_feed', 'import');
 """
 
+# The agency that ordered for an advertiser, while its mandate stands: it is told what the advertiser is told.
+AGENCY_TO_TELL = """
+CREATE FUNCTION agency_to_tell(p_order text, p_advertiser bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT o.agency_id FROM rental_order o
+  WHERE o.code = p_order AND o.advertiser_id = p_advertiser AND o.agency_id IS NOT NULL
+    AND (live_mandate(o.agency_id, o.advertiser_id)).id IS NOT NULL
+    AND (app_org() IN (o.owner_id, o.advertiser_id) OR app_role() IN ('broker', 'accountant', 'system'))
+$$;
+"""
+
 FUNCTIONS = (
     "app_agency()",
     "live_mandate(bigint, bigint)",
@@ -437,6 +448,7 @@ FUNCTIONS = (
     "party_in(bigint)",
     "write_message(text, bigint, text, text)",
     "order_thread(bigint)",
+    "agency_to_tell(text, bigint)",
     "mark_thread_read(bigint, bigint)",
     "unread_threads()",
 )
@@ -471,6 +483,7 @@ def upgrade() -> None:
     op.execute("GRANT SELECT (agency_id, bill_to_id, purchase_order), UPDATE (purchase_order)"
                " ON rental_order TO courtier_web")  # fmt: skip
     op.execute("GRANT SELECT (feed_id) ON suppression_list TO courtier_web")
+    op.execute(AGENCY_TO_TELL)
     _protect()
     for signature in FUNCTIONS:
         definer(signature, to="courtier_web, courtier_worker")
