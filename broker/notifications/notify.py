@@ -18,11 +18,12 @@ Fact = str | int | date
 def notify(unit: UnitOfWork, kind: str, org_id: int | None, code: str, *, once: str = "", **facts: Fact) -> None:
     """Tell the organisation `org_id` (None: the broker) that `kind` happened to the object `code`.
 
-    It is told if, and only if, the transaction commits: on the page of everybody whom the kind concerns, by mail as
-    each chose, and to the organisation's webhooks. What an advertiser is told of an order reaches the agency
-    that placed it as well, while its mandate stands. Whoever acts is not told what they just did. `facts` are those that
-    the catalogue names for the kind, neither more nor fewer (`ValueError`): codes, names of organisations and things,
-    figures, days; never anything of a contact. With `once` (a word, a day) the same is told under that word only once.
+    It is told if, and only if, the transaction commits: on the page of everybody whom the kind concerns, by mail
+    as each chose, and to the organisation's webhooks. What an advertiser is told of an order reaches the agency
+    that placed it as well, while its mandate stands. Whoever acts is not told what they just did. `facts` are
+    those that the catalogue names for the kind, neither more nor fewer (`ValueError`): codes, names of
+    organisations and things, figures, days; never anything of a contact. With `once` (a word, a day) the same is
+    told under that word only once.
     """
     notify_of(unit, kind, org_id, code, facts, once)
 
