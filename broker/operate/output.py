@@ -23,7 +23,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     """A table on standard output; cells are shown as they are, never read as markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # A code is copied into the next command: it stays in one piece, others fold around it.
+        table.add_column(column, overflow="fold", no_wrap=column.lower() == "code")
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     Console(markup=False, highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
