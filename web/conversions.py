@@ -20,7 +20,7 @@ from broker.affiliation.decide_conversions import (
 )
 from broker.affiliation.postback import read_report, secret_of, signature_of
 from broker.affiliation.report_conversion import report_by_hand, trial_click
-from broker.affiliation.validation_file import LARGEST_FILE, validate_by_file
+from broker.affiliation.validation_file import validate_by_file
 from broker.catalogue import programme_store
 from broker.catalogue.change_programme import own_programme, renew_secret
 from broker.catalogue.programmes import find_programme
@@ -63,7 +63,6 @@ def decide(code: str, verb: str) -> Response:
 @for_roles("advertiser")
 def validate(code: str) -> Response:
     """The validation file: a look at what it would do, or done."""
-    request.max_content_length = LARGEST_FILE + 100_000
     file = request.files.get("file")
     dry_run = request.form.get("look") == "1"
     try:

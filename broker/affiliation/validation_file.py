@@ -14,7 +14,7 @@ from broker.catalogue.programmes import find_programme
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 
-LARGEST_FILE = 20_000_000  # bytes
+LARGEST_FILE = 5_000_000  # bytes: some 100,000 lines
 MOST_ROWS = 200_000
 AT_ONCE = 1_000
 YES = frozenset({"approved", "approve", "yes", "y", "1", "ok", "oui", "o", "valide", "validé", "validée", "accepted"})
@@ -90,7 +90,7 @@ def validate_by_file(unit: UnitOfWork, programme_code: str, content: bytes, *, d
 def read_lines(content: bytes) -> Iterator[Line]:
     """The lines of a file: comma, semicolon or tab; UTF-8 or Windows-1252; columns by name, in any order."""
     if len(content) > LARGEST_FILE:
-        raise InvalidInput("The file is larger than 20 MB: send it in parts.", code="file_too_large", field="file")
+        raise InvalidInput("The file is larger than 5 MB: send it in parts.", code="file_too_large", field="file")
     if b"\0" in content:
         raise InvalidInput("This is no text file: save it as CSV.", code="not_text", field="file")
     try:
