@@ -173,9 +173,11 @@ def scene(
         )
         for number in range(PEOPLE)
     ]
+    with admin_engine.begin() as connection:
+        clock = connection.execute(text("SELECT demo, ahead FROM shared_clock")).one()._mapping
     yield made
     with admin_engine.begin() as connection:
-        connection.execute(text("UPDATE shared_clock SET ahead = '0', demo = false"))
+        connection.execute(text("UPDATE shared_clock SET ahead = :ahead, demo = :demo"), dict(clock))
 
 
 def suppress(unit: UnitOfWork, scene: Scene, number: int) -> None:

@@ -129,7 +129,7 @@ def test_mentions_are_there_in_both_languages_for_every_regime_and_kind() -> Non
     keys = "category late_penalty recovery discount vat_on_debits reverse_charge self_billing contest"
     for key in f"{keys} franchise exempt_overseas refund_due".split():
         for language in ("fr", "en"):
-            text = mention(key, date(2026, 11, 21), language, company="C", owner="O")
+            text = mention(key, date(2026, 11, 21), language, company="C", owner="O", days="30")
             assert text
             assert "{" not in text
     assert "293 B" in mention("franchise", date(2026, 1, 1), "fr")

@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from broker.kernel.errors import InvalidInput
 from web.bases import read_partners
 from web.http import display, language
-from web.http.desk_words import DESK_WORDS
 from web.http.form_stream import read_form_stream
 from web.http.forms import cents_of, day_of, whole_of
-from web.http.import_words import IMPORT_WORDS
-from web.http.life_words import LIFE_WORDS
-from web.http.words import TONES, WORDS
+from web.http.words import TABLES, TONES
 
 BOUNDARY = "----form-boundary-7d3"
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
@@ -112,7 +109,7 @@ def test_partners_are_read_a_line_each() -> None:
 
 
 def test_every_toned_state_has_a_word() -> None:
-    assert set(TONES) - {*WORDS, *IMPORT_WORDS, *LIFE_WORDS, *DESK_WORDS} == set()
+    assert set(TONES) - {code for table in TABLES for code in table} == set()
 
 
 def test_figures_in_both_languages() -> None:

@@ -301,22 +301,24 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
 }  # fmt: skip
 
 
+TABLES = (
+    WORDS,
+    MONEY_WORDS,
+    IMPORT_WORDS,
+    LIFE_WORDS,
+    DESK_WORDS,
+    OWN_WORDS,
+    ORDER_WORDS,
+    CONVERSION_WORDS,
+    TERMS_WORDS,
+)
+
+
 def word(code: str | None) -> str:
     """The word for a stored code, in the language of the page."""
     if not code:
         return "—"
-    tables = (
-        WORDS,
-        MONEY_WORDS,
-        IMPORT_WORDS,
-        LIFE_WORDS,
-        DESK_WORDS,
-        OWN_WORDS,
-        ORDER_WORDS,
-        CONVERSION_WORDS,
-        TERMS_WORDS,
-    )
-    found = next((table[code] for table in tables if code in table), None)
+    found = next((table[code] for table in TABLES if code in table), None)
     return str(found) if found else code.removeprefix("norm_").replace("_", " ")
 
 
