@@ -312,7 +312,8 @@ def test_the_owner_sees_who_waits_why_and_what_each_night_did(bench: Bench) -> N
     bench.run("DELETE FROM purchase WHERE contact_id = :id", id=bench.contacts[1])
     bench.run("UPDATE contact SET relation = 'customer' WHERE id = :id", id=bench.contacts[0])
     bench.run(
-        "INSERT INTO visit (base_id, contact_id, day, row_key, import_id) SELECT base_id, id, app_now()::date - 1300, 1,"
+        "INSERT INTO visit (base_id, contact_id, day, row_key, import_id)"
+        " SELECT base_id, id, app_now()::date - 1300, 1,"
         " import_id FROM contact WHERE id = :id",
         id=bench.contacts[2],
     )
