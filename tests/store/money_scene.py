@@ -36,6 +36,10 @@ class NoAudience:
         """A selection of a third of the card; the whole card is free on any day."""
         return {"shown": 120_000 if select_rule is None else 40_000}
 
+    def own_profile(self, base_id: int, rule: dict[str, Any]) -> dict[str, Any]:
+        """Nobody is known."""
+        return {"people": 0, "profile": {}}
+
 
 def _add(connection: Connection, table: str, **values: Any) -> int:
     names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)

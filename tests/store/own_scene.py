@@ -48,6 +48,7 @@ class Scene:
     import_id: int
     today: date
     people: list[dict[str, Any]] = field(default_factory=list)
+    ahead: timedelta = timedelta()
 
     def contact(self, number: int) -> int:
         return self.first + number
@@ -140,7 +141,8 @@ class Scene:
         """Some days later; set right again when the test ends."""
         with self.admin.begin() as connection:
             connection.execute(
-                text("UPDATE shared_clock SET demo = true, ahead = make_interval(days => :days)"), {"days": days}
+                text("UPDATE shared_clock SET demo = true, ahead = :ahead + make_interval(days => :days)"),
+                {"days": days, "ahead": self.ahead},
             )
 
 
@@ -175,6 +177,7 @@ def scene(
     ]
     with admin_engine.begin() as connection:
         clock = connection.execute(text("SELECT demo, ahead FROM shared_clock")).one()._mapping
+    made.ahead = clock["ahead"]
     yield made
     with admin_engine.begin() as connection:
         connection.execute(text("UPDATE shared_clock SET ahead = :ahead, demo = :demo"), dict(clock))

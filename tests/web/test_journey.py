@@ -180,7 +180,7 @@ def advertiser_books(stage: Stage, browser: Browser) -> None:
     page.get_by_label("Narrow it down").fill("gender = F")
     page.get_by_label("Narrow it down").press("Tab")
     expect(page.locator("#count")).to_contain_text("≈", timeout=PATIENCE)
-    page.get_by_label("Volume").fill("500")
+    page.locator("#f-volume").fill("500")
     page.get_by_role("button", name="Ask for a quote").click()
     expect(page.get_by_role("status").first).to_contain_text("Here is your quote")
     page.get_by_role("button", name="Order", exact=True).click()
