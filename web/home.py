@@ -27,7 +27,7 @@ from web.duties import alert_duties, base_duties, legal_duties
 from web.http.work import actor, unit
 
 pages = Blueprint("home", __name__)
-RUNNING = frozenset({"freezing", "frozen", "sending", "paused"})
+RUNNING = frozenset({"planned", "frozen", "sending", "paused"})
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -17,6 +17,7 @@ from broker.mailings.cancel import cancel_mailing
 from broker.mailings.find_mailing import find_mailing, list_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.list_sends import find_send, list_sends
+from broker.mailings.model import freeze_moment
 from broker.mailings.pause import pause_mailing
 from broker.mailings.report_sheet import live_report
 from broker.mailings.resume import resume_mailing
@@ -24,10 +25,10 @@ from broker.mailings.waves import read_shares
 from web.http.charts import Chart, Line
 from web.http.forms import whole_of
 from web.http.refusals import page
-from web.http.work import unit
+from web.http.work import front, unit
 
 pages = Blueprint("mailings", __name__)
-RUNNING = frozenset({"freezing", "frozen", "sending"})
+SOON = timedelta(minutes=10)  # so near to its next step the page of a mailing that waits asks again
 
 
 @pages.get("/mailings")
@@ -114,7 +115,10 @@ def cancel(code: str) -> Response:
 def _shown(code: str) -> dict[str, Any]:
     with unit() as work:
         live = live_report(work, code)
+        now = work.now
     report, flow = live.report, live.flow
+    drawn_at = freeze_moment(report.starts_at, front().settings.trade.freeze_hours)
+    next_step = {"planned": drawn_at or now, "frozen": report.starts_at or now, "sending": now}.get(report.state)
     alarms = flow.get("alarms") or []
     hours = Chart(
         _("Clicks of people, by hour"),
@@ -125,7 +129,8 @@ def _shown(code: str) -> dict[str, Any]:
     return {
         "live": live,
         "report": report,
-        "running": report.state in RUNNING,
+        "running": next_step is not None and next_step <= now + SOON,
+        "drawn_at": drawn_at,
         "held": [alarm for alarm in alarms if alarm["kind"] == "stop" and not alarm["released_at"]],
         "alarms": alarms,
         "hours": hours,

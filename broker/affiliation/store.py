@@ -279,7 +279,7 @@ def cancel_waiting_mailing(unit: UnitOfWork, send_id: int) -> str | None:
     )
     if row is None:
         return None
-    if row.state not in ("freezing", "frozen"):
+    if row.state not in ("planned", "frozen"):
         return str(row.state)
     unit.run("UPDATE mailing SET state = 'cancelled' WHERE id = :id", id=row.id)
     return "cancelled"

@@ -45,7 +45,7 @@ SELECT code, rule, select_rule, volume, send_on AS on_date, since, advertiser_id
 FROM kept k
 WHERE send_on > CAST(:day AS date) - :days AND send_on < CAST(:day AS date) + :days
   AND NOT EXISTS (SELECT 1 FROM dispatch d JOIN mailing m ON m.dispatch_id = d.id
-    WHERE m.state <> 'freezing'
+    WHERE m.state <> 'planned'
       AND (d.order_id = k.order_id OR d.participation_send_id = k.picked_id OR d.id = k.use_dispatch))
 ORDER BY since, code
 """

@@ -50,7 +50,7 @@ def codes(unit: UnitOfWork, check: str, first: date, last: date, hours: int) -> 
 CHECKS = {
     "unequal": _UNEQUAL,
     "sends_without_outcome": "SELECT DISTINCT m.code FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id"
-    " AND s.mailing_id = m.id WHERE m.kind <> 'own' AND m.closed_at IS NULL AND m.state <> 'freezing'"
+    " AND s.mailing_id = m.id WHERE m.kind <> 'own' AND m.closed_at IS NULL AND m.state <> 'planned'"
     " AND m.started_at < :end AND s.state IN ('claimed', 'attempting') ORDER BY m.code",
     "to_settle": "SELECT m.code FROM mailing m WHERE m.closed_at IS NULL AND m.kind <> 'own'"
     " AND m.state IN ('sent', 'cancelled', 'failed') AND coalesce(m.ended_at, m.started_at, m.created_at) < :end"

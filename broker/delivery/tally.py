@@ -16,7 +16,7 @@ from broker.delivery.model import Outcome, Prepared
 from broker.delivery.pace_model import shipped_providers
 from broker.kernel.database import UnitOfWork
 
-MANY = 20  # mails of one batch to one domain
+MANY = 50  # mails of one batch to one domain
 OTHERS = "other"
 AGAINST_US = frozenset({"policy", "content", "reputation"})
 

@@ -208,6 +208,7 @@ class TradeSettings:
     licence_months: int = _at_least(1, 12)  # how long the uses of a licence may be taken, unless it says otherwise
     make_good_days: int = _at_least(1, 90)  # how long names that are made good may be asked for
     most_options: int = _at_least(1, 3)  # options of one advertiser on quotes of one base at a time
+    freeze_hours: int = _at_least(0, 24)  # before a mailing starts, its recipients are drawn
     bounce_freeze_hours: int = _at_least(0, 72)  # a bounce in this window after the send is not billed
     adult_age: int = _at_least(15, 18)
     retention_months: int = _at_least(1, 36)  # customers, from the last that was heard of them
@@ -230,6 +231,26 @@ class PaymentSettings:
     threshold_cents: int = _at_least(0, 5_000)  # owed less than this, an owner is paid on the due date and not before
     iban_wait_hours: int = _at_least(0, 48)  # nothing is paid to a bank account that was proposed more recently
     day_limit_cents: int = _at_least(0, 0)  # approved for payout in one day, at most; 0: no limit
+    refund_second_cents: int = _at_least(0, 50_000)  # a refund of more needs a second person
+    velocity_hours: int = _at_least(1, 24)  # within so many hours, of one organisation, more than the next five alarms:
+    velocity_orders: int = _at_least(0, 50)  # 0: no alarm
+    velocity_payments: int = _at_least(0, 50)
+    velocity_refunds: int = _at_least(0, 5)
+    velocity_ibans: int = _at_least(0, 2)  # changes of the bank account
+    velocity_payout_cents: int = _at_least(0, 10_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class DunningSettings:
+    """When a customer is written to about what is overdue, in days after the due date, and what late payment costs."""
+
+    reminder_days: int = _at_least(1, 5)  # a friendly reminder
+    second_days: int = _at_least(1, 20)  # a reminder
+    notice_days: int = _at_least(1, 35)  # a formal notice (mise en demeure)
+    gap_days: int = _at_least(1, 7)  # between two steps, at least; none is left out
+    stop_level: int = _at_least(0, 3)  # from this step on (1 to 3) new orders stop; 0: never
+    rate: str = _one_of("ecb", "ecb", "contract")  # late interest: the ECB's rate and 10 points, or contract_bp
+    contract_bp: int = _at_least(0, 0)  # a year, in hundredths of a per cent; never below three times the legal rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +302,7 @@ class Settings:
     disclosure: DisclosureSettings = DisclosureSettings()
     trade: TradeSettings = TradeSettings()
     payment: PaymentSettings = PaymentSettings()
+    dunning: DunningSettings = DunningSettings()
     books: BooksSettings = BooksSettings()
     platform: PlatformSettings = PlatformSettings()
     company: CompanySettings = CompanySettings()
@@ -346,6 +368,9 @@ def _check_together(settings: Settings, reader: _Reader) -> None:
         raise reader.fault(("instance", "name"), "use 1 to 31 lower-case letters, digits, '-' or '_'")
     if not re.fullmatch(r"https?://[^/\s]+", settings.web.public_url):
         raise reader.fault(("web", "public_url"), "write it as https://host or http://host:port, without a path")
+    steps = settings.dunning
+    if not steps.reminder_days < steps.second_days < steps.notice_days:
+        raise reader.fault(("dunning", "second_days"), "the steps follow one another: reminder, second, notice")
     if not settings.mail.relays:
         raise reader.fault(("mail", "relays"), "name at least one relay")
 

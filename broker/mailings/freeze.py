@@ -1,5 +1,8 @@
 """Freeze a mailing's recipients: from then on the list is rows, each with its price, and nobody is added.
 
+It happens `trade.freeze_hours` before the start and not earlier, however long ago the mailing was planned: consent,
+suppression files, imports and pressure of the weeks between are then what they are on the eve (the trade's J-1).
+
 One transaction does it all, so a worker that dies in the middle leaves nothing; run again, it draws the same people.
 """
 
@@ -16,7 +19,7 @@ from broker.kernel.settings import Settings
 from broker.mailings import freeze_store as store
 from broker.mailings.desk_lot import lost_by_lot
 from broker.mailings.freeze_store import Plan
-from broker.mailings.model import Mailing, day_of
+from broker.mailings.model import Mailing, day_of, is_to_be_frozen
 from broker.mailings.order_draw import note_draw, order_draw
 from broker.mailings.seed_list import seed_list
 from broker.mailings.sign_creative import check_content
@@ -27,7 +30,7 @@ from broker.vault.keyring import WorkerKeys
 
 
 def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
-    """Select, draw and write the recipients of a mailing that is `freezing`; anything else is left alone.
+    """Select, draw and write the recipients of a mailing that is to be frozen by now; anything else is left alone.
 
     A mailing that cannot be sent as it was sold (card under its floor, volume under the minimum, nobody left, creative
     changed) becomes `failed` with a sentence.
@@ -42,7 +45,7 @@ def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settin
 
 def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
     mailing = mailing_by_id(unit, mailing_id, lock=True)
-    if mailing is None or mailing.state != "freezing":
+    if mailing is None or not is_to_be_frozen(mailing, unit.now, settings.trade.freeze_hours):
         return
     creative = creative_by_id(unit, mailing.creative_id)
     if creative is None or not creative.signed or creative.content_hash != mailing.content_hash:
@@ -120,7 +123,7 @@ def _fail(unit: UnitOfWork, mailing_id: int, refusal: CourtierError) -> None:
     instead; a picked send gives its volume back to the programme's budget.
     """
     mailing = mailing_by_id(unit, mailing_id, lock=True)
-    if mailing is None or not move(unit, mailing_id, ["freezing"], "failed"):
+    if mailing is None or not move(unit, mailing_id, ["planned"], "failed"):
         return
     store.note_problem(unit, mailing_id, refusal.sentence)
     record(unit, "mailing.failed", "mailing", mailing.code, reason=refusal.code)

@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from broker.kernel.clock import PARIS
 from broker.mailings.variants import SubjectTest, Variant
 
 # The life of a mailing, written once: state → states it may go to.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
-    "freezing": frozenset({"frozen", "failed", "cancelled"}),
+    "planned": frozenset({"frozen", "failed", "cancelled"}),
     "frozen": frozenset({"sending", "paused", "cancelled"}),
     "sending": frozenset({"paused", "cancelled", "sent"}),
     "paused": frozenset({"frozen", "sending", "cancelled"}),
@@ -144,6 +144,17 @@ def start_of(send_on: date | None, now: datetime) -> datetime:
     if send_on is None or send_on <= today:
         return now
     return datetime.combine(send_on, FIRST_HOUR, PARIS)
+
+
+def freeze_moment(starts_at: datetime | None, freeze_hours: int) -> datetime | None:
+    """From when on the recipients of a planned mailing are drawn; None: at once."""
+    return None if starts_at is None else starts_at - timedelta(hours=freeze_hours)
+
+
+def is_to_be_frozen(mailing: Mailing, now: datetime, freeze_hours: int) -> bool:
+    """Whether a mailing is planned, and so near its start that its recipients are to be drawn."""
+    moment = freeze_moment(mailing.starts_at, freeze_hours)
+    return mailing.state == "planned" and (moment is None or moment <= now)
 
 
 def day_of(mailing: Mailing, now: datetime) -> date:

@@ -30,7 +30,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "hard": "definite", "soft": "passing", "consent": "proof of consent", "volume": "beyond the volume",
         "suppression": "left or suppressed", "partner": "partner not named", "retention": "silent for too long",
         "reserved": "reserved elsewhere", "state_sent": "sent", "state_sending": "being sent", "state_paused": "paused",
-        "state_cancelled": "cancelled", "state_frozen": "frozen", "state_freezing": "being frozen",
+        "state_cancelled": "cancelled", "state_frozen": "frozen", "state_planned": "planned",
         "state_failed": "failed",
     },
     "fr": {
@@ -63,7 +63,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "partner": "partenaire non nommé", "retention": "trop longtemps muets", "quarantine": "quarantaine",
         "reserved": "réservés ailleurs", "state_sent": "envoyé", "state_sending": "en cours",
         "state_paused": "en pause",
-        "state_cancelled": "arrêté", "state_frozen": "figé", "state_freezing": "en tirage", "state_failed": "échoué",
+        "state_cancelled": "arrêté", "state_frozen": "figé", "state_planned": "planifié", "state_failed": "échoué",
         "user_unknown": "adresse inconnue", "domain_unknown": "domaine inconnu", "mailbox_full": "boîte pleine",
         "blocked": "bloqué", "spam": "pris pour du pourriel", "policy": "refusé par règle", "unknown": "sans motif",
     },

@@ -41,7 +41,7 @@ STEPS: tuple[Step, ...] = (
     Step("approval", "owner", before=7, event="approved"),
     Step("integration", "platform", before=5, event="checked"),
     Step("bat", "advertiser", before=2, event="signed"),
-    Step("refresh", "platform", before=1, event="drawn"),
+    Step("refresh", "platform", after=-1, event="drawn"),  # the eve, be it a Sunday: recipients are drawn then
     Step("send", "platform", before=0, event="sent"),
     Step("statistics_1", "platform", after=1, event="sent"),
     Step("statistics_3", "platform", after=3, event="sent"),

@@ -44,3 +44,9 @@ def mailings_of_order(unit: UnitOfWork, order_id: int) -> Sequence[Row[Any]]:
         " ORDER BY m.id",
         order=order_id,
     )
+
+
+def order_of_dispatch(unit: UnitOfWork, dispatch: int) -> int | None:
+    """The order that a dispatch is a use of; None for an own or an affiliate send."""
+    found = unit.scalar("SELECT order_id FROM dispatch WHERE id = :dispatch", dispatch=dispatch)
+    return None if found is None else int(found)

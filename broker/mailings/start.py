@@ -1,4 +1,4 @@
-"""Let a planned mailing start now instead of at its hour."""
+"""Let a mailing start now instead of at its hour."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from broker.mailings.model import Mailing
 
 
 def start_mailing(unit: UnitOfWork, code: str) -> Mailing:
-    """Start a frozen mailing at once. For operators: the front has no right on a mailing's hour."""
+    """Start a planned or frozen mailing at once; a planned one is frozen first.
+
+    For operators: the front has no right on a mailing's hour.
+    """
     unit.actor.require("broker")
     mailing = find_mailing(unit, code)
-    if mailing.state != "frozen":
-        raise Conflict(f"This mailing is {mailing.state}: only a frozen one can be started.", code="mailing_state")
+    if mailing.state not in ("planned", "frozen"):
+        raise Conflict(
+            f"This mailing is {mailing.state}: only a planned or frozen one can be started.", code="mailing_state"
+        )
     store.start_now(unit, mailing.id)
-    unit.enqueue("send_mailing", mailing.id)
+    unit.enqueue("freeze_mailing" if mailing.state == "planned" else "send_mailing", mailing.id)
     record(unit, "mailing.started", "mailing", code)
     return find_mailing(unit, code)

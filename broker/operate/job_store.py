@@ -26,7 +26,8 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'plan_notice', id, false FROM partner_notice WHERE mailing_id IS NULL
   UNION ALL SELECT 'fetch_images', creative_id, false FROM creative_image WHERE state = 'waiting'
   UNION ALL SELECT 'run_own_mailing', id, false FROM own_mailing WHERE state = 'active' AND next_run_at <= app_now()
-  UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'freezing'
+  UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'planned'
+    AND starts_at <= app_now() + make_interval(hours => :freeze_hours)
   UNION ALL SELECT 'send_mailing', id, false FROM mailing
     WHERE state = 'sending' OR (state = 'frozen' AND coalesce(starts_at, app_now()) <= app_now())
        OR (state = 'cancelled' AND ended_at IS NULL)
@@ -68,12 +69,14 @@ LIMIT 1000
 """
 
 
-def enqueue_what_is_due(unit: UnitOfWork) -> int:
+def enqueue_what_is_due(unit: UnitOfWork, freeze_hours: int) -> int:
     """Ask for every job that the rows want and that is not there; how many.
+
+    A mailing is frozen `freeze_hours` before its start.
 
     A job may be lost with its worker, or fail while a relay is away: the row still says what is to be done.
     """
-    rows = unit.all(_DUE, rest=REST_SECONDS)
+    rows = unit.all(_DUE, rest=REST_SECONDS, freeze_hours=freeze_hours)
     for row in rows:
         unit.enqueue(row.kind, row.row_id)
     return len(rows)

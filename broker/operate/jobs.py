@@ -81,6 +81,7 @@ from broker.mailings.announce_partners import plan_notice
 from broker.mailings.freeze import freeze_mailing
 from broker.mailings.keep_images import fetch_images
 from broker.mailings.legal_report import write_legal_report
+from broker.mailings.model import is_to_be_frozen
 from broker.mailings.own.run import run_own_mailing
 from broker.mailings.periodic import look_after_mailings
 from broker.mailings.schedule import schedule_order, schedule_participation_send, schedule_use
@@ -176,7 +177,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         # What an advertiser subscribed is read again first: whoever left it since must not be written to.
         with database.begin() as unit:
             mailing = mailing_by_id(unit, mailing_id)
-        if mailing is not None and mailing.state == "freezing":
+            near = mailing is not None and is_to_be_frozen(mailing, unit.now, settings.trade.freeze_hours)
+        if mailing is not None and near:
             renew_feeds(database, means.keys, settings, mailing.advertiser_id, few_match)
         freeze_mailing(database, means.keys, settings, mailing_id)
 
@@ -295,7 +297,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
     def sweep(timestamp: int) -> None:
         """Ask for what the rows say is due and no job is there for."""
         with database.begin() as unit:
-            asked = enqueue_what_is_due(unit)
+            asked = enqueue_what_is_due(unit, settings.trade.freeze_hours)
             asked += ask_for_classification(unit)
             asked += ask_for_notices(unit)
             expire_orders(unit)

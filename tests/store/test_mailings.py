@@ -90,7 +90,7 @@ def scene(worker_engine: Engine, web_engine: Engine, worker_keys: WorkerKeys, tm
         base = make_base(unit, owner)
         import_id = make_import(unit, base)
         make_partner_list(unit, base, 1, [advertiser])
-        first = base * 1_000_000
+        first = 1_000_000_000 + base * 1_000_000  # beside what the sequence gives
         for number in range(PEOPLE):
             make_contact(unit, base, first + number, import_id)
         send_id = picked_send(unit, owner, advertiser, base, volume=VOLUME)
@@ -151,7 +151,7 @@ def test_what_was_changed_behind_the_signature_is_not_sent(scene: Scene, admin_e
 
 def test_a_send_is_planned_once(scene: Scene) -> None:
     mailing = scene.planned()
-    assert mailing.state == "freezing"
+    assert mailing.state == "planned"
     assert mailing.dispatch_id // 1_000_000 > 202_000
     with scene.worker.begin() as unit, pytest.raises(Conflict) as refusal:
         schedule_participation_send(unit, scene.send_id)

@@ -52,7 +52,7 @@ def test_a_notice_is_planned_once_and_frozen_for_those_who_lack_the_name(
         plan_notice(scene.database, scene.settings, notice)
     with scene.database.begin() as unit:
         (row,) = unit.all("SELECT id, kind, price_micros, state FROM mailing WHERE base_id = :base", base=scene.base)
-        assert (row.kind, row.price_micros, row.state) == ("own", 0, "freezing")
+        assert (row.kind, row.price_micros, row.state) == ("own", 0, "planned")
     freeze_mailing(scene.database, scene.keys, scene.settings, row.id)
     with scene.database.begin(owner) as unit:
         assert unit.scalar("SELECT state || coalesce(': ' || problem, '') FROM mailing WHERE id = :id", id=row.id) == (

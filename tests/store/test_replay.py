@@ -144,7 +144,7 @@ def test_nothing_is_asked_for_until_a_person_resumes(bench: Bench) -> None:
 
     def asked() -> bool:
         with bench.database.begin() as unit:
-            enqueue_what_is_due(unit)
+            enqueue_what_is_due(unit, freeze_hours=24)
             return bool(
                 unit.scalar(
                     "SELECT count(*) FROM jobs.procrastinate_jobs WHERE task_name = 'send_mailing'"

@@ -78,15 +78,15 @@ def test_a_run_counts_by_provider_and_names_no_rare_domain(unit: UnitOfWork) -> 
     tally = Tally("news.marque.fr")
     tally.note("relay:25", *mails("googlemail.com", 3))
     tally.note("relay:25", *mails("gmail.com", 2, "refused", "reputation"))
-    tally.note("relay:25", *mails("village.example", 19))
-    tally.note("relay:25", *mails("company.example", 20, "deferred", "busy"))
+    tally.note("relay:25", *mails("village.example", 49))
+    tally.note("relay:25", *mails("company.example", 50, "deferred", "busy"))
     for _ in range(2):
         tally.write(unit)
     rows = unit.all("SELECT provider, accepted, refused, blocked, deferred FROM mail_tally ORDER BY provider")
     assert [tuple(row) for row in rows] == [
-        ("company.example", 0, 0, 0, 20),
+        ("company.example", 0, 0, 0, 50),
         ("gmail", 3, 2, 2, 0),
-        ("other", 19, 0, 0, 0),
+        ("other", 49, 0, 0, 0),
     ]
     assert provider_of("WANADOO.fr") == "orange"
 

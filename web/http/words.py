@@ -94,7 +94,7 @@ WORDS = {
     "sent": _("sent"),
     "settled": _("settled"),
     # mailings and their sends
-    "freezing": _("drawing recipients"),
+    "planned": _("planned"),
     "frozen": _("recipients drawn"),
     "paused": _("paused"),
     "own": _("own campaign"),
@@ -291,7 +291,7 @@ TONES = {  # the colour of a state: what waits, what runs, what is well, what is
     "declined": "muted", "requested": "attention", "locked": "good",
     "withdrawn": "muted", "retired": "muted", "closed": "muted", "removed": "muted",
     "ordered": "attention", "approved": "attention", "paused": "attention", "uncertain": "attention",
-    "reading": "running", "building": "running", "freezing": "running", "frozen": "running", "sending": "running",
+    "reading": "running", "building": "running", "planned": "running", "frozen": "running", "sending": "running",
     "active": "running",
     "scheduled": "running", "picked": "running", "on_credit": "running", "paid": "running", "pending": "attention",
     "done": "good", "published": "good", "signed": "good", "open": "good", "joined": "good", "sent": "good",

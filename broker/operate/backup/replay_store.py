@@ -171,7 +171,7 @@ def cancel_mailings(unit: UnitOfWork, ids: Iterable[int]) -> None:
     """Mailings that somebody cancelled after the backup."""
     unit.run(
         "UPDATE mailing SET state = 'cancelled' WHERE id = ANY(:ids)"
-        " AND state IN ('freezing', 'frozen', 'sending', 'paused')",
+        " AND state IN ('planned', 'frozen', 'sending', 'paused')",
         ids=list(ids),
     )
 
@@ -180,7 +180,7 @@ def hold_mailings(unit: UnitOfWork) -> list[str]:
     """Pause what has not ended, put off what is not frozen yet; the codes. Nothing starts without a person."""
     paused = unit.all("UPDATE mailing SET state = 'paused' WHERE state IN ('frozen', 'sending') RETURNING code")
     put_off = unit.all(
-        "UPDATE mailing SET starts_at = CAST(:until AS timestamptz) WHERE state = 'freezing' RETURNING code",
+        "UPDATE mailing SET starts_at = CAST(:until AS timestamptz) WHERE state = 'planned' RETURNING code",
         until=HELD_UNTIL,
     )
     return [row.code for row in (*paused, *put_off)]

@@ -72,7 +72,7 @@ def _verb(name: str, help_text: str, act: Callable[[UnitOfWork, str], Mailing]) 
         _said(mailing, as_json)
 
 
-_verb("start", "Let a frozen mailing start now instead of at its hour.", start_mailing)
+_verb("start", "Let a planned or frozen mailing start now instead of at its hour.", start_mailing)
 _verb("pause", "Stop a mailing for a while; the mails in flight still arrive.", pause_mailing)
 
 
