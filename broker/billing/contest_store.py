@@ -49,15 +49,25 @@ def contests(unit: UnitOfWork) -> list[Contest]:
     return [Contest(**row._mapping) for row in rows]
 
 
-def answer(unit: UnitOfWork, code: str, before: str, after: str, *, text: str = "", net: int | None = None) -> bool:
+def answer(
+    unit: UnitOfWork,
+    code: str,
+    before: str,
+    after: str,
+    *,
+    text: str = "",
+    net: int | None = None,
+    new: int | None = None,
+) -> bool:
     """Move a contest from a state to another; False when it stood elsewhere."""
     done = unit.run(
-        "SELECT answer_contest(:code, :before, :after, :text, CAST(:net AS bigint))",
+        "SELECT answer_contest(:code, :before, :after, :text, CAST(:net AS bigint), CAST(:new AS bigint))",
         code=code,
         before=before,
         after=after,
         text=text,
         net=net,
+        new=new,
     )
     return bool(done.scalar())
 
