@@ -143,7 +143,7 @@ def test_no_address_is_found_in_any_byte_but_the_mail_itself(scratch: Path) -> N
 
 
 def test_a_planted_leak_is_found_in_a_log_and_in_the_database(database_url_of_a_leak: str, tmp_path: Path) -> None:
-    canaries = Canaries(CANARIES)
+    canaries = Canaries(CANARIES[:2])
     (tmp_path / "web.log.gz").write_bytes(gzip.compress(f"GET /?to={CANARIES[0].replace('@', '%40')}".encode()))
     assert list(canaries.search_tree(tmp_path))
     assert list(canaries.search("dump", dump(database_url_of_a_leak)))
