@@ -149,16 +149,6 @@ INSERT INTO jobs.kind VALUES ('write_export', 'billing');
 """
 
 CORRECTIONS = """
--- What a credit note takes off what is still open of an invoice; the rest of it is owed back (4197).
-CREATE TABLE credit_share (
-  credit_id bigint NOT NULL REFERENCES invoice,
-  invoice_id bigint NOT NULL REFERENCES invoice,
-  amount_cents bigint NOT NULL CHECK (amount_cents > 0),
-  vat_cents bigint NOT NULL DEFAULT 0,      -- of the VAT that waited for the invoice's money
-  PRIMARY KEY (credit_id, invoice_id)
-);
-CREATE INDEX credit_share_invoice ON credit_share (invoice_id);
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON credit_share FOR EACH ROW EXECUTE FUNCTION refuse_change();
 -- A new document in place of one that was credited whole; a fee that belongs to such a document.
 ALTER TABLE invoice ADD COLUMN replaces_id bigint UNIQUE REFERENCES invoice,
   ADD COLUMN fee_of_id bigint UNIQUE REFERENCES invoice,
@@ -231,12 +221,6 @@ def upgrade() -> None:
         using="EXISTS (SELECT 1 FROM export_file f WHERE f.id = export_part.export_id)",
         web="SELECT",
     )
-    protect(
-        "credit_share",
-        using="EXISTS (SELECT 1 FROM invoice i WHERE i.id = credit_share.invoice_id)",
-        web="SELECT",
-    )
-    op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON credit_share FROM courtier_worker")
     definer("answer_reopening(text, boolean)", to="courtier_web, courtier_worker")
     definer("drop_export(text)", to="courtier_web, courtier_worker")
     definer(ANSWER, to="courtier_web, courtier_worker")
@@ -253,7 +237,6 @@ def downgrade() -> None:
         "ALTER TABLE invoice_contest DROP COLUMN new_net_cents, DROP COLUMN fee_credit_id, DROP COLUMN replacement_id"
     )
     op.execute("ALTER TABLE invoice DROP COLUMN replaces_id, DROP COLUMN fee_of_id")
-    op.execute("DROP TABLE credit_share")
     op.execute("DELETE FROM jobs.kind WHERE kind = 'write_export'")
     op.execute("DROP FUNCTION drop_export(text)")
     op.execute("DROP TABLE export_part, export_file")
