@@ -17,7 +17,8 @@ LINE = (
     " coalesce(r.code, '') AS receipt, l.booked_at IS NOT NULL AS booked, coalesce(l.explained_account, '') AS"
     " explained_account, l.explained_at IS NOT NULL AS explained,"
     " CASE l.kind WHEN 'receipt' THEN r.amount_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
-    " WHERE s.receipt_id = r.id), 0)::bigint - coalesce(l.explained_cents, 0)"
+    " WHERE s.receipt_id = r.id), 0)::bigint - coalesce(l.explained_cents, 0) - coalesce((SELECT sum(f.amount_cents"
+    " - f.credit_cents) FROM refund f WHERE f.receipt_id = r.id AND f.state NOT IN ('failed', 'cancelled')), 0)::bigint"
     " WHEN 'suspense' THEN CASE WHEN l.explained_account IS NULL THEN l.amount_cents ELSE 0 END ELSE 0 END"
     " AS left_cents,"
     " coalesce((SELECT string_agg(i.number, ' ' ORDER BY i.id) FROM receipt_share s JOIN invoice i ON i.id ="
@@ -123,8 +124,9 @@ def open_invoices(unit: UnitOfWork) -> list[OpenInvoice]:
     rows = unit.all(
         "SELECT * FROM (SELECT i.number, i.buyer_id, coalesce(party_name(i.buyer_id), '') AS buyer, i.total_cents -"
         " i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id),"
-        " 0)::bigint AS open_cents, coalesce(o.code, '') AS order_code FROM invoice i LEFT JOIN rental_order o"
-        " ON o.id = i.order_id WHERE i.kind IN ('invoice', 'owner_invoice') OR i.kind = 'fee' AND i.role ="
+        " 0)::bigint - coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0)::bigint"
+        " AS open_cents, coalesce(o.code, '') AS order_code FROM invoice i LEFT JOIN rental_order o"
+        " ON o.id = i.order_id WHERE i.kind IN ('invoice', 'owner_invoice', 'claim') OR i.kind = 'fee' AND i.role ="
         " 'agent_of_advertiser' ORDER BY i.due_on, i.id) x WHERE open_cents > 0"
     )
     return [OpenInvoice(**row._mapping) for row in rows]

@@ -59,6 +59,8 @@ CHECKS = {
     "unmatched_payments": "SELECT r.code FROM receipt r WHERE r.received_on <= :last AND r.amount_cents >"
     " coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0)"
     " + coalesce((SELECT l.explained_cents FROM bank_line l WHERE l.receipt_id = r.id), 0)"
+    " + coalesce((SELECT sum(f.amount_cents - f.credit_cents) FROM refund f WHERE f.receipt_id = r.id"
+    " AND f.state NOT IN ('failed', 'cancelled')), 0)"
     " UNION ALL SELECT code FROM bank_line WHERE kind = 'suspense' AND explained_account IS NULL AND booked_on <= :last"
     " ORDER BY 1",
     "suspense_left": "SELECT e.piece_ref FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"

@@ -68,11 +68,12 @@ def insert_invoice(unit: UnitOfWork, values: dict[str, Any], lines: Sequence[Inv
         unit.scalar(
             "INSERT INTO invoice (number, kind, type_code, seller_id, buyer_id, order_id, mailing_id, corrects_id,"
             " vat_bp, language, issued_on, due_on, net_cents, vat_cents, total_cents, deposit_cents, pdf, role,"
-            " mandate_id) VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id,"
+            " mandate_id, late_rate, late_bp, set_off_cents, set_off_vat_cents, about_id)"
+            " VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id,"
             " :corrects_id, :vat_bp, :language, :issued_on, :due_on, :net_cents, :vat_cents, :total_cents,"
-            " :deposit_cents, :pdf, :role, :mandate_id)"
-            " RETURNING id",
-            **values,
+            " :deposit_cents, :pdf, :role, :mandate_id, :late_rate, :late_bp, :set_off_cents, :set_off_vat_cents,"
+            " :about_id) RETURNING id",
+            **{"about_id": None, **values},
         )
     )
     unit.run_many(

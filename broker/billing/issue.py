@@ -14,6 +14,7 @@ from broker.billing.paper import Note, Paper, PaperParty, Reference
 from broker.billing.pdf import invoice_pdf
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import Settings
+from broker.kernel.sheet import rate_text
 from broker.ledger.vat import Regime
 from broker.rentals.sale_terms import Role
 from broker.rentals.signature_store import payer_of
@@ -43,6 +44,8 @@ class Draft:
     on_behalf_of: Organisation | None = None  # the owner in whose name and series it is issued, as its agent
     type_code: int | None = None  # other than the kind's own
     mandate: Mandate | None = None
+    set_off_cents: int = 0  # what of a credit note lowers the open invoice, and the VAT that waits in it
+    set_off_vat_cents: int = 0
 
     @property
     def net_cents(self) -> int:
@@ -73,8 +76,8 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
         language=language,
         issued_on=day,
         due_on=due_on,
-        seller=company_party(settings) if owner is None else _party(owner),
-        buyer=company_party(settings) if from_owner else _party(draft.other),
+        seller=company_party(settings) if owner is None else paper_party(owner),
+        buyer=company_party(settings) if from_owner else paper_party(draft.other),
         lines=draft.lines,
         net_cents=draft.net_cents,
         vat_bp=draft.vat_bp,
@@ -111,6 +114,10 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
             "pdf": invoice_pdf(paper),
             "role": draft.role,
             "mandate_id": None if draft.mandate is None else draft.mandate.id,
+            "late_rate": settings.dunning.rate,
+            "late_bp": settings.dunning.contract_bp if settings.dunning.rate == "contract" else None,
+            "set_off_cents": draft.set_off_cents,
+            "set_off_vat_cents": draft.set_off_vat_cents,
         },
         draft.lines,
     )
@@ -130,7 +137,8 @@ def company_party(settings: Settings) -> PaperParty:
     )
 
 
-def _party(organisation: Organisation) -> PaperParty:
+def paper_party(organisation: Organisation) -> PaperParty:
+    """Any other organisation, as printed."""
     return PaperParty(
         organisation.name,
         organisation.street or "",
@@ -170,7 +178,7 @@ def _notes(draft: Draft, settings: Settings, day: date, language: str) -> tuple[
     elif draft.on_behalf_of is not None:
         agent = "on_behalf_of_owner" if draft.role == "agent_of_owner" else "on_behalf_through_advertiser"
         keys += [(agent, "AAI"), ("contest", "AAI")]
-    keys += [("discount", "AAB"), ("late_penalty", "PMD"), ("recovery", "PMT")]
+    keys += [("discount", "AAB"), (f"late_penalty_{settings.dunning.rate}", "PMD"), ("recovery", "PMT")]
     if draft.refund_due:
         keys.append(("refund_due", "AAI"))
     names = {
@@ -178,5 +186,6 @@ def _notes(draft: Draft, settings: Settings, day: date, language: str) -> tuple[
         "owner": (draft.on_behalf_of or draft.other).name,
         "advertiser": draft.other.name,
         "days": str(draft.mandate.contest_days if draft.mandate is not None else CONTEST_DAYS),
+        "rate": rate_text(settings.dunning.contract_bp, language),
     }
     return tuple(Note(code, mention(key, day, language, **names)) for key, code in keys)

@@ -10,8 +10,8 @@ from broker.kernel.money import BASIS_POINTS, micros_to_cents, split_by_largest_
 from broker.rentals.sale_terms import Role
 
 # owner_invoice: an owner's own, issued by us as agent; fee: our commission alone, as agent; owner_credit: what corrects
-# a self-bill (381 issued by the owner, 261 by us).
-InvoiceKind = Literal["invoice", "deposit", "self_bill", "credit_note", "owner_invoice", "fee", "owner_credit"]
+# a self-bill (381 issued by the owner, 261 by us); claim: late interest and compensation, outside VAT.
+InvoiceKind = Literal["invoice", "deposit", "self_bill", "credit_note", "owner_invoice", "fee", "owner_credit", "claim"]
 TYPE_CODES: dict[InvoiceKind, int] = {
     "invoice": 380,
     "credit_note": 381,
@@ -20,9 +20,12 @@ TYPE_CODES: dict[InvoiceKind, int] = {
     "owner_invoice": 380,
     "fee": 380,
     "owner_credit": 381,
+    "claim": 383,
 }
 SELF_BILLED_CREDIT = 261
-PAYABLE: frozenset[InvoiceKind] = frozenset({"invoice", "owner_invoice", "fee"})  # paid by a transfer to our account
+PAYABLE: frozenset[InvoiceKind] = frozenset(
+    {"invoice", "owner_invoice", "fee", "claim"}
+)  # paid by a transfer to our account
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,19 @@ def still_to_post(cumulative: Share, posted: Share) -> Share:
     )
 
 
+# action: the payer's bank asks for the payer; processing: a direct debit that takes days; returned: one that was taken
+# back after it had succeeded.
+PaymentState = Literal["pending", "action", "processing", "captured", "failed", "refunded", "returned"]
+PaymentMethod = Literal["checkout", "card", "sepa_debit"]
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment at the gateway. `checkout` is what the payer's page needs, empty where nothing is left to do."""
+    """One payment at the gateway. `checkout` is the address of the payer's page, empty where nothing is left to do.
+
+    `method` is `checkout` (the gateway's page) or the kind of the saved means; `failure` the gateway's code of what
+    went wrong; a debit is asked for on `debit_on`, as the payer was told.
+    """
 
     id: int
     code: str
@@ -79,9 +92,16 @@ class Payment:
     gateway: str
     gateway_reference: str
     amount_cents: int
-    state: Literal["pending", "captured", "failed", "refunded"]
+    state: PaymentState
     created_at: datetime
     captured_at: datetime | None
+    method: PaymentMethod = "checkout"
+    means_id: int | None = None
+    checkout_reference: str = ""
+    page: int = 0
+    failure: str = ""
+    debit_on: date | None = None
+    asked_at: datetime | None = None
     checkout: str = ""
 
 

@@ -15,7 +15,9 @@ from broker.kernel.errors import NotFound
 _SELECT = """
 SELECT r.id, r.code, r.received_on, r.amount_cents, r.reference, r.payer, r.booked_at IS NOT NULL AS booked,
   r.amount_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.receipt_id = r.id), 0)::bigint
-    - coalesce((SELECT l.explained_cents FROM bank_line l WHERE l.receipt_id = r.id), 0) AS left_cents
+    - coalesce((SELECT l.explained_cents FROM bank_line l WHERE l.receipt_id = r.id), 0)
+    - coalesce((SELECT sum(f.amount_cents - f.credit_cents) FROM refund f WHERE f.receipt_id = r.id
+                AND f.state NOT IN ('failed', 'cancelled')), 0)::bigint AS left_cents
 FROM receipt r
 """
 
@@ -71,8 +73,9 @@ def open_invoice(unit: UnitOfWork, number: str) -> Row[Any] | None:
     unit.run("SELECT pg_advisory_xact_lock(7203812, hashtext(:number))", number=number)
     return unit.one(
         "SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
-        " WHERE s.invoice_id = i.id), 0)::bigint AS open_cents"
-        " FROM invoice i WHERE i.number = :number AND (i.kind IN ('invoice', 'owner_invoice')"
+        " WHERE s.invoice_id = i.id), 0)::bigint - coalesce((SELECT sum(c.set_off_cents) FROM invoice c"
+        " WHERE c.corrects_id = i.id), 0)::bigint AS open_cents"
+        " FROM invoice i WHERE i.number = :number AND (i.kind IN ('invoice', 'owner_invoice', 'claim')"
         " OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')",
         number=number,
     )
@@ -103,11 +106,13 @@ def unbooked_shares(unit: UnitOfWork, receipt_id: int) -> list[ReceiptShare]:
 
 
 def booked_of_invoice(unit: UnitOfWork, invoice_id: int) -> Row[Any]:
-    """(cents, vat) of what is booked of an invoice; others that would book it wait until our commit."""
+    """(cents, vat) of what is booked of an invoice, credit notes too; others wait until our commit."""
     unit.run("SELECT pg_advisory_xact_lock(7203813, CAST(:id AS integer))", id=invoice_id)
     row = unit.one(
-        "SELECT coalesce(sum(amount_cents), 0)::bigint AS cents, coalesce(sum(vat_cents), 0)::bigint AS vat"
-        " FROM receipt_share WHERE invoice_id = :id AND booked_at IS NOT NULL",
+        "SELECT coalesce(sum(cents), 0)::bigint AS cents, coalesce(sum(vat), 0)::bigint AS vat FROM ("
+        " SELECT amount_cents AS cents, vat_cents AS vat FROM receipt_share"
+        " WHERE invoice_id = :id AND booked_at IS NOT NULL UNION ALL"
+        " SELECT set_off_cents, set_off_vat_cents FROM invoice WHERE corrects_id = :id) x",
         id=invoice_id,
     )
     assert row is not None
@@ -125,12 +130,13 @@ def booked(unit: UnitOfWork, receipt_id: int, vats: Mapping[int, int]) -> None:
 
 
 def keys_of_invoice(unit: UnitOfWork, invoice_id: int, number: str) -> list[str]:
-    """The idempotency keys of the entries that touch an invoice: its own and those of its receipts."""
+    """The idempotency keys of the entries that touch an invoice: its own, its credit notes', those of its receipts."""
     rows = unit.all(
         "SELECT r.code FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id WHERE s.invoice_id = :id",
         id=invoice_id,
     )
-    keys = [f"invoice:{number}"]
+    notes = unit.all("SELECT number FROM invoice WHERE corrects_id = :id", id=invoice_id)
+    keys = [f"invoice:{number}", *(f"invoice:{row.number}" for row in notes)]
     for row in rows:
         keys += [f"receipt:{row.code}", f"receipt:{row.code}:{number}"]
     return keys

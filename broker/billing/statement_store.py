@@ -15,8 +15,10 @@ WITH open AS (
   SELECT i.buyer_id AS org, CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467'
     ELSE '411' END AS account, i.due_on, i.total_cents - i.deposit_cents - coalesce((
     SELECT sum(s.amount_cents) FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id
-    WHERE s.invoice_id = i.id AND r.received_on <= :on), 0) AS cents
-  FROM invoice i WHERE (i.kind IN ('invoice', 'owner_invoice') OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')
+    WHERE s.invoice_id = i.id AND r.received_on <= :on), 0) - coalesce((
+    SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id AND c.issued_on <= :on), 0) AS cents
+  FROM invoice i WHERE (i.kind IN ('invoice', 'owner_invoice', 'claim')
+    OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')
     AND i.issued_on <= :on
   UNION ALL
   SELECT i.seller_id, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END, i.due_on,
@@ -42,8 +44,9 @@ SELECT m.code AS mailing, CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) 
   (coalesce(i.total_cents, 0) - coalesce(f.total_cents, 0))::bigint AS total_cents,
   coalesce(p.code, '') AS payout, p.paid_on
 FROM mailing m
-CROSS JOIN LATERAL (SELECT count(*) AS sends FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
-  AND NOT s.seed AND s.state IN ('accepted', 'refused', 'uncertain')) s
+LEFT JOIN settled_sends z ON z.mailing_id = m.id
+CROSS JOIN LATERAL (SELECT coalesce(z.sends, (SELECT count(*) FROM send s WHERE s.dispatch_id = m.dispatch_id
+  AND s.mailing_id = m.id AND NOT s.seed AND s.state IN ('accepted', 'refused', 'uncertain'))) AS sends) s
 CROSS JOIN LATERAL (SELECT coalesce(sum(CASE kind WHEN 'bounce' THEN -sends ELSE sends END), 0)::bigint AS billable
   FROM accrual_sum a WHERE a.mailing_id = m.id) a
 LEFT JOIN LATERAL share_of_mailing(m.id) c ON true
@@ -56,24 +59,29 @@ WHERE m.owner_id = :owner AND m.kind <> 'own'
 _SENDS = """
 SELECT m.code, s.position, s.state, s.outcome_at, s.bounced_at, s.price_micros, coalesce(a.gross, 0)::bigint AS gross,
   coalesce(c.owner_micros, 0) AS owner, coalesce(c.commission_micros, 0) AS commission
-FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+FROM mailing m CROSS JOIN LATERAL billed_positions(m.id) b (positions)
+JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
 LEFT JOIN LATERAL (
-  SELECT sum(gross_micros) AS gross FROM accrual a
-  WHERE a.dispatch_id = s.dispatch_id AND a.mailing_id = s.mailing_id AND a.position = s.position) a ON true
+  SELECT CASE WHEN s.position <@ b.positions THEN s.price_micros ELSE 0 END AS gross) a ON true
 LEFT JOIN LATERAL share_of_send(m.id, s.position) c ON a.gross > 0
 WHERE m.kind <> 'own' AND NOT s.seed AND (:staff OR m.owner_id = :org)
   AND CAST(coalesce(m.closed_at, m.started_at) AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last
 ORDER BY m.id, s.position
 """
-# The system reads the split where it is written; a front asks for it, row by row.
+# The system reads the rate where it is written, with the lines of the mailing; a front asks for the split, row by row.
 _SENDS_WHOLE = """
-SELECT m.code, s.position, s.state, s.outcome_at, s.bounced_at, s.price_micros,
-  (coalesce(a.gross_micros, 0) + coalesce(b.gross_micros, 0))::bigint AS gross,
-  (coalesce(a.owner_micros, 0) + coalesce(b.owner_micros, 0))::bigint AS owner,
-  (coalesce(a.commission_micros, 0) + coalesce(b.commission_micros, 0))::bigint AS commission
-FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
-LEFT JOIN accrual a ON a.mailing_id = s.mailing_id AND a.position = s.position AND a.kind = 'send'
-LEFT JOIN accrual b ON b.mailing_id = s.mailing_id AND b.position = s.position AND b.kind = 'bounce'
+SELECT m.code, s.position, s.state, s.outcome_at, s.bounced_at, s.price_micros, a.gross,
+  CASE WHEN a.gross > 0 THEN a.gross - c.micros ELSE 0 END AS owner,
+  CASE WHEN a.gross > 0 THEN c.micros ELSE 0 END AS commission
+FROM mailing m CROSS JOIN LATERAL billed_positions(m.id) b (positions)
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN count(commission_bp) = count(*) AND min(commission_bp) = max(commission_bp)
+    THEN min(commission_bp) END AS bp FROM accrual_sum WHERE mailing_id = m.id AND kind = 'send') t
+JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
+CROSS JOIN LATERAL (SELECT CASE WHEN s.position <@ b.positions THEN s.price_micros ELSE 0 END AS gross) a
+CROSS JOIN LATERAL (SELECT CASE WHEN t.bp IS NULL AND a.gross > 0
+  THEN (SELECT commission_micros FROM share_of_send(m.id, s.position))
+  ELSE a.gross * t.bp * (s.position + 1) / 10000 - a.gross * t.bp * s.position / 10000 END AS micros) c
 WHERE m.kind <> 'own' AND NOT s.seed
   AND CAST(coalesce(m.closed_at, m.started_at) AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last
 ORDER BY m.id, s.position

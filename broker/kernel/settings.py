@@ -231,6 +231,10 @@ class PaymentSettings:
     threshold_cents: int = _at_least(0, 5_000)  # owed less than this, an owner is paid on the due date and not before
     iban_wait_hours: int = _at_least(0, 48)  # nothing is paid to a bank account that was proposed more recently
     day_limit_cents: int = _at_least(0, 0)  # approved for payout in one day, at most; 0: no limit
+    methods: tuple[str, ...] = ("card",)  # how advertisers pay: card, sepa_debit
+    debit: str = _one_of("wait", "wait", "credit")  # an order whose debit is under way waits, or goes on credit
+    prenotice_days: int = _at_least(1, 2)  # between telling a payer of a debit and asking for it
+    connect: bool = False  # owners may be paid by transfers to accounts of their own at the gateway
     refund_second_cents: int = _at_least(0, 50_000)  # a refund of more needs a second person
     velocity_hours: int = _at_least(1, 24)  # within so many hours, of one organisation, more than the next five alarms:
     velocity_orders: int = _at_least(0, 50)  # 0: no alarm
@@ -360,6 +364,9 @@ def parse_settings(raw: bytes, path: Path) -> Settings:
 
 
 def _check_together(settings: Settings, reader: _Reader) -> None:
+    strange = [one for one in settings.payment.methods if one not in ("card", "sepa_debit")]
+    if strange or not settings.payment.methods:
+        raise reader.fault(("payment", "methods"), "name some of card, sepa_debit")
     if settings.payment.gateway == "fake" and not settings.instance.demo:
         raise reader.fault(("payment", "gateway"), "'fake' takes no real money and is allowed only with demo = true")
     if settings.trade.vat_register == "fake" and not settings.instance.demo:

@@ -55,6 +55,9 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'book_payout', id, false FROM payout WHERE state = 'confirmed'
   UNION ALL SELECT 'book_bank_line', id, false FROM bank_line WHERE kind IN ('fee', 'suspense') AND booked_at IS NULL
     OR explained_account IS NOT NULL AND explained_at IS NULL
+  UNION ALL SELECT 'post_dunning', id, false FROM dunning_mail
+    WHERE state = 'waiting' AND next_at <= app_now() AND tries < 40
+  UNION ALL SELECT 'issue_claim', id, false FROM late_claim WHERE done_at IS NULL
   UNION ALL SELECT 'tell_news', id, false FROM state_news WHERE told_at IS NULL
 )
 SELECT DISTINCT d.kind, d.row_id FROM due d WHERE NOT EXISTS (

@@ -47,7 +47,9 @@ from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
 from broker.billing.contests import issue_correction
+from broker.billing.dunning import post_dunning, run_dunning
 from broker.billing.end_orders import end_lapsed_orders
+from broker.billing.late_claims import issue_claim
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
@@ -246,6 +248,9 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "book_bank_line": lambda row_id: book_bank_line(database, row_id),
+        "run_dunning": lambda _: run_dunning(database, settings),
+        "post_dunning": lambda row_id: post_dunning(database, means.keys, settings, row_id),
+        "issue_claim": lambda row_id: issue_claim(database, settings, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
         "bill_clicks": lambda row_id: bill_clicks(database, row_id),
         "accrue_conversions": lambda row_id: accrue_conversions(database, row_id),
@@ -413,6 +418,11 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             chase_answers(unit)
 
+    def dun(timestamp: int) -> None:
+        """Write about what is overdue; each step once."""
+        run_dunning(database, settings)
+
+    app.periodic(cron="15 6 * * 1-5")(app.task(name="dun", queue="house", queueing_lock="dun")(dun))
     app.periodic(cron="23 * * * *")(app.task(name="chase_answers", queue="house", queueing_lock="chase_answers")(chase))
     app.periodic(cron="*/10 * * * *")(
         app.task(name="destroy_uploads", queue="house", queueing_lock="destroy_uploads")(destroy_uploads)

@@ -114,10 +114,11 @@ def invoices_in_news(unit: UnitOfWork, today: date) -> list[Row[Any]]:
     """number, total_cents, due_on, parties, paid of invoices paid, or overdue, for at most two months."""
     return unit.all(
         "WITH open AS (SELECT i.number, i.total_cents, i.due_on, i.seller_id, i.buyer_id,"
-        "  i.total_cents - i.deposit_cents - coalesce(sum(s.amount_cents), 0) AS left_cents,"
+        "  i.total_cents - i.deposit_cents - coalesce(sum(s.amount_cents), 0) - coalesce((SELECT sum(c.set_off_cents)"
+        "   FROM invoice c WHERE c.corrects_id = i.id), 0) AS left_cents,"
         "  max(r.received_on) AS paid_on FROM invoice i"
         "  LEFT JOIN receipt_share s ON s.invoice_id = i.id LEFT JOIN receipt r ON r.id = s.receipt_id"
-        "  WHERE i.kind IN ('invoice', 'owner_invoice') AND i.total_cents > i.deposit_cents GROUP BY i.id)"
+        "  WHERE i.kind IN ('invoice', 'owner_invoice', 'claim') AND i.total_cents > i.deposit_cents GROUP BY i.id)"
         " SELECT number, total_cents, due_on, left_cents <= 0 AS paid, (SELECT array_agg(o.id ORDER BY o.id)"
         "  FROM organisation o WHERE o.id IN (seller_id, buyer_id) AND o.kind <> 'broker') AS parties, buyer_id"
         " FROM open"

@@ -18,7 +18,7 @@ INSERT INTO ledger_account VALUES
   ('7631', 'Intérêts de retard sur créances commerciales', 'Late interest on trade receivables')
   ON CONFLICT DO NOTHING;
 INSERT INTO jobs.kind VALUES ('post_dunning', 'billing'), ('send_refund', 'billing'), ('book_refund', 'billing'),
-  ('book_payout_return', 'billing');
+  ('book_payout_return', 'billing'), ('run_dunning', 'billing'), ('issue_claim', 'billing');
 """
 
 INVOICES = """
@@ -118,6 +118,20 @@ CREATE TABLE dunning_mail (
   ended_at timestamptz,
   UNIQUE (letter_id, user_id)
 );
+-- A person claims late interest up to a day, and the compensation once; a worker issues the document.
+CREATE TABLE late_claim (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  invoice_id bigint NOT NULL REFERENCES invoice,
+  until_on date NOT NULL,
+  recovery boolean NOT NULL,                -- whether the fixed compensation is claimed with it
+  claimed_by bigint REFERENCES app_user,
+  claimed_at timestamptz NOT NULL DEFAULT app_now(),
+  document_id bigint REFERENCES invoice,
+  done_at timestamptz,                      -- without a document: nothing was left to be claimed
+  UNIQUE (invoice_id, until_on)
+);
+CREATE UNIQUE INDEX late_claim_recovery ON late_claim (invoice_id) WHERE recovery;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON dunning_letter FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON dunning_line FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON instalment FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -205,7 +219,7 @@ CREATE FUNCTION payment_left(p_payment bigint) RETURNS bigint LANGUAGE sql STABL
 SET search_path = public, pg_temp AS $$
   SELECT (CASE WHEN p.state = 'captured' THEN p.amount_cents ELSE 0 END
     + coalesce((SELECT sum(m.amount_cents) FROM gateway_movement m WHERE m.payment_id = p.id
-                AND m.kind IN ('refund', 'refund_failed', 'dispute', 'dispute_won')), 0)
+                AND m.kind IN ('refund', 'refund_failed', 'dispute', 'dispute_won', 'returned')), 0)
     - coalesce((SELECT sum(r.amount_cents) FROM refund r WHERE r.payment_id = p.id
                 AND r.state NOT IN ('failed', 'cancelled')
                 AND NOT EXISTS (SELECT 1 FROM gateway_movement m WHERE m.kind = 'refund'
@@ -488,7 +502,7 @@ ALTER TABLE invoice
 """
 
 TABLES = (
-    "dunning_mail", "dunning_line", "dunning_letter", "dunning_hold", "instalment", "reference_rate", "refund",
+    "late_claim", "dunning_mail", "dunning_line", "dunning_letter", "dunning_hold", "instalment", "reference_rate", "refund",
     "dispute", "payout_hold", "velocity_alert", "sepa_file",
 )  # fmt: skip
 
@@ -506,6 +520,7 @@ def upgrade() -> None:
         using=staff,
         web="SELECT, INSERT (code, invoice_id, reason, until_on, held_by), UPDATE (ended_by, ended_at)",
     )
+    protect("late_claim", using=staff, web="SELECT, INSERT (code, invoice_id, until_on, recovery, claimed_by)")
     protect("dunning_letter", using=f"org_id = app_org() OR {staff}", check=staff, web="SELECT")
     protect(
         "dunning_line",
@@ -552,7 +567,8 @@ def downgrade() -> None:
     )
     op.execute(FORMER_INVOICES)
     op.execute(
-        "DELETE FROM jobs.kind WHERE kind IN ('post_dunning', 'send_refund', 'book_refund', 'book_payout_return')"
+        "DELETE FROM jobs.kind WHERE kind IN ('post_dunning', 'send_refund', 'book_refund', 'book_payout_return',"
+        " 'run_dunning', 'issue_claim')"
     )
     op.execute("DELETE FROM ledger_account WHERE number IN ('709', '7588', '7631')")
     op.execute("RESET ROLE")
