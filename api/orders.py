@@ -11,8 +11,8 @@ from marshmallow import Schema, fields, validate
 from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import front, unit
 from broker.billing.collect import start_payment
+from broker.mailings.withdraw import withdraw_order
 from broker.rentals.approve import approve_order, refuse_order
-from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
 from broker.rentals.model import OrderState
 from broker.rentals.place import place_order
@@ -189,9 +189,10 @@ def refuse(body: dict[str, Any], code: str) -> Any:
 @calls.arguments(Withdrawal, required=False)
 @calls.response(200, OrderSchema)
 def cancel(body: dict[str, Any], code: str) -> Any:
-    """Withdraw before the payment. The other side reads the reason."""
+    """Withdraw; from the planning of its mailing on, that is stopped with it: what has left is billed, what was paid
+    for the rest is credited. The other side reads the reason."""
     with unit() as work:
-        return cancel_order(work, code, body["reason"])
+        return withdraw_order(work, code, body["reason"])
 
 
 @calls.route("/orders/<code:code>/pay", methods=["POST"])

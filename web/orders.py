@@ -14,10 +14,10 @@ from broker.mailings.create_creative import find_creative, list_creatives
 from broker.mailings.list_sends import mailings_of_order
 from broker.mailings.plan_order import plan_order
 from broker.mailings.retroplan import as_calendar
+from broker.mailings.withdraw import withdraw_order
 from broker.rentals.approve import approve_order, refuse_order
-from broker.rentals.cancel import cancel_order
 from broker.rentals.find import find_order, list_orders
-from broker.rentals.model import Order
+from broker.rentals.model import Order, transition
 from broker.rentals.place import place_order
 from broker.rentals.thread import unread_threads
 from web.http.refusals import page
@@ -80,8 +80,8 @@ def refuse(code: str) -> Response:
 
 @pages.post("/orders/<code>/cancel")
 def cancel(code: str) -> Response:
-    """Withdraw."""
-    return act(code, "cancelled", lambda work: cancel_order(work, code))
+    """Withdraw, with its mailing where it has one; the other side reads the reason."""
+    return act(code, "cancelled", lambda work: withdraw_order(work, code, request.form.get("reason", "")))
 
 
 @pages.post("/orders/<code>/pay")
@@ -126,10 +126,20 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "creatives": list_creatives(work) if buying and order.state == "quote" else [],
         "mailings": mailings_of_order(work, order.id),
         "plan": plan_order(work, code)[1],
+        "ending": ending(work, order),
         "today": work.today,
         **terms_around(work, order),
         **around(work, order),
     }
+
+
+def ending(work: UnitOfWork, order: Order) -> str:
+    """What the viewer may end: the order, a further `use` of it, or nothing."""
+    step = transition(order.state, "cancelled")
+    sides = {"advertiser": order.advertiser_id, "owner": order.owner_id}
+    if step is None or actor().org_id not in [sides[party] for party in step.parties]:
+        return ""
+    return "use" if any(how == "sent" for _, how in mailings_of_order(work, order.id)) else "order"
 
 
 def way(order: Order) -> list[tuple[str, str]]:

@@ -8,11 +8,13 @@ from sqlalchemy import Row
 
 from broker.kernel.database import UnitOfWork
 
-# Ended, out of the time in which bounces count, and with no mail between us and a receiving server; where clicks, leads
-# or sales are paid, when none may come any more and none waits for a decision.
+# Ended, out of the time in which bounces count (none can come of a mailing that never began), and with no mail between
+# us and a receiving server; where clicks, leads or sales are paid, when none may come any more and none waits for a
+# decision.
 _DUE = """
  m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled', 'failed')
- AND coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now()
+ AND (m.started_at IS NULL AND m.state <> 'sent'
+      OR coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now())
  AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                  AND s.state IN ('claimed', 'attempting'))
  AND (m.kind <> 'affiliate' OR NOT conversions_open(m.id))
@@ -37,7 +39,9 @@ SELECT m.id, m.code, m.kind, m.state, m.owner_id, m.advertiser_id, m.contract_ro
        (d.order_id IS NOT NULL AND EXISTS (
           SELECT 1 FROM dispatch od JOIN mailing om ON om.dispatch_id = od.id
           WHERE od.order_id = d.order_id AND om.id <> m.id AND om.closed_at IS NULL)
-        OR (m.state = 'sent' OR w.id IS NOT NULL) AND EXISTS (
+        OR (m.state = 'sent' OR w.id IS NOT NULL OR EXISTS (
+          SELECT 1 FROM dispatch fd JOIN mailing fm ON fm.dispatch_id = fd.id
+          WHERE fd.order_id = d.order_id AND fm.id < m.id AND fm.state = 'sent')) AND EXISTS (
           SELECT 1 FROM order_use u WHERE u.order_id = d.order_id AND u.dispatch_id IS NULL AND NOT u.given_up
           AND (u.send_on IS NOT NULL OR u.use_until >= (app_now() AT TIME ZONE 'Europe/Paris')::date))) AS more_to_come,
        w.id IS NOT NULL AS further_use
@@ -97,6 +101,36 @@ def close_mailing(unit: UnitOfWork, mailing_id: int) -> None:
     unit.run(
         "UPDATE mailing m SET closed_at = greatest(app_now(), (SELECT max(s.bounced_at) FROM send s"
         " WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id)) WHERE m.id = :id",
+        id=mailing_id,
+    )
+
+
+def add_sums(unit: UnitOfWork, mailing_id: int) -> None:
+    """Count a closed mailing's sends and accruals by day, once: reports read these.
+
+    Counted by a statement of its own, which several processes of PostgreSQL may share.
+    """
+    sends = unit.one(
+        "SELECT count(*) FILTER (WHERE s.state IN ('accepted', 'refused', 'uncertain')) AS sends,"
+        " count(*) FILTER (WHERE s.bounced_at IS NOT NULL) AS bounced,"
+        " count(*) FILTER (WHERE s.state = 'uncertain') AS uncertain,"
+        " count(*) FILTER (WHERE s.state = 'accepted' AND s.bounced_at IS NULL) AS billable,"
+        " coalesce(sum(s.price_micros) FILTER (WHERE s.state = 'accepted' AND s.bounced_at IS NULL), 0)::bigint"
+        " AS micros FROM send s WHERE s.dispatch_id = (SELECT dispatch_id FROM mailing WHERE id = :id)"
+        " AND s.mailing_id = :id AND NOT s.seed",
+        id=mailing_id,
+    )
+    assert sends is not None
+    unit.run(
+        "INSERT INTO settled_sends (mailing_id, sends, bounced, uncertain, billable, micros)"
+        " VALUES (:id, :sends, :bounced, :uncertain, :billable, :micros)",
+        id=mailing_id,
+        **sends._mapping,
+    )
+    unit.run(
+        "INSERT INTO settled_accrual (mailing_id, kind, day, events, gross_micros, owner_micros, commission_micros)"
+        " SELECT mailing_id, kind, (at AT TIME ZONE 'Europe/Paris')::date, sum(sends), sum(gross_micros),"
+        " sum(owner_micros), sum(commission_micros) FROM accrual_sum WHERE mailing_id = :id GROUP BY 1, 2, 3",
         id=mailing_id,
     )
 

@@ -14,6 +14,7 @@ from broker.kernel.errors import InvalidInput
 MICROS_PER_CENT = 10_000
 BASIS_POINTS = 10_000
 CURRENCIES = frozenset({"EUR"})
+SYMBOLS = {"EUR": "€"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,11 +89,11 @@ def split_by_largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
 
 
 def format_cents(cents: int, language: str = "en", currency: str = "EUR") -> str:
-    """`123456` → `1,234.56 EUR` in English, `1 234,56 EUR` (narrow no-break spaces) in French."""
+    """`123456` → `1,234.56 EUR` in English, `1 234,56 €` (no-break spaces, narrow between thousands) in French."""
     sign = "-" if cents < 0 else ""
     units, rest = divmod(abs(cents), 100)
     grouped = f"{units:,}"
     if language == "fr":
-        narrow = "\N{NARROW NO-BREAK SPACE}"
-        return f"{sign}{grouped.replace(',', narrow)},{rest:02d}{narrow}{currency}"
+        narrow, wide = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
+        return f"{sign}{grouped.replace(',', narrow)},{rest:02d}{wide}{SYMBOLS.get(currency, currency)}"
     return f"{sign}{grouped}.{rest:02d} {currency}"

@@ -40,8 +40,15 @@ def written(name: str, value: str | int, language: str) -> str:
             day = date.fromisoformat(value)
         except ValueError:
             return value
-        return f"{day:%d/%m/%Y}" if language == "fr" else f"{day.day} {day:%B %Y}"
+        return _day(day, language)
     return value
+
+
+def _day(day: date, language: str) -> str:
+    """`5 December 2026`, `5 décembre 2026`, `1er décembre 2026`: day and month stay in one line."""
+    month = phrase("months", language).split()[day.month - 1]
+    first = phrase("first_day", language) if day.day == 1 else str(day.day)
+    return f"{first}\N{NO-BREAK SPACE}{month} {day.year}"
 
 
 def _thousands(value: int, language: str) -> str:

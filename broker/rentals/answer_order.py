@@ -10,6 +10,7 @@ from broker.rentals import approval_store, review_store, store
 from broker.rentals.approval_model import FIRST_MESSAGE, deciding_rule
 from broker.rentals.approve import approve_by_rule, refuse_by_rule
 from broker.rentals.model import Order
+from broker.rentals.tell import tell_owner_to_answer
 
 
 def answer_order(database: Database, order_id: int) -> None:
@@ -57,10 +58,12 @@ def _needs_no_reading(unit: UnitOfWork, order: Order) -> bool:
 
 
 def _leave(unit: UnitOfWork, order: Order, why: str) -> None:
-    """Have a person answer; the owner was told when the order came."""
-    if order.state != "ordered":
+    """Have a person answer, who is told so: once, however often the rules are tried."""
+    review = review_store.review_of(unit, order.id)
+    if order.state != "ordered" or review is None or review.change_text is not None:
         return
     review_store.looked_at(unit, order.id)
+    tell_owner_to_answer(unit, order, review.rounds)
     if why:
         record(unit, "order.left_to_person", "rental_order", order.code, why=why)
 

@@ -9,7 +9,7 @@ from broker.kernel.errors import Conflict, Forbidden, InvalidInput
 from broker.rentals import approval_store, review_store, signature_store, store
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition
-from broker.rentals.tell import tell_parties
+from broker.rentals.tell import tell_answered_by_rule, tell_parties
 
 
 def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order:
@@ -34,6 +34,7 @@ def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order
 def approve_by_rule(unit: UnitOfWork, order: Order, rule: str) -> None:
     """The same by a rule, for the job that tries them; the order is locked."""
     _approve(unit, order, rule)
+    tell_answered_by_rule(unit, order, "approved")
     record(unit, "order.approved", "rental_order", order.code, creative=order.creative_code, automatic=True, rule=rule)
 
 
@@ -50,6 +51,7 @@ def refuse_order(unit: UnitOfWork, code: str, reason: str) -> Order:
 def refuse_by_rule(unit: UnitOfWork, order: Order, rule: str, reason: str) -> None:
     """The same by a rule, for the job that tries them; the order is locked."""
     _refuse(unit, order, reason, rule)
+    tell_answered_by_rule(unit, order, "refused")
     record(unit, "order.refused", "rental_order", order.code, reason=reason, automatic=True, rule=rule)
 
 

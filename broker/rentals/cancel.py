@@ -1,4 +1,4 @@
-"""Cancel an order before it is paid, and let quotes expire."""
+"""Withdraw from an order before its mailing is planned, and let quotes expire."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order, require_transition, transition
 from broker.rentals.tell import tell_parties
 
-_PAID = ("paid", "on_credit", "scheduled", "sending")
+_WITH_MAILING = ("paid", "scheduled", "sending")
 
 
 def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
-    """Withdraw from an order: the advertiser until it is paid, the owner between its approval and the payment.
+    """Withdraw from an order: the advertiser until its mailing is planned, the owner once it has approved.
 
-    Afterwards the mailing is what is cancelled (`Conflict`, `cancel_the_mailing`): settling it credits what was
-    not sent.
+    Afterwards it ends with its mailing (`mailings/withdraw.py`, which every door calls); here that is a `Conflict`
+    (`cancel_the_mailing`). Raises `order_state`, `order_party` as well.
     """
     unit.actor.require("advertiser", "owner")
     order = locked_order(unit, code)
-    if order.state in _PAID:
+    if order.state in _WITH_MAILING:
         raise Conflict(
-            "This order is paid: its owner or the platform can stop its mailing. Ask in the order's thread; what"
-            " was not sent is credited.",
+            "The mailing of this order has just been planned. Load the order again, then stop it with its mailing.",
             code="cancel_the_mailing",
         )
     require_transition(order, "cancelled")

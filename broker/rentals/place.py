@@ -12,7 +12,6 @@ from broker.rentals.model import Order, require_transition
 from broker.rentals.quote import Counter
 from broker.rentals.regulated import check_order_creative
 from broker.rentals.review import open_review
-from broker.rentals.tell import tell_parties
 
 
 def place_order(unit: UnitOfWork, order_code: str, creative_code: str, audience: Counter | None = None) -> Order:
@@ -45,5 +44,4 @@ def place_order(unit: UnitOfWork, order_code: str, creative_code: str, audience:
     store.set_state(unit, order.id, "ordered", creative_id=creative.id)
     open_review(unit, order)
     record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
-    tell_parties(unit, order, "ordered")
     return find_order(unit, order.code)

@@ -95,14 +95,6 @@ def make_change(unit: UnitOfWork, code: str, creative_code: str, note: str = "")
         write_as_party(unit, order, note)
     unit.enqueue("answer_order", order.id)
     record(unit, "order.change_made", "rental_order", order.code, creative=creative_code)
-    notify(
-        unit,
-        "order.change_made",
-        order.owner_id,
-        order.code,
-        advertiser=order.advertiser_name,
-        card=order.card_title,
-    )
     return find_order(unit, code)
 
 

@@ -17,6 +17,7 @@ from broker.mailings.remind import remind_of_steps
 from broker.notifications import mail_store
 from broker.notifications.notify import notify
 from broker.notifications.post_mail import Mail, make_digests, post_digest, post_notification
+from broker.rentals.answer_order import answer_order
 from broker.rentals.approve import refuse_order
 from broker.rentals.quote import quote
 from broker.vault.keyring import WorkerKeys
@@ -51,7 +52,7 @@ def rows_of(scene: MoneyScene, user: Actor) -> list[Any]:
 
 
 def tell_retired(scene: MoneyScene, code: str, actor: Actor | None = None) -> None:
-    with scene.web.begin(actor or scene.advertiser) as unit:
+    with scene.web.begin(actor) if actor else scene.worker.begin() as unit:
         notify(unit, "card.withdrawn", scene.owner.org_id, code, card="Fleurs")
 
 
@@ -75,6 +76,9 @@ class Relay:
 
 def test_the_other_party_is_told_of_an_order_and_of_its_refusal(scene: MoneyScene, told: Actor) -> None:
     order = scene.ordered()
+    assert rows_of(scene, told) == []  # its rules come first
+    for _ in range(2):
+        answer_order(scene.worker, order.id)
     (row,) = rows_of(scene, told)
     assert (row.kind, row.object_code, row.mail) == ("order.placed", order.code, "waiting")
     assert row.facts["volume"] == 30_000
@@ -89,7 +93,7 @@ def test_the_other_party_is_told_of_an_order_and_of_its_refusal(scene: MoneyScen
 
 
 def test_what_is_rolled_back_was_never_told(scene: MoneyScene, told: Actor) -> None:
-    with scene.web.begin(scene.advertiser) as unit:
+    with scene.worker.begin() as unit:
         notify(unit, "card.withdrawn", scene.owner.org_id, "card_x", card="x")
         unit.session.rollback()
     assert rows_of(scene, told) == []

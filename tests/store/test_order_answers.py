@@ -87,6 +87,15 @@ def test_a_trust_rule_approves_what_it_says_and_no_more(
     if state == "approved":
         assert scene.audit(order, "order.approved")["rule"] == code
         assert scene.answer(order).state == "approved"  # the job twice
+    with scene.money.worker.begin() as unit:  # the owner is told what happened, and once
+        rows = unit.all(
+            "SELECT kind, facts->>'answered' AS answered FROM notification_event WHERE object_code = :code"
+            " AND org_id = :owner",
+            code=order.code,
+            owner=scene.owner.org,
+        )
+    waits = ("order.placed", None)
+    assert [tuple(row) for row in rows] == [("order.answered_by_rule", "approved") if state == "approved" else waits]
 
 
 def test_a_trusted_advertiser_is_named_by_its_order_and_a_stopped_rule_answers_nothing(scene: PeopleScene) -> None:

@@ -12,7 +12,7 @@ import pytest
 from broker.notifications.kinds import CHANNELS, LANGUAGES, Kind, catalogue_table, kinds, path_of, paths
 from broker.notifications.model import WEBHOOK_DAYS, WEBHOOK_WAITS, Event, rest_after, wait_after
 from broker.notifications.sign_webhook import new_secret, signed_headers, verify
-from broker.notifications.words import mail_about, mail_of_day, words_of
+from broker.notifications.words import mail_about, mail_of_day, words_of, written
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL = list(kinds().values())
@@ -60,9 +60,11 @@ def test_its_mail_reads_well_and_leads_to_its_page_and_out(kind: Kind, language:
 
 def test_figures_and_days_are_written_for_the_language() -> None:
     kind = kinds()["invoice.overdue"]
-    assert "5 December 2026" in words_of(event_of(kind), "en")[1]
+    assert "5\u00a0December 2026" in words_of(event_of(kind), "en")[1]
     assert "12,345.67 EUR" in words_of(event_of(kind), "en")[1]
-    assert "05/12/2026" in words_of(event_of(kind), "fr")[1]
+    assert "5\u00a0décembre 2026" in words_of(event_of(kind), "fr")[1]
+    assert "12\u202f345,67\u00a0€" in words_of(event_of(kind), "fr")[1]
+    assert written("due_on", "2027-01-01", "fr") == "1er\u00a0janvier 2027"
 
 
 def test_an_event_of_an_older_catalogue_is_shown_all_the_same() -> None:

@@ -138,8 +138,8 @@ def test_a_thousand_sends_cost_the_price_per_thousand(cpm: int) -> None:
         (-5, "en", "-0.05 EUR"),
         (0, "en", "0.00 EUR"),
         (100_000_000, "en", "1,000,000.00 EUR"),
-        (123_456, "fr", "1\u202f234,56\u202fEUR"),
-        (-123_456_789, "fr", "-1\u202f234\u202f567,89\u202fEUR"),
+        (123_456, "fr", "1\u202f234,56\u00a0€"),
+        (-123_456_789, "fr", "-1\u202f234\u202f567,89\u00a0€"),
     ],
 )
 def test_amounts_are_written_as_each_language_writes_them(cents: int, language: str, shown: str) -> None:

@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 
 from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
+from web.http.money_sentences import MONEY_SENTENCES
 from web.http.order_sentences import ORDER_SENTENCES
 from web.http.own_sentences import OWN_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
@@ -16,6 +17,7 @@ SENTENCES = {
     **CONVERSION_SENTENCES,
     **OWN_SENTENCES,
     **ORDER_SENTENCES,
+    **MONEY_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "mailing_held": _(
         "This mailing was stopped by its watch. Look at what came back, then say in writing why it may go on."
@@ -138,13 +140,11 @@ SENTENCES = {
     "card_retired": _("This card is no longer offered. Search the catalogue for another."),
     "quote_expired": _("This quote has expired. Ask for a new one."),
     "order_state": _("The order has moved on meanwhile. Load its page again."),
-    "order_party": _("Only the owner of the base may answer this order."),
+    "order_party": _("This step is the other party's to take, or it is too early for yours."),
     "reason_missing": _("Give the reason of the refusal."),
     "not_payable": _("Only an approved order is paid."),
-    "cancel_the_mailing": _(
-        "This order is paid: its owner or the platform can stop its mailing. Ask in the order's thread; what was not"
-        " sent is credited."
-    ),
+    "cancel_the_mailing": _("The mailing of this order has just been planned. Load the order again, then stop it."),
+    "mailing_party": _("This send is its owner's to stop. Close your programme: then no further one is picked."),
     "creative_not_signed": _("Sign the creative's proof (BAT) first."),
     "creative_changed": _("This creative was changed meanwhile. Look at it again."),
     "bad_creative": _("This message cannot be sent as it is."),
