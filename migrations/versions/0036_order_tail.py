@@ -148,7 +148,8 @@ $$;
 MAY_TELL = """
 CREATE FUNCTION may_tell(p_org bigint, p_object_kind text, p_object_code text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT p_org IS NULL OR coalesce(p_org = app_org(), false) OR app_staff() OR app_role() = 'system' OR CASE p_object_kind
+  SELECT p_org IS NULL OR coalesce(p_org = app_org(), false) OR app_staff() OR app_role() = 'system'
+  OR CASE p_object_kind
     WHEN 'order' THEN EXISTS (SELECT 1 FROM rental_order o WHERE o.code = p_object_code
       AND app_org() IN (o.owner_id, o.advertiser_id) AND p_org IN (o.owner_id, o.advertiser_id, o.agency_id))
     WHEN 'programme' THEN EXISTS (SELECT 1 FROM programme g JOIN participation p ON p.programme_id = g.id
