@@ -139,8 +139,21 @@ def constraint_name(error: DBAPIError) -> str:
     return str(getattr(diagnostics, "constraint_name", None) or "")
 
 
+# What triggers refuse wherever it is tried.
+_SAID = {
+    "org_frozen": "This organisation is frozen: it can neither book nor be paid until the freeze is ended.",
+    "overdue_stop": "An invoice is long overdue: pay it, or have the accountant agree days with you, to order again.",
+    "payout_held": "Payouts to this organisation are held on suspicion: two people release them.",
+    "refund_exceeds": "This is more than is left to be given back.",
+}
+
+
 def constraint_conflict(error: IntegrityError) -> CourtierError:
-    """A `Conflict` that carries the constraint's name; stores turn the names they know into better sentences."""
+    """A `Conflict` that carries the constraint's name; stores turn the names they know into better sentences. Those that
+    any door may meet say so here, under their own name as code."""
+    name = constraint_name(error)
+    if name in _SAID:
+        return Conflict(_SAID[name], code=name, details={"constraint": name})
     return Conflict(
         "This contradicts something already stored.",
         code="constraint",
