@@ -117,7 +117,7 @@ def _toml(settings: Settings) -> str:
         tables: list[str] = []
         for item in dataclasses.fields(value):
             new = getattr(value, item.name)
-            if isinstance(new, tuple):
+            if isinstance(new, tuple) and all(dataclasses.is_dataclass(row) for row in new):
                 for row in new:
                     tables.append(f"[[{section.name}.{item.name}]]")
                     tables += [f"{f.name} = {_literal(getattr(row, f.name))}" for f in dataclasses.fields(row)]
@@ -130,6 +130,8 @@ def _toml(settings: Settings) -> str:
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(_literal(one) for one in value)}]"
     if isinstance(value, int):
         return str(value)
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
