@@ -18,7 +18,7 @@ from broker.feedback.match_returned import COMPLAINT_DESKS, match_returned
 from broker.feedback.model import ONE_CLICK_SCOPE, ReturnedMail, SendKey
 from broker.feedback.parse_returned import read_opened
 from broker.feedback.receive_inbound import open_inbound
-from broker.feedback.returned.complaint import WITHOUT_EFFECT
+from broker.feedback.returned.complaint import OPT_OUTS, WITHOUT_EFFECT
 from broker.feedback.returned.opened import open_mail
 from broker.feedback.tally_returned import tally_returned
 from broker.kernel.database import Database, UnitOfWork
@@ -74,7 +74,7 @@ def _read(
         return None
     recipients, raw = open_inbound(worker, sealed)
     mail = open_mail(raw)
-    result = strongest(read_opened(mail))
+    result = meant(strongest(read_opened(mail)))
     if seen_at_seed(unit, worker.front, recipients, mail):
         result = replace(result, kind="other", verdict="none", status="", reason="seed")
         store.finish_inbound(unit, inbound_id, result, None)
@@ -92,7 +92,7 @@ def _read(
         return None
     tally_returned(unit, settings.mail, inbound_id, result, mail, match.key)
     store.finish_inbound(unit, inbound_id, result, match.key)
-    if result.kind == "other":
+    if result.kind == "other" and not result.reason:
         return prepare_answer(unit, worker, settings, mail, match.key)
     return None
 
@@ -112,14 +112,27 @@ def act(
 ) -> bool:
     """Let one result take effect on its send; False when it is too early for that."""
     if result.kind == "complaint":
-        if result.reason in WITHOUT_EFFECT:
-            return True
         store.leave(unit, key, "everywhere", "complaint")
     elif result.kind == "unsubscribe":
         store.leave(unit, key, ONE_CLICK_SCOPE, "opt_out")
     elif result.kind == "bounce" and result.final:
         return _bounce(unit, settings, inbound_id, result, key, reverse_bounces)
     return True
+
+
+def meant(result: ReturnedMail) -> ReturnedMail:
+    """What a report counts as here: not every type of RFC 5965 is a complaint of a person.
+
+    | type                     | counts as                                                    |
+    | auth-failure, not-spam   | nothing                                                      |
+    | opt-out, opt-out-list    | the wish to leave this list: the button for it was pressed   |
+    | any other                | a complaint                                                  |
+    """
+    if result.kind == "complaint" and result.reason in WITHOUT_EFFECT:
+        return replace(result, kind="other")
+    if result.kind == "complaint" and result.reason in OPT_OUTS:
+        return replace(result, kind="unsubscribe")
+    return result
 
 
 def strongest(results: Sequence[ReturnedMail]) -> ReturnedMail:

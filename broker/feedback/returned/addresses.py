@@ -12,16 +12,22 @@ ADDRESS = re.compile(
 )
 # Addresses that stand in bounces without being the one that failed.
 _MACHINES = re.compile(
-    r"^(?:mailer-daemon|postmaster|mail-daemon|abuse|double-bounce|noreply|no-reply|help-?desk|support)@", re.I
+    r"^(?:mailer-daemon|postmaster|mail-daemon|abuse|double-bounce|noreply|no-reply|help-?desk|support|[^@]{1,60}-bounces)@",
+    re.I,
 )
 _TYPED = re.compile(r"^\s*(?:rfc822|utf-8|smtp|local|x-local|unknown|x400|internet|rfc-?822)\s*;\s*", re.IGNORECASE)
+
+
+def bare(found: str) -> str:
+    """An address without what stood around it: quotes, dots, a link's or an X.400 address's mark."""
+    return re.sub(r"(?i)^(?:mailto:|smtp=)", "", found.strip("'."))
 
 
 def addresses_in(text: str) -> list[str]:
     """All addresses of a text in their order, each once (compared without case), quotes and dots at the ends cut."""
     found: dict[str, str] = {}
     for match in ADDRESS.finditer(text):
-        address = match.group().strip("'.").removeprefix("mailto:")
+        address = bare(match.group())
         found.setdefault(address.lower(), address)
     return list(found.values())
 

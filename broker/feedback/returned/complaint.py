@@ -12,6 +12,11 @@ from broker.feedback.returned.phrases import phrase
 # Feedback types (RFC 5965 section 7.3, RFC 6591) that are no person's complaint: nothing follows from them.
 WITHOUT_EFFECT = frozenset({"not_spam", "auth_failure"})
 
+# What a provider reports when a person pressed its button for leaving: a wish to leave that one list, no complaint
+# about it. Large providers send it as a feedback report of this type, or as a mail of their own form.
+OPT_OUT = "opt_out"
+OPT_OUTS = frozenset({OPT_OUT, "opt_out_list"})
+
 
 def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
     """The complaint in this message, if it is one."""
@@ -21,6 +26,8 @@ def read_complaint(mail: OpenedMail) -> list[ReturnedMail]:
         mail.returned, "x-hmxmroriginalrecipient"
     )
     by_subject = mail.returned and phrase("complaint_subject").search(mail.header("subject"))
+    if "x-apple-unsubscribe" in mail.headers:
+        return [_complaint(OPT_OUT, next(iter(addresses_of(mail.headers, "from")), ""))]
     if own_form or (by_subject and not _is_mailing(mail)):
         return [_complaint("abuse", next(iter(own_form or _addressee(mail)), ""))]
     return []

@@ -42,7 +42,8 @@ def _read_group(group: Fields, mail: OpenedMail, everybody: Sequence[str]) -> Re
     if action in DELIVERED or (not action and status.startswith("2")):
         return ReturnedMail("other", recipient, status, "", "none", action or "delivered")
     delayed = action in DELAYED
-    verdict, reason = judge(_words(diagnosis, group), near, status, reply, dialogue=near, delayed=delayed)
+    around = mail.notice[:3000] if len({*everybody} - {""}) == 1 else near
+    verdict, reason = judge(_words(diagnosis, group), around, status, reply, dialogue=near, delayed=delayed)
     return ReturnedMail("bounce", recipient, status, reply, verdict, reason, final=not delayed)
 
 
@@ -66,11 +67,12 @@ def _words(diagnosis: str, group: Fields) -> str:
 
 
 def _near(notice: str, recipient: str, everybody: Sequence[str]) -> str:
-    """The words that follow the recipient in the notice, up to the next recipient's; without it the beginning."""
+    """The words from the recipient's line on in the notice, up to the next recipient's; without it the beginning."""
     low = notice.lower()
     at = low.find(recipient.lower()) if recipient else -1
     if at < 0:
         return notice[:3000]
     others = {other.lower() for other in everybody if other} - {recipient.lower()}
     ends = [low.find(other, at + len(recipient)) for other in others]
-    return notice[at : min([end for end in ends if end > 0], default=at + 800)]
+    line = low.rfind("\n", 0, at) + 1
+    return notice[line : min([end for end in ends if end > 0], default=at + 800)]

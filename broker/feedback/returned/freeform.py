@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from broker.feedback.model import ReturnedMail
-from broker.feedback.returned.addresses import ADDRESS, addresses_in, addresses_of, without
+from broker.feedback.returned.addresses import ADDRESS, addresses_in, addresses_of, bare, without
 from broker.feedback.returned.opened import OpenedMail, html_to_words
 from broker.feedback.returned.phrases import phrase
 from broker.feedback.returned.verdict import find_reply, find_status, judge
@@ -29,6 +29,12 @@ _ABOUT = re.compile(
     r"Your message[ \t]{0,9}\n\s{0,9}\n(?:[ \t]{1,9}(?:To|Cc|Subject|Sent):[^\n]*\n){1,9}", re.IGNORECASE
 )
 
+# A transcript gives each recipient up in a line of this form; what led to it stands above, a server at a time.
+_GIVEN_UP = r"[45]\d\d (?:\d\.\d\.\d )?<[^>\n]{3,254}>\.\.\. "
+_TRANSCRIPT_MARK = re.compile(rf"^(?:{_GIVEN_UP}.*|.{{0,10}}while talking to .*)$", re.IGNORECASE | re.MULTILINE)
+
+MOST_ABOVE = 600  # characters between two mentions of a recipient that belong together
+
 
 def read_freeform(mail: OpenedMail) -> list[ReturnedMail]:
     """The failures that a bounce in words tells of; empty when the message is no bounce."""
@@ -42,7 +48,9 @@ def read_freeform(mail: OpenedMail) -> list[ReturnedMail]:
         status = find_status(words) or find_status(mail.notice)
         reply = find_reply(words) or find_reply(mail.notice)
         # Here the words around the address are the server's own: they are judged before any code.
-        verdict, reason = judge(words, f"{mail.notice[:4000]} {mail.header('subject')}", status, reply, delayed=delayed)
+        # What stands around may speak of another recipient where there are several.
+        around = f"{mail.notice[:4000]} {mail.header('subject')}" if len(recipients) == 1 else ""
+        verdict, reason = judge(words, around, status, reply, delayed=delayed)
         results.append(ReturnedMail("bounce", recipient, status, reply, verdict, reason, final=not delayed))
     return results
 
@@ -51,7 +59,11 @@ def is_bounce(mail: OpenedMail) -> bool:
     """Whether the message returns a mail: two signs of four are needed, a mailing list's mail never is one."""
     if mail.headers.get("x-failed-recipients"):
         return True
-    if mail.headers.get("list-unsubscribe") or mail.headers.get("list-id") or mail.headers.get("list-post"):
+    # A bounce that came by way of a list is known by who wrote it, or by the list's own address for bounces.
+    to_return_path = bool(phrase("return_path").search(mail.header("to")))
+    if not (to_return_path or phrase("daemon").search(mail.header("from"))) and any(
+        name in mail.headers for name in ("list-unsubscribe", "list-id", "list-post")
+    ):
         return False
     senders = mail.header("from") + " " + mail.header("sender")
     machine = bool(phrase("machine_sender").search(senders)) or mail.header("return-path").strip() == "<>"
@@ -59,7 +71,8 @@ def is_bounce(mail: OpenedMail) -> bool:
     words = bool(phrase("bounce_words").search(mail.notice[:6000]))
     returns = bool(mail.returned) or mail.report_type == "delivery-status"
     daemon = bool(phrase("daemon").search(senders))
-    return (machine and (words or (subject and (returns or daemon)))) or (subject and words and (returns or machine))
+    returned_or_so = returns or machine or to_return_path
+    return (machine and (words or (subject and (returns or daemon)))) or (subject and words and returned_or_so)
 
 
 def is_delay(mail: OpenedMail) -> bool:
@@ -96,14 +109,15 @@ def find_recipients(mail: OpenedMail) -> list[str]:
     if len(returned_to) == 1 or (returned_to and not notice.strip()):
         return returned_to[:1]
     subject = without(addresses_in(mail.header("subject")), senders)
-    # Last: somebody who wrote to himself, or a copy without an addressee.
-    return subject or _received_for(mail) or returned_to[:1] or _cut(notice, AT_LINE)[:1]
+    # Last: somebody who wrote to himself, a copy without an addressee, a server that names the addressee as ours.
+    named_at_all = without(addresses_in(notice), addresses_of(mail.headers, "from", "to"))
+    return subject or _received_for(mail) or returned_to[:1] or _cut(notice, AT_LINE)[:1] or named_at_all[:1]
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> list[str]:
     found: dict[str, str] = {}
     for match in pattern.finditer(text):
-        address = match["address"].strip("'.")
+        address = bare(match["address"])
         found.setdefault(address.lower(), address)
     return list(found.values())
 
@@ -126,4 +140,11 @@ def _about(recipient: str, others: list[str], notice: str) -> str:
         return notice[:4000]
     ends = [low.find(other.lower(), at + len(recipient)) for other in others if other != recipient]
     line = low.rfind("\n", 0, at) + 1
+    if re.match(_GIVEN_UP, notice[line:]):
+        above = [mark.end() for mark in _TRANSCRIPT_MARK.finditer(notice, 0, line)]
+        return notice[max(above, default=line) : at] + notice[at:].partition("\n")[0]
+    # "after RCPT TO:<...>:" stands above the reply that names the recipient again.
+    others_end = max((low.rfind(other.lower(), 0, at) for other in others if other != recipient), default=0)
+    begun = low.find(recipient.lower(), max(others_end, at - MOST_ABOVE, 0))
+    line = min(line, low.rfind("\n", 0, begun) + 1)
     return notice[line : min([end for end in ends if end > 0], default=at + 1000)]

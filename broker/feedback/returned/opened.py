@@ -60,6 +60,7 @@ def first(fields: Fields, name: str) -> str:
 
 def open_mail(raw: bytes) -> OpenedMail:
     """Take a message apart; never raises on content."""
+    raw = raw.lstrip()  # files saved out of a mail programme may begin with blanks
     if raw.startswith((b"From ", b">From ")):  # an mbox line before the headers
         raw = raw.partition(b"\n")[2]
     message: Message = BytesParser(policy=policy.compat32).parsebytes(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
@@ -88,7 +89,7 @@ def open_mail(raw: bytes) -> OpenedMail:
             returned = returned or _inner_fields(part)
         elif kind.startswith("text/") and not part.get_filename() and sum(map(len, words)) < MOST_TEXT:
             words.append(_text(part))
-    notice, copy = split_notice(_join(words))
+    notice, copy = split_notice(unforwarded(_join(words)))
     if not groups and re.search(r"(?mi)^(?:final|original)-recipient:", notice):
         groups.extend(_groups_of_text(notice))  # a report sent as plain text
     return OpenedMail(
@@ -100,6 +101,15 @@ def open_mail(raw: bytes) -> OpenedMail:
         feedback,
         returned or _fields_of_text(copy),
     )
+
+
+FORWARDED = re.compile(r"^> ?From: .{0,80}mailer-daemon.*\n(?:>.*\n)*?>[ \t]*\n", re.IGNORECASE | re.MULTILINE)
+
+
+def unforwarded(words: str) -> str:
+    """The words of a bounce that a person passed on, quoted with its head; other words as they are."""
+    head = FORWARDED.search(words)
+    return re.sub(r"(?m)^> ?", "", words[head.end() :]) if head else words
 
 
 def split_notice(words: str) -> tuple[str, str]:

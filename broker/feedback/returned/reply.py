@@ -11,8 +11,8 @@ LONGEST_WISH = 800  # characters
 
 
 def read_read_receipt(mail: OpenedMail) -> list[ReturnedMail]:
-    """A disposition notification (RFC 8098): kept apart like an absence."""
-    if mail.report_type == "disposition-notification":
+    """A disposition notification (RFC 8098): kept apart like an absence, unless it tells of a refusal (RFC 5429)."""
+    if mail.report_type == "disposition-notification" and not phrase("refused_for").search(mail.notice[:1000]):
         return [ReturnedMail("autoreply", _writer(mail), reason="read_receipt")]
     return []
 

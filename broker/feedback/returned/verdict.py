@@ -76,14 +76,22 @@ _SOFT_CODES = {
 # is not let through (gateways of phone companies do). With pipelining the refusal of RCPT is printed below DATA too;
 # the next reply then says that no recipient is left.
 _AFTER_DATA = re.compile(
-    r"in reply to (?:end of )?DATA\b|after (?:end of data|DATA)\b"
+    r"in reply to (?:end of )?DATA\b|after (?:end of data|DATA)\b|\bcommand\W{1,20}DATA\b"
+    r"|5\.3\.0 - Other mail system problem"  # a gateway's class for what was refused behind RCPT
     r"|>>> DATA\s+(?:<<<|>>>)? ?5\d\d "
     r"(?!.{0,300}(?:<<<|>>>) 5\d\d (?:\d\.\d\.\d )?.{0,12}(?:need rcpt|no valid recip))",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_MAIL_AT_ALL = re.compile(r"null ?mx|(?:host|domain) does(?: not|n.t) accept (?:any )?(?:e-?)?mail", re.IGNORECASE)
 _NO_ACCOUNT = re.compile(r"does ?n.t have an? \S{1,60} account", re.IGNORECASE)
 _NAMELESS = re.compile(r"\b550:?\s+:\s+User unknown")  # with nobody before the colon: a phone company's filter
 _OF_NOBODY = frozenset({"user_unknown", "domain_unknown"})
+# RFC 3463: the mailbox exists and takes no messages. "Unknown" beside it is believed of a refusal of RCPT only.
+_EXISTS = "5.2.1"
+_AT_RCPT = re.compile(r"(?<!Need )\bRCPT(?:_TO)?\b|does not like recipient")
+# What the notice may say against the server's "unknown": somebody who has a mailbox, for now without room or closed.
+_PASSING = frozenset({"mailbox_full", "address_disabled"})
+_SERVER_LINE = re.compile(r"(?m)^.*(?<!\d)[45](?:\d\d|\.\d\.\d)(?!\d).*$")
 # A gateway's own guess before the words of the server behind it: "5.1.0 - Unknown address error 550-'5.7.1 ...'".
 _GUESS = re.compile(r"\b5\.\d\.\d - [A-Z][\w ]{3,50} (\d{3})[- ]'")
 
@@ -111,11 +119,28 @@ def find_reply(text: str) -> str:
     return match[1] if match else ""
 
 
-def _let_in(status: str, dialogue: str) -> bool:
+def _let_in(status: str, diagnosis: str, dialogue: str) -> bool:
     """Whether "unknown" is said of somebody who seems to be known: by a policy, or when the text had been read."""
-    if status.startswith("5.7.") or _NAMELESS.search(dialogue):
+    dialogue = f"{diagnosis}\n{dialogue}"
+    at_rcpt = bool(_AT_RCPT.search(dialogue))
+    if _NAMELESS.search(dialogue) or (status == _EXISTS and not at_rcpt):
         return True
+    if status.startswith("5.7."):
+        # Some reporters put 5.7.1 of their own to a plain "553 Invalid recipient".
+        plainly_refused = at_rcpt and bool(find_reply(diagnosis)) and not find_status(diagnosis)
+        return not plainly_refused and not _NO_MAIL_AT_ALL.search(dialogue)
     return status not in _HARD_CODES and bool(_AFTER_DATA.search(dialogue)) and not _NO_ACCOUNT.search(dialogue)
+
+
+def _contradicted(notice: str) -> Judgement | None:
+    """What the reporting server's own words say against "unknown": the address is there, and full or disabled.
+
+    Lines with a code are the other server's reply, which has been judged. A notice that lists every possible cause
+    names "unknown" among them, and then contradicts nothing.
+    """
+    own = _SERVER_LINE.sub("", notice)
+    reasons = {found.reason for weak in (False, True) if (found := judge_words(own, weak=weak))}
+    return next((Judgement("soft", reason) for reason in sorted(reasons & _PASSING)), None) if reasons else None
 
 
 def without_guess(diagnosis: str) -> str:
@@ -166,8 +191,11 @@ def judge(
         or judge_words(notice)
         or Judgement("soft", "unknown")
     )
-    if found.verdict == "hard" and found.reason in _OF_NOBODY and _let_in(status, f"{diagnosis}\n{dialogue}"):
-        found = Judgement("soft", "filtered")
+    if found.verdict == "hard" and found.reason in _OF_NOBODY:
+        if _let_in(status, diagnosis, dialogue):
+            found = Judgement("soft", "filtered")
+        elif found.reason == "user_unknown":
+            found = _contradicted(notice) or found
     temporary = status.startswith("4.") or (not status and reply.startswith("4"))
     # "450 4.1.1 unverified" is tried again and may well be somebody.
     return Judgement("soft", found.reason) if delayed or temporary else found
