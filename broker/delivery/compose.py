@@ -144,28 +144,31 @@ class Composer:
         """
         if ahead is not None:
             date = ahead.dated
+        drafts = list(self._drafts(people, date))
+        made = [None if draft is None or ahead is None else self._made_ahead(draft, ahead) for draft in drafts]
+        unsigned = [draft for draft, one in zip(drafts, made, strict=True) if draft is not None and one is None]
+        now = iter(self._signer.sign_all([draft.signed for draft in unsigned]))
         return [
-            None if draft is None else draft.letter(self._signature(draft, ahead))
-            for draft in self._drafts(people, date)
+            None if draft is None else draft.letter(next(now) if one is None else one)
+            for draft, one in zip(drafts, made, strict=True)
         ]
 
     def sign_ahead(
         self, people: Sequence[tuple[int, dict[str, str]]], date: datetime
     ) -> Iterator[tuple[bytes, bytes] | None]:
         """(digest, signature) of each mail as it will be sent with this date; None where it cannot be."""
-        for draft in self._drafts(people, date):
-            if draft is None:
-                yield None
-            else:
-                yield self._signer.digest(draft.signed), self._signer.sign(draft.signed)
+        drafts = [None if draft is None else draft.signed for draft in self._drafts(people, date)]
+        signatures = iter(self._signer.sign_all([signed for signed in drafts if signed is not None]))
+        for signed in drafts:
+            yield None if signed is None else (self._signer.digest(signed), next(signatures))
 
-    def _signature(self, draft: _Draft, ahead: Ahead | None) -> bytes:
-        if ahead is not None:
-            made = ahead.made.get(draft.position)
-            if made is not None and made[0] == self._signer.digest(draft.signed):
-                ahead.used += 1
-                return made[1]
-        return self._signer.sign(draft.signed)
+    def _made_ahead(self, draft: _Draft, ahead: Ahead) -> bytes | None:
+        """The signature made ahead, if it still fits."""
+        made = ahead.made.get(draft.position)
+        if made is None or made[0] != self._signer.digest(draft.signed):
+            return None
+        ahead.used += 1
+        return made[1]
 
     def _drafts(self, people: Sequence[tuple[int, dict[str, str]]], date: datetime) -> Iterator[_Draft | None]:
         """Everything of each mail but its signature."""

@@ -72,18 +72,18 @@ RETURNING s.position, s.contact_id, s.contact_key, s.seed, s.attempts
 """
 _LEASED = "EXISTS (SELECT 1 FROM send_batch b WHERE b.token = %(token)s AND b.leased_until > now())"
 _TAKE = f"""
-UPDATE send s SET state = 'attempting', attempts = attempts + 1, attempted_at = app_now()
+UPDATE send s SET state = 'attempting', attempts = attempts + 1, attempted_at = (SELECT app_now())
 WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {_SENDING} AND {_LEASED} AND NOT {{suppressed}}
 RETURNING s.position
 """
 _WITHHOLD = f"""
-UPDATE send s SET state = 'withheld', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,
+UPDATE send s SET state = 'withheld', outcome_at = (SELECT app_now()), lease = NULL, next_attempt_at = NULL,
   reply = 'suppressed since the freeze'
 WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {{suppressed}}
 """
 _OUTCOMES = f"""
-UPDATE send s SET state = o.state, reply = o.reply, outcome_at = app_now(), lease = NULL,
-  next_attempt_at = app_now() + make_interval(secs => o.wait), reason = o.reason
+UPDATE send s SET state = o.state, reply = o.reply, outcome_at = (SELECT app_now()), lease = NULL,
+  next_attempt_at = (SELECT app_now()) + make_interval(secs => o.wait), reason = o.reason
 FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[],
             %(reasons)s::text[]) AS o(position, state, reply, wait, reason)
 WHERE {_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = o.position

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -35,13 +36,13 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made = 0
-        sign = DkimSigner.sign
+        sign_all = DkimSigner.sign_all
 
-        def counting(signer: DkimSigner, text: bytes) -> bytes:
-            self.made += 1
-            return sign(signer, text)
+        def counting(signer: DkimSigner, texts: Sequence[bytes]) -> list[bytes]:
+            self.made += len(texts)
+            return sign_all(signer, texts)
 
-        monkeypatch.setattr(DkimSigner, "sign", counting)
+        monkeypatch.setattr(DkimSigner, "sign_all", counting)
 
 
 @pytest.fixture
