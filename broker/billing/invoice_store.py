@@ -145,6 +145,17 @@ def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
     return row
 
 
+def credited(unit: UnitOfWork, invoice_id: int) -> Row[Any]:
+    """(total, vat) of the credit notes on an invoice, in cents."""
+    row = unit.one(
+        "SELECT coalesce(sum(total_cents), 0)::bigint AS total, coalesce(sum(vat_cents), 0)::bigint AS vat"
+        " FROM invoice WHERE corrects_id = :id AND kind = 'credit_note'",
+        id=invoice_id,
+    )
+    assert row is not None
+    return row
+
+
 def files_of_period(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
     """Every document issued in a period with its PDF, by id, read a few at a time."""
     statement = text(

@@ -45,6 +45,10 @@ _TEXTS = {
         "fr": "Correction de la facture {order}",
         "en": "Correction of invoice {order}",
     },
+    "reduction": {
+        "fr": "Réduction accordée sur la facture {order}",
+        "en": "Reduction on invoice {order}",
+    },
     "unused": {
         "fr": "Part non utilisée de l'acompte {order}",
         "en": "Unused part of deposit {order}",
