@@ -2,82 +2,44 @@
 
 Nothing that runs, asks or loads survives: scripts, forms, frames, event handlers, external style sheets. Remote images
 stay where they were fetched and are served by us, else their alternative text takes their place. What was taken out is
-counted.
+counted. What is laid out stays so: the document's type, media queries, what Outlook reads in conditional comments.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypedDict
+from typing import Final
 
-import css_inline
-
-from broker.mailings.clean_css import clean_css
+from broker.mailings.allowed_html import ATTRIBUTES, KEPT, META_NAMES, SPACES, WITH_CONTENT, document_type
+from broker.mailings.cleaned import Cleaned, is_remote
+from broker.mailings.conditional_comments import clean_comment, is_hidden
+from broker.mailings.css_rules import declarations
 from broker.mailings.foreign_tags import understand
-from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, start_tag, tokens, words
-from broker.mailings.slots import TAG_IN_URL, URL_TAGS, image_slot, link_slot
+from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, Token, start_tag, tokens
+from broker.mailings.parse_deep import deeper_than, parse_deep
+from broker.mailings.style_sheets import inline_sheets
 
-
-class _Local(TypedDict):
-    """Options of the inliner that keep it from the network."""
-
-    keep_link_tags: bool
-    load_remote_stylesheets: bool
-
-
-KEPT = words(
-    """a abbr acronym address area article aside b bdi bdo big blockquote body br caption center cite code col colgroup
-    dd del details dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 head header hgroup hr html i
-    img ins kbd li main map mark nav nobr ol p pre q rp rt ruby s samp section small span strike strong sub summary sup
-    table tbody td tfoot th thead time tr tt u ul var wbr"""
-)
-WITH_CONTENT = words(
-    """applet audio canvas datalist dialog frameset math object optgroup option portal select svg template video"""
-)
-ATTRIBUTES = words(
-    """abbr align alink alt axis bgcolor border bordercolor cellpadding cellspacing class color cols colspan coords
-    datetime dir face frame headers height hspace id lang leftmargin link marginheight marginwidth name noshade nowrap
-    role rows rowspan rules scope shape size span start style summary target text title topmargin type usemap valign
-    value vlink vspace width"""
-)
-META_NAMES = frozenset(
-    ("viewport", "color-scheme", "supported-color-schemes", "format-detection", "x-apple-disable-message-reformatting")
-)
-PLAIN_SCHEMES = ("mailto", "tel", "sms")
-# External sheets are never fetched; their tags stay for us to report.
-_LOCAL: Final = _Local(keep_link_tags=True, load_remote_stylesheets=False)
-_NOSCRIPT = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
-_PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
-_REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-
-
-@dataclass
-class Cleaned:
-    """What came out, and what is to be said about it."""
-
-    html: str = ""
-    urls: list[str] = field(default_factory=list)  # of link 1, 2, …: exactly as a browser reads them
-    seen: int = 0  # links found, those refused included
-    pictures: list[str] = field(default_factory=list)  # addresses of remote images, each once
-    images: Mapping[str, str] = field(default_factory=dict)  # those that were fetched: address → name
-    removed: Counter[str] = field(default_factory=Counter)
-    words: list[str] = field(default_factory=list)  # texts and attribute values: where merge tags may stand
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+DEEPEST: Final = 10_000  # elements open at once: more are an attack on whoever reads them
+CHARSET: Final = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
+_NOSCRIPT: Final = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
+_PICTURE: Final = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
+_IMPORTANT: Final = re.compile(r"\s*!\s*important\s*$", re.IGNORECASE)
+_COUNTED: Final = ("0", "1", "0px", "1px")  # sides of an image that is there to be counted, not to be seen
+# Stands where a picture without words held a layout open: one transparent point, stretched as that was.
+_NOTHING: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 def clean_html(source: str, images: Mapping[str, str] | None = None) -> Cleaned:
     """Clean one document (or fragment). Never fails on broken HTML. `images`: those we serve, address → name."""
     source, dropped = understand(source)
     cleaned = Cleaned(removed=dropped, images=images or {})
-    regular = _regular(_NOSCRIPT.sub("", source.replace("\0", "")), cleaned)
+    found = _read(source, cleaned)
+    cleaned.base = _base(found)
     out: list[str] = []
+    later: dict[int, str] = {}  # where comments stand: their links come after those that everybody sees
     skipping, depth = "", 0
-    for token in tokens(regular):
+    for at, token in enumerate(found):
         if skipping:
             if isinstance(token, Start) and token.name == skipping:
                 depth += 1
@@ -87,30 +49,49 @@ def clean_html(source: str, images: Mapping[str, str] | None = None) -> Cleaned:
         elif isinstance(token, Start) and token.name in WITH_CONTENT:
             cleaned.removed[token.name] += 1
             skipping, depth = token.name, 1
+        elif isinstance(token, Comment) and is_hidden(token.content):
+            later[len(out)] = token.content
+            out.append("")
+        elif isinstance(token, Start) and token.name == "video":
+            out.append(_video(token, found, at, cleaned))
         else:
             out.append(_piece(token, cleaned))
-    cleaned.html = "".join(out)
+    for at, content in later.items():
+        out[at] = clean_comment(content, cleaned)
+    cleaned.html = document_type(source) + "".join(out)
+    cleaned.conclude()
     return cleaned
 
 
-def _regular(source: str, cleaned: Cleaned) -> str:
+def _read(source: str, cleaned: Cleaned) -> list[Token]:
     """The document as a browser's parser reads it, its style sheets inlined where they can be."""
-    try:
-        return css_inline.CSSInliner(keep_at_rules=True, **_LOCAL).inline(source)
-    except css_inline.InlineError:
+    source = _NOSCRIPT.sub("", source.replace("\0", ""))
+    if deeper_than(source, DEEPEST):
+        cleaned.errors.append(f"More than {DEEPEST:,} elements stand inside one another: no mail programme shows that.")
+        return []
+    styled = parse_deep(inline_sheets, source)
+    cleaned.yielding = styled.yielding
+    if styled.malformed:
         cleaned.warnings.append("The style sheet is malformed and was not inlined.")
-        return css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, **_LOCAL).inline(source)
+    return list(tokens(styled.html))
 
 
-def _piece(token: Start | End | Text | Raw | Comment, cleaned: Cleaned) -> str:
+def _base(found: list[Token]) -> str:
+    """Where the author says that addresses without a host lead: the first `<base href>` of the web."""
+    for token in found:
+        if isinstance(token, Start) and token.name == "base" and "href" in token.attributes:
+            address = token.attributes["href"].strip()
+            return address if re.match(r"https?://[^/\s{]", address, re.IGNORECASE) else ""
+    return ""
+
+
+def _piece(token: Token, cleaned: Cleaned) -> str:
     match token:
         case Text(raw):
             cleaned.words.append(raw)
             return raw
         case Comment(content):
-            if content.lstrip().lower().startswith("[if"):
-                cleaned.removed["conditional comment"] += 1
-            return ""
+            return clean_comment(content, cleaned)
         case Raw(name, content):
             return _raw(name, content, cleaned)
         case End(name):
@@ -121,9 +102,7 @@ def _piece(token: Start | End | Text | Raw | Comment, cleaned: Cleaned) -> str:
 
 def _raw(name: str, content: str, cleaned: Cleaned) -> str:
     if name == "style":
-        css, removed = clean_css(content, lambda url: _served(url, cleaned))
-        if removed:
-            cleaned.removed["css url()"] += removed
+        css = cleaned.css(content)
         return f"<style>{css}</style>" if css.strip() else ""
     if name == "title":
         return f"<title>{content.replace('<', '&lt;')}</title>"
@@ -141,33 +120,44 @@ def _start(name: str, attributes: dict[str, str], cleaned: Cleaned) -> str:
         return ""
     kept = _kept_attributes(attributes, cleaned)
     if name in ("a", "area") and "href" in attributes:
-        target = _target(attributes["href"], cleaned)
+        target = cleaned.target(attributes["href"])
         if target is not None:
             kept["href"] = target
-    return start_tag(name, kept)
+    if name == "html":
+        kept |= {key: value for key, value in attributes.items() if SPACES.get(key) == value}
+    return start_tag(name, kept) + (CHARSET if name == "head" else "")
 
 
 def _kept_attributes(attributes: dict[str, str], cleaned: Cleaned) -> dict[str, str]:
     kept = {}
     for name, value in attributes.items():
         if name == "style":
-            css, removed = clean_css(value, lambda url: _served(url, cleaned))
-            if removed:
-                cleaned.removed["css url()"] += removed
+            css = cleaned.css(_weaker(value, cleaned))
             if css.strip() and "{{" not in value:
                 kept[name] = css
         elif name in ATTRIBUTES or name.startswith("aria-"):
             cleaned.words.append(value)
             kept[name] = value
         elif name == "background":
-            slot = _served(value.strip(), cleaned)
+            slot = cleaned.served(value)
             if slot is None:
                 cleaned.removed["background"] += 1
             else:
                 kept[name] = slot
-        elif name.startswith("on"):
+        elif name.startswith("on") or name == "srcset":
             cleaned.removed[name] += 1
     return kept
+
+
+def _weaker(style: str, cleaned: Cleaned) -> str:
+    """A style attribute that lets media queries win where they won as sheets."""
+    if not cleaned.yielding or "!" not in style:
+        return style
+    lines = (
+        f"{name}: {_IMPORTANT.sub('', value) if name in cleaned.yielding else value}"
+        for name, value in declarations(style)
+    )
+    return ";".join(lines)
 
 
 def _meta(attributes: dict[str, str], cleaned: Cleaned) -> str:
@@ -180,57 +170,33 @@ def _meta(attributes: dict[str, str], cleaned: Cleaned) -> str:
 
 
 def _image(attributes: dict[str, str], cleaned: Cleaned) -> str:
-    kept = _kept_attributes(attributes, cleaned)
     source = attributes.get("src", "").strip()
+    kept = _kept_attributes(attributes, cleaned)
     if _PICTURE.match(source):
         return start_tag("img", {"src": source, **kept})
-    slot = _served(source, cleaned)
+    sides = [attributes[side] for side in ("width", "height") if side in attributes]
+    if len(sides) == 2 and all(side in _COUNTED for side in sides):
+        cleaned.removed["tracking pixel"] += 1
+        return start_tag("img", {"src": _NOTHING, **kept, "alt": ""})
+    slot = cleaned.served(source)
     if slot is not None:
         return start_tag("img", {"src": slot, **kept})
-    cleaned.removed["img"] += 1
+    cleaned.picture_lost(source)
     alt = " ".join(attributes.get("alt", "").split())
+    if not alt and sides and is_remote(source):
+        return start_tag("img", {"src": _NOTHING, **kept, "alt": ""})
     return alt.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _served(url: str, cleaned: Cleaned) -> str | None:
-    """The slot of a remote image that we serve; None where it is none, or is not fetched (yet)."""
-    if _REMOTE.match(url) is None:
-        return None
-    if TAG_IN_URL.search(url):
-        cleaned.errors.append("The address of an image holds a merge tag: whoever serves it would learn who reads.")
-        return None
-    if url not in cleaned.pictures:
-        cleaned.pictures.append(url)
-    name = cleaned.images.get(url)
-    return None if name is None else image_slot(name)
-
-
-def _target(href: str, cleaned: Cleaned) -> str | None:
-    """What a link's address becomes: a slot, itself (mailto, tel, anchors), or None where it is refused."""
-    # As browsers read it (WHATWG URL, 4.4): no control character or space around, no tab or line feed within.
-    url = href.strip("".join(map(chr, range(0x21)))).translate({9: None, 10: None, 13: None})
-    if url.strip("{} ") in URL_TAGS and url.startswith("{{"):
-        return f"{{{{{url.strip('{} ')}}}}}"
-    if not url:
-        return None
-    if url.startswith("#"):
-        return url
-    scheme = _SCHEME.match(url)
-    named = scheme[1].lower() if scheme else ""
-    if named in PLAIN_SCHEMES:
-        cleaned.words.append(url)
-        return url
-    cleaned.seen += 1
-    if TAG_IN_URL.search(url):
-        cleaned.errors.append(
-            f"Link {cleaned.seen} holds a merge tag: the advertiser would learn there who the reader is."
-        )
-    elif named in ("http", "https") or url.startswith("//"):
-        cleaned.urls.append(url)
-        return link_slot(len(cleaned.urls))
-    elif named:
-        cleaned.removed[f"{named}: link"] += 1
-        cleaned.warnings.append(f"Link {cleaned.seen} has the scheme {named}, which no mail may hold: taken out.")
-    else:
-        cleaned.errors.append(f"Link {cleaned.seen} is relative: in a mail it leads nowhere. Write it with https://.")
-    return None
+def _video(video: Start, found: list[Token], at: int, cleaned: Cleaned) -> str:
+    """What a mail shows in the place of a video: what its author wrote for those who cannot play it, else its still."""
+    cleaned.removed["video"] += 1
+    for token in found[at + 1 :]:
+        if isinstance(token, End) and token.name == "video":
+            break
+        if isinstance(token, Start) and token.name == "img":
+            return ""
+    poster = video.attributes.get("poster", "")
+    if not poster:
+        return ""
+    return _image({**video.attributes, "src": poster, "alt": video.attributes.get("title", "")}, cleaned)

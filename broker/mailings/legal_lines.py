@@ -72,7 +72,14 @@ OWN_LINES = (
     ),
     LINES[2],
 )
-_FRAME = '<div style="font-size:12px;line-height:1.5;color:#555555;padding:16px 0">%s</div>'
+# Written so that no sheet of the message hides it or makes it illegible.
+_FRAME = (
+    '<div style="display:block !important;visibility:visible !important;opacity:1 !important;position:static '
+    "!important;max-height:none !important;clear:both;padding:16px;text-align:center;font-family:Arial,sans-serif;"
+    "font-size:12px !important;line-height:1.5 !important;color:#555555 !important;"
+    'background-color:#ffffff !important">%s</div>'
+)
+_LINK = "display:inline !important;font-size:12px !important;color:#1a4f8b !important;text-decoration:underline"
 _HIDDEN = (
     '<a href="%s" aria-hidden="true" tabindex="-1"'
     ' style="display:none;max-height:0;overflow:hidden;font-size:0;line-height:0"></a>'
@@ -93,7 +100,7 @@ def with_legal_lines(html: str, language: str, own: bool = False) -> str:
     """The cleaned HTML with the missing legal lines and the link that only machines see at its end."""
     absent = set(missing_lines(html, own))
     texts = [line.wording[language] for line in lines_for(own) if line.name in absent]
-    footer = _FRAME % "<br>".join(texts) if texts else ""
+    footer = _FRAME % "<br>".join(texts).replace("<a ", f'<a style="{_LINK}" ') if texts else ""
     footer += _HIDDEN % link_slot(0)
     end = html.rfind("</body>")
     return html[:end] + footer + html[end:] if end >= 0 else html + footer

@@ -81,7 +81,7 @@ def test_each_link_has_its_slot_in_both_parts() -> None:
         ("<a href='data:text/html,x'>x</a>", "data: link"),
         ('<p style="background:u\\72l(https://x.test/a)">x</p>', "css url()"),
         ("<style>@import 'https://x.test/a.css'; p{color:red}</style>", "css url()"),
-        ("<!--[if mso]><v:rect href='https://x.test'><![endif]-->", "conditional comment"),
+        ("<!--[if mso]><script src='https://x.test'></script><![endif]-->", "conditional comment"),
     ],
 )
 def test_what_runs_asks_or_loads_is_removed_and_reported(html: str, name: str) -> None:
