@@ -57,7 +57,7 @@ WORDS = {
     "step_integration": _("Integration, links, legal lines"),
     "step_bat": _("Signed proof (BAT)"),
     "step_refresh": _("Consent, suppression, pressure refreshed"),
-    "step_send": _("Send"),
+    "step_send": _("The mailing leaves"),
     "step_statistics_1": _("Statistics, first day"),
     "step_statistics_3": _("Statistics, third day"),
     "step_statistics_7": _("Statistics frozen"),
@@ -94,7 +94,7 @@ WORDS = {
     "sent": _("sent"),
     "settled": _("settled"),
     # mailings and their sends
-    "planned": _("planned"),
+    "planned": _("scheduled"),
     "frozen": _("recipients drawn"),
     "paused": _("paused"),
     "own": _("own campaign"),
