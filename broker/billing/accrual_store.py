@@ -1,57 +1,118 @@
-"""The only place with the SQL of the micro-unit sub-ledger."""
+"""The only place with the SQL of the micro-unit sub-ledger.
+
+A line is one send (or bounce, click, lead, sale); lines written together are one row of `accrual_sum`, a run, which
+names their positions. The view `accrual` shows the lines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from psycopg.pq import PipelineStatus
 
 from broker.billing.model import Share
 from broker.kernel.database import UnitOfWork
 
-# The time is asked for once, where the column's default would ask for every row.
-# The span of the positions stands beside them: no plan then reads more than it.
+# One row where all that is asked for is accepted at one price, as it mostly is: then it is only counted. Otherwise one
+# row a price, of those that are. The span of the positions stands beside them: no plan then reads more than it.
 _ADD_SENDS = """
-INSERT INTO accrual (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros, at)
-SELECT s.dispatch_id, s.mailing_id, s.position, 'send', s.price_micros, s.price_micros - c.micros, c.micros,
-  (SELECT app_now())
-FROM send s JOIN mailing m ON m.id = s.mailing_id
-CROSS JOIN LATERAL (SELECT s.price_micros * m.commission_bp * (s.position + 1) / 10000
-                         - s.price_micros * m.commission_bp * s.position / 10000 AS micros) c
-WHERE s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s
-  AND s.position BETWEEN %(low)s AND %(high)s AND s.position = ANY(%(positions)s)
-  AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0 AND m.closed_at IS NULL
-ON CONFLICT DO NOTHING
+WITH wanted AS (
+  SELECT %(positions)s::int4multirange - coalesce((
+    SELECT range_agg(a.positions) FROM accrual_sum a
+    WHERE line_keys(a.mailing_id, a.kind, a.positions) && line_keys(%(mailing)s, 'send', %(positions)s::int4multirange)
+  ), '{}') AS positions),
+found AS (
+  SELECT count(*) AS sends, min(s.price_micros) AS price, max(s.price_micros) AS highest FROM send s, wanted w
+  WHERE s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s AND s.position BETWEEN %(low)s AND %(high)s
+    AND s.position <@ w.positions AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0),
+whole AS (
+  SELECT f.price, f.price = f.highest AND f.sends = (run_sums(w.positions, 0, 0)).sends AS whole
+  FROM found f, wanted w),
+run AS (
+  SELECT w.positions, x.price FROM wanted w, whole x WHERE x.whole
+  UNION ALL
+  SELECT range_agg(int4range(s.position, s.position + 1)), s.price_micros FROM send s, wanted w
+  WHERE (SELECT whole IS false FROM whole)
+    AND s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s AND s.position BETWEEN %(low)s AND %(high)s
+    AND s.position <@ w.positions AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0
+  GROUP BY s.price_micros)
+INSERT INTO accrual_sum (mailing_id, kind, positions, price_micros, commission_bp, sends, gross_micros, owner_micros,
+  commission_micros, at)
+SELECT m.id, 'send', r.positions, r.price, m.commission_bp, c.sends, c.sends * r.price,
+  c.sends * r.price - c.commission, c.commission, app_now()
+FROM run r CROSS JOIN mailing m CROSS JOIN LATERAL run_sums(r.positions, r.price, m.commission_bp) c
+WHERE m.id = %(mailing)s AND m.closed_at IS NULL
+RETURNING sends
+"""
+# What is taken back is what stands in a run of sends and in none of bounces.
+_ADD_BOUNCES = """
+WITH asked AS (
+  SELECT line_keys(%(mailing)s, 'send', %(positions)s::int4multirange) AS sends,
+         line_keys(%(mailing)s, 'bounce', %(positions)s::int4multirange) AS bounces),
+back AS (
+  SELECT coalesce(range_agg(a.positions), '{}') AS positions FROM accrual_sum a, asked k
+  WHERE line_keys(a.mailing_id, a.kind, a.positions) && k.bounces),
+open AS (SELECT id FROM mailing WHERE id = %(mailing)s AND closed_at IS NULL FOR SHARE),
+run AS (
+  SELECT a.price_micros, a.commission_bp, a.commission_micros,
+    a.positions * %(positions)s::int4multirange - b.positions AS positions
+  FROM accrual_sum a, asked k, back b WHERE line_keys(a.mailing_id, a.kind, a.positions) && k.sends)
+INSERT INTO accrual_sum (mailing_id, kind, positions, price_micros, commission_bp, sends, gross_micros, owner_micros,
+  commission_micros, at)
+SELECT o.id, 'bounce', r.positions, r.price_micros, r.commission_bp, c.sends, -c.sends * r.price_micros,
+  c.commission - c.sends * r.price_micros, -c.commission, app_now()
+FROM run r CROSS JOIN open o CROSS JOIN LATERAL (
+  SELECT x.sends, CASE WHEN r.commission_bp IS NULL THEN r.commission_micros ELSE x.commission END AS commission
+  FROM run_sums(r.positions, r.price_micros, r.commission_bp) x) c
+WHERE NOT isempty(r.positions)
+RETURNING sends
 """
 
 
 def add_sends(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
-    """One balanced row for each accepted, priced send of the list that has none; returns how many were added.
+    """A line for each accepted, priced send of the list that has none; returns how many were added.
 
     The commission is that of `model.share_of_send`. Seeds cost nothing; a closed mailing accrues nothing more. In a
-    pipelined unit, where no result is known yet, the number returned means nothing.
+    pipelined unit, where no result is known yet, 0 is returned.
     """
-    values = {"dispatch": dispatch_id, "mailing": mailing_id, "positions": list(positions)}
-    values |= {"low": min(positions), "high": max(positions)}
-    return unit.driver.execute(_ADD_SENDS, values, prepare=True).rowcount
+    return _add(unit, _ADD_SENDS, mailing_id, dispatch_id, positions)
 
 
 def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
-    """The reversing row of each accrued send of the list, unless the mailing is closed; returns how many were added.
+    """The reversing line of each accrued send of the list, unless the mailing is closed; returns how many were added.
 
     The mailing's row is locked in share, so that no bounce slips in while the mailing is being settled.
     """
-    return unit.run(
-        "INSERT INTO accrual"
-        " (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros)"
-        " SELECT a.dispatch_id, a.mailing_id, a.position, 'bounce', -a.gross_micros, -a.owner_micros,"
-        " -a.commission_micros FROM unnest(CAST(:positions AS integer[])) AS k (position)"
-        " JOIN accrual a ON a.position = k.position JOIN mailing m ON m.id = a.mailing_id"
-        " WHERE a.dispatch_id = :dispatch AND a.mailing_id = :mailing"
-        " AND a.kind = 'send' AND m.closed_at IS NULL FOR SHARE OF m"
-        " ON CONFLICT DO NOTHING",
-        dispatch=dispatch_id,
-        mailing=mailing_id,
-        positions=list(positions),
-    ).rowcount
+    return _add(unit, _ADD_BOUNCES, mailing_id, dispatch_id, positions)
+
+
+def _add(unit: UnitOfWork, sql: str, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
+    values = {
+        "dispatch": dispatch_id,
+        "mailing": mailing_id,
+        "positions": as_ranges(positions),
+        "low": min(positions),
+        "high": max(positions),
+    }
+    cursor = unit.driver.execute(sql, values, prepare=True)
+    if unit.driver.info.pipeline_status != PipelineStatus.OFF:
+        return 0
+    return sum(row[0] for row in cursor.fetchall())
+
+
+def as_ranges(positions: Iterable[int]) -> str:
+    """Positions in any order as the text of an `int4multirange`: 1, 2, 3, 7 are `{[1,4),[7,8)}`."""
+    ranges: list[str] = []
+    first = last = None
+    for position in sorted(set(positions)):
+        if last is None or position != last + 1:
+            if last is not None:
+                ranges.append(f"[{first},{last + 1})")
+            first = position
+        last = position
+    if last is not None:
+        ranges.append(f"[{first},{last + 1})")
+    return f"{{{','.join(ranges)}}}"
 
 
 def accrued(unit: UnitOfWork, mailing_id: int) -> tuple[int, Share]:

@@ -32,8 +32,8 @@ def add_charge(unit: UnitOfWork, mailing_id: int, charge: Charge, owner: int, co
         **values,
     )
     unit.run(
-        "INSERT INTO accrual_sum (mailing_id, kind, sends, gross_micros, owner_micros, commission_micros, at)"
-        " VALUES (:id, 'charge', 0, :gross, :owner, :commission, app_now())",
+        "INSERT INTO accrual_sum (mailing_id, kind, positions, sends, gross_micros, owner_micros, commission_micros,"
+        " at) VALUES (:id, 'charge', '{}', 0, :gross, :owner, :commission, app_now())",
         **values,
     )
 

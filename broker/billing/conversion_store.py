@@ -9,9 +9,10 @@ def add_conversions(unit: UnitOfWork, mailing_id: int) -> int:
     """Accrue approved conversions; their place is their number within the mailing. The commission is rounded half up
     in micros, and the owner's part is the rest, so that the parts always sum to the price."""
     return unit.run(
-        "INSERT INTO accrual (dispatch_id, mailing_id, position, kind, gross_micros, owner_micros, commission_micros,"
-        " at) SELECT m.dispatch_id, m.id, c.number, c.kind, c.price_micros, c.price_micros - s.micros, s.micros,"
-        " (SELECT app_now()) FROM conversion c JOIN mailing m ON m.id = c.mailing_id"
+        "INSERT INTO accrual_sum (mailing_id, kind, positions, price_micros, sends, gross_micros, owner_micros,"
+        " commission_micros, at) SELECT m.id, c.kind, int4multirange(int4range(c.number, c.number + 1)),"
+        " c.price_micros, 1, c.price_micros, c.price_micros - s.micros, s.micros, (SELECT app_now())"
+        " FROM conversion c JOIN mailing m ON m.id = c.mailing_id"
         " CROSS JOIN LATERAL (SELECT (c.price_micros * m.commission_bp + 5000) / 10000 AS micros) s"
         " WHERE m.id = :mailing AND m.closed_at IS NULL AND c.state = 'approved' AND c.price_micros > 0"
         " ON CONFLICT DO NOTHING",
@@ -49,7 +50,8 @@ def mailings_to_accrue(unit: UnitOfWork) -> list[int]:
     rows = unit.all(
         "SELECT DISTINCT c.mailing_id FROM conversion c JOIN mailing m ON m.id = c.mailing_id"
         " WHERE c.state = 'approved' AND c.price_micros > 0 AND m.closed_at IS NULL AND NOT EXISTS ("
-        " SELECT 1 FROM accrual a WHERE a.mailing_id = c.mailing_id AND a.position = c.number AND a.kind = c.kind)"
+        " SELECT 1 FROM accrual_sum a WHERE line_keys(a.mailing_id, a.kind, a.positions)"
+        " && line_keys(c.mailing_id, c.kind, int4multirange(int4range(c.number, c.number + 1))))"
         " LIMIT 200"
     )
     return [row.mailing_id for row in rows]

@@ -1,4 +1,7 @@
-"""The only place with the SQL of revenue figures by dimension: read from the sums of accruals, never from the sends."""
+"""The only place with the SQL of revenue figures by dimension: read from the sums of settled mailings and the runs of
+
+those still open, never from the sends.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +73,11 @@ def planned(unit: UnitOfWork, end: datetime) -> Row[Any]:
 
 
 def arrival(unit: UnitOfWork, since: datetime) -> Row[Any]:
-    """(accepted, bounced) of sends since an instant, of mailings that are settled."""
+    """(accepted, bounced in time) of the sends of mailings that were settled since an instant."""
     row = unit.one(
-        "SELECT coalesce(sum(a.sends) FILTER (WHERE a.kind = 'send'), 0)::bigint AS accepted,"
-        " coalesce(sum(a.sends) FILTER (WHERE a.kind = 'bounce'), 0)::bigint AS bounced"
-        " FROM accrual_sum a JOIN mailing m ON m.id = a.mailing_id WHERE m.closed_at >= :since",
+        "SELECT coalesce(sum(z.billable + z.bounced), 0)::bigint AS accepted,"
+        " coalesce(sum(z.bounced), 0)::bigint AS bounced"
+        " FROM settled_sends z JOIN mailing m ON m.id = z.mailing_id WHERE m.closed_at >= :since",
         since=since,
     )
     assert row is not None

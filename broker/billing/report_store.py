@@ -9,8 +9,9 @@ from sqlalchemy import Row
 
 from broker.kernel.database import UnitOfWork
 
-# Each of the three sums is read where it was written: sends from `send`, cents from the ledger's entries, cents from
-# the documents. A settled mailing belongs to the day it was closed, another one to the period that is running.
+# Each of the three sums is read where it was written: sends from `send` (of a settled mailing from what its settlement
+# counted there, with the bounces since; a close counts again), cents from the ledger's entries, cents from the
+# documents. A settled mailing belongs to the day it was closed, another one to the period that is running.
 _REPORT = """
 SELECT m.code AS mailing, m.kind, m.closed_at IS NOT NULL AS settled,
        CAST(coalesce(m.closed_at, m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) AS day,
@@ -24,13 +25,20 @@ LEFT JOIN participation_send t ON t.id = d.participation_send_id
 LEFT JOIN participation p ON p.id = t.participation_id
 LEFT JOIN programme g ON g.id = p.programme_id
 CROSS JOIN LATERAL (
-  SELECT count(*) FILTER (WHERE state IN ('accepted', 'refused', 'uncertain')) AS sends,
-         count(*) FILTER (WHERE bounced_at IS NOT NULL) AS bounced,
-         count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
-         count(*) FILTER (WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)) AS billable,
+  SELECT z.sends, z.bounced + (SELECT count(*) FROM send WHERE send.dispatch_id = m.dispatch_id
+           AND send.mailing_id = m.id AND send.bounced_at > m.closed_at AND NOT seed) AS bounced,
+         z.uncertain, z.billable, z.micros AS sends_micros
+  FROM settled_sends z WHERE z.mailing_id = m.id
+  UNION ALL
+  SELECT count(*) FILTER (WHERE state IN ('accepted', 'refused', 'uncertain')),
+         count(*) FILTER (WHERE bounced_at IS NOT NULL),
+         count(*) FILTER (WHERE state = 'uncertain'),
+         count(*) FILTER (WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)),
          coalesce(sum(price_micros) FILTER (
-           WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)), 0)::bigint AS sends_micros
-  FROM send WHERE send.dispatch_id = m.dispatch_id AND send.mailing_id = m.id AND NOT seed) s
+           WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)), 0)::bigint
+  FROM send WHERE send.dispatch_id = m.dispatch_id AND send.mailing_id = m.id AND NOT seed
+    AND NOT EXISTS (SELECT 1 FROM settled_sends z WHERE z.mailing_id = m.id)
+  HAVING NOT EXISTS (SELECT 1 FROM settled_sends z WHERE z.mailing_id = m.id)) s
 CROSS JOIN LATERAL (
   SELECT coalesce(owner_micros, 0) AS owner_micros, coalesce(commission_micros, 0) AS commission_micros
   FROM share_of_mailing(m.id)) a
@@ -47,24 +55,25 @@ ORDER BY m.id
 # A line's sends are the accrued ones of its mailing that were not taken back before it was closed.
 _BILLED = """
 FROM invoice i JOIN invoice_line l ON l.invoice_id = i.id JOIN mailing m ON m.id = l.mailing_id
-JOIN accrual a ON a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id AND a.kind = 'send'
-JOIN send s ON s.dispatch_id = a.dispatch_id AND s.mailing_id = a.mailing_id AND s.position = a.position
+CROSS JOIN LATERAL billed_positions(m.id) b (positions)
 WHERE i.number = :number AND l.line = :line AND (:staff OR i.seller_id = :org OR i.buyer_id = :org)
-AND NOT EXISTS (SELECT 1 FROM accrual r WHERE r.dispatch_id = a.dispatch_id AND r.mailing_id = a.mailing_id
-                AND r.position = a.position AND r.kind = 'bounce')
 """
-# How the price is split is asked for the rows of the page alone; null for an advertiser.
+# Sends, prices and how these are split are asked for the rows of the page alone; the split is null for an advertiser.
 _BILLED_PAGE = (
-    "SELECT b.position, b.outcome_at, b.gross_micros, c.owner_micros, c.commission_micros FROM ("  # noqa: S608 - all ours
-    " SELECT m.id AS mailing_id, s.position, s.outcome_at, a.gross_micros"
+    "SELECT p.position, s.outcome_at, a.price_micros AS gross_micros, c.owner_micros, c.commission_micros FROM ("  # noqa: S608 - all ours
+    " SELECT x.id, x.dispatch_id, q.position FROM (SELECT m.id, m.dispatch_id, b.positions"
     + _BILLED
-    + """
-ORDER BY s.position LIMIT :size OFFSET :offset) b
-LEFT JOIN LATERAL share_of_send(b.mailing_id, b.position) c ON true
-ORDER BY b.position
+    + """) x CROSS JOIN LATERAL unnest(x.positions) r
+CROSS JOIN LATERAL generate_series(lower(r), upper(r) - 1) q (position)
+ORDER BY q.position LIMIT :size OFFSET :offset) p
+JOIN send s ON s.dispatch_id = p.dispatch_id AND s.mailing_id = p.id AND s.position = p.position
+JOIN accrual_sum a ON a.kind = 'send' AND line_keys(a.mailing_id, a.kind, a.positions)
+  && line_keys(p.id, 'send', int4multirange(int4range(p.position, p.position + 1)))
+LEFT JOIN LATERAL share_of_send(p.id, p.position) c ON true
+ORDER BY p.position
 """
 )
-_BILLED_COUNT = "SELECT count(*)"
+_BILLED_COUNT = "SELECT coalesce(sum((run_sums(b.positions, 0, 0)).sends), 0)"
 
 
 def report_rows(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
@@ -94,11 +103,8 @@ def lines_of_send(unit: UnitOfWork, mailing_code: str, position: int) -> list[Ro
     return unit.all(
         "SELECT i.number, l.line FROM mailing m JOIN invoice_line l ON l.mailing_id = m.id"
         " JOIN invoice i ON i.id = l.invoice_id"
-        " JOIN accrual a ON a.dispatch_id = m.dispatch_id AND a.mailing_id = m.id AND a.position = :position"
-        " AND a.kind = 'send'"
         " WHERE m.code = :code AND (:staff OR i.seller_id = :org OR i.buyer_id = :org)"
-        " AND NOT EXISTS (SELECT 1 FROM accrual r WHERE r.dispatch_id = a.dispatch_id AND r.mailing_id = m.id"
-        " AND r.position = a.position AND r.kind = 'bounce') ORDER BY i.id, l.line",
+        " AND CAST(:position AS integer) <@ billed_positions(m.id) ORDER BY i.id, l.line",
         code=mailing_code,
         position=position,
         **_sight(unit),

@@ -51,6 +51,7 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
         lock_conversions(unit, due.id)
         settle_store.close_mailing(unit, due.id)
         charge_net_names(unit, due.id)
+        settle_store.add_sums(unit, due.id)
         billable, micros = accrual_store.accrued(unit, due.id)
         cents = _cents(unit, due, micros)
         if due.contract_role == "principal":

@@ -149,9 +149,10 @@ def report_facts(unit: UnitOfWork, mailing_id: int) -> Row[Any] | None:
         " m.advertiser_id, m.contract_role, o.name AS owner_name, o.siren AS owner_siren, a.name AS advertiser_name,"
         " a.siren AS advertiser_siren, b.name AS base_name, c.name AS creative_name, c.subject, m.content_hash,"
         " r.code AS order_code, r.card_title,"
-        " (SELECT coalesce(sum(x.gross_micros), 0)::bigint FROM accrual x WHERE x.mailing_id = m.id) AS gross_micros,"
-        " (SELECT count(*) FILTER (WHERE x.kind = 'send') - count(*) FILTER (WHERE x.kind = 'bounce') FROM accrual x"
-        "   WHERE x.mailing_id = m.id) AS billable"
+        " (SELECT coalesce(sum(x.gross_micros), 0)::bigint FROM accrual_sum x WHERE x.mailing_id = m.id"
+        "   AND x.kind <> 'charge') AS gross_micros,"
+        " (SELECT coalesce(sum(CASE x.kind WHEN 'send' THEN x.sends WHEN 'bounce' THEN -x.sends END), 0)::bigint"
+        "   FROM accrual_sum x WHERE x.mailing_id = m.id) AS billable"
         " FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id JOIN base b ON b.id = m.base_id"
         " JOIN organisation o ON o.id = m.owner_id JOIN organisation a ON a.id = m.advertiser_id"
         " JOIN creative c ON c.id = m.creative_id LEFT JOIN rental_order r ON r.id = d.order_id WHERE m.id = :id",

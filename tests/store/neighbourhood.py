@@ -398,14 +398,21 @@ def furnish_mailing(
     add(connection, "seed_address", org_id=org, sealed=b"sealed")
     add(
         connection,
-        "accrual",
-        "position",
-        **sent,
+        "accrual_sum",
+        "mailing_id",
+        mailing_id=mailing,
         kind="send",
+        positions="{[1,2)}",
+        price_micros=25_000,
+        commission_bp=2_000,
+        sends=1,
         gross_micros=25_000,
         owner_micros=20_000,
         commission_micros=5_000,
+        at="2026-11-02",
     )
+    counted = {"sends": 1, "bounced": 0, "uncertain": 0, "billable": 1, "micros": 25_000}
+    add(connection, "settled_sends", "mailing_id", mailing_id=mailing, **counted)
     return mailing
 
 

@@ -29,7 +29,7 @@ def test_every_dimension_says_the_sum_of_the_sends(scene: MoneyScene, by: str) -
     with scene.web.begin(scene.owner) as unit:
         found = revenue_figures(unit, FIRST, LAST, by)
         micros = unit.scalar(
-            "SELECT sum(a.gross_micros) FROM accrual a JOIN mailing m ON m.id = a.mailing_id WHERE m.owner_id = :o",
+            "SELECT sum(a.gross_micros) FROM accrual_sum a JOIN mailing m ON m.id = a.mailing_id WHERE m.owner_id = :o",
             o=scene.owner.org,
         )
     assert found.total.gross_micros == micros == (2_993 + 500) * 33_333
