@@ -33,6 +33,7 @@ class FileLine:
     references: tuple[str, ...] = ()
     charge: bool = False
     returned: bool = False
+    reason: str = ""  # why it came back: the bank's code and words
 
     @property
     def words(self) -> str:

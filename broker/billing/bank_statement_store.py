@@ -22,8 +22,9 @@ LINE = (
     " WHEN 'suspense' THEN CASE WHEN l.explained_account IS NULL THEN l.amount_cents ELSE 0 END ELSE 0 END"
     " AS left_cents,"
     " coalesce((SELECT string_agg(i.number, ' ' ORDER BY i.id) FROM receipt_share s JOIN invoice i ON i.id ="
-    " s.invoice_id WHERE s.receipt_id = r.id), (SELECT string_agg(p.code, ' ' ORDER BY p.id) FROM payout p"
-    " WHERE p.bank_line_id = l.id), '') AS pays"
+    " s.invoice_id WHERE s.receipt_id = r.id), (SELECT string_agg(p.code, ' ' ORDER BY p.code) FROM (SELECT code FROM"
+    " payout WHERE l.id IN (bank_line_id, return_line_id) UNION ALL SELECT code FROM refund WHERE l.id IN"
+    " (bank_line_id, return_line_id)) p), '') AS pays"
     " FROM bank_line l LEFT JOIN receipt r ON r.id = l.receipt_id "
 )
 STATEMENT = (
@@ -154,14 +155,6 @@ def receipts_by_hand(unit: UnitOfWork, line: FileLine) -> list[Row[Any]]:
     )
 
 
-def payouts_sent(unit: UnitOfWork) -> list[Row[Any]]:
-    """(id, code, state, amount_cents, end_to_end_id, file) of payouts that left and no statement shows yet."""
-    return unit.all(
-        "SELECT id, code, state, amount_cents, end_to_end_id, coalesce(file, '') AS file FROM payout"
-        " WHERE state IN ('exported', 'confirmed', 'paid') AND bank_line_id IS NULL ORDER BY id"
-    )
-
-
 def show_payout(unit: UnitOfWork, payout_id: int, line_id: int) -> None:
     """Say which line of a statement shows a payout."""
     unit.run("UPDATE payout SET bank_line_id = :line WHERE id = :id", line=line_id, id=payout_id)
@@ -248,7 +241,12 @@ def cash_lines(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
         " JOIN ledger_posting p ON p.entry_id = e.id AND p.account = '512' WHERE e.idempotency_key = ANY (k.keys)),"
         " 0)::bigint AS booked_cents FROM bank_line l LEFT JOIN receipt r ON r.id = l.receipt_id CROSS JOIN LATERAL"
         " (SELECT CASE l.kind WHEN 'receipt' THEN ARRAY['receipt:' || r.code] WHEN 'payout' THEN (SELECT"
-        " array_agg('payout:' || p.code) FROM payout p WHERE p.bank_line_id = l.id) ELSE ARRAY['bank:' || l.code] END"
+        " array_agg('payout:' || p.code) FROM payout p WHERE p.bank_line_id = l.id) || coalesce((SELECT"
+        " array_agg('refund:' || f.code) FROM refund f WHERE f.bank_line_id = l.id), '{}')"
+        " WHEN 'refund' THEN (SELECT array_agg('refund:' || f.code) FROM refund f WHERE f.bank_line_id = l.id)"
+        " WHEN 'return' THEN coalesce((SELECT array_agg('payout:' || p.code || ':returned') FROM payout p WHERE"
+        " p.return_line_id = l.id), '{}') || coalesce((SELECT array_agg('refund:' || f.code || ':returned') FROM"
+        " refund f WHERE f.return_line_id = l.id), '{}') ELSE ARRAY['bank:' || l.code] END"
         " AS keys) k WHERE l.booked_on BETWEEN :first AND :last ORDER BY l.booked_on, l.id",
         first=first,
         last=last,
@@ -260,6 +258,9 @@ def keys_on_statements(unit: UnitOfWork, keys: Sequence[str]) -> set[str]:
     rows = unit.all(
         "SELECT 'receipt:' || r.code AS key FROM bank_line l JOIN receipt r ON r.id = l.receipt_id"
         " UNION ALL SELECT 'payout:' || code FROM payout WHERE bank_line_id IS NOT NULL"
+        " UNION ALL SELECT 'payout:' || code || ':returned' FROM payout WHERE return_line_id IS NOT NULL"
+        " UNION ALL SELECT 'refund:' || code FROM refund WHERE bank_line_id IS NOT NULL"
+        " UNION ALL SELECT 'refund:' || code || ':returned' FROM refund WHERE return_line_id IS NOT NULL"
         " UNION ALL SELECT 'bank:' || code FROM bank_line"
     )
     return {str(row.key) for row in rows} & set(keys)

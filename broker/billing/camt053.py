@@ -88,6 +88,8 @@ def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]
     parts = _all(entry, "NtryDtls", "TxDtls")
     amounts = [_part_cents(part, cents, len(parts), where) for part in parts]
     charge = _text(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") in ("CHRG", "COMM", "FEES") and cents < 0
+    # A credit transfer of ours that came back is a credit by its code as well (RRTN).
+    returned = _text(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") == "RRTN" and cents > 0
     extra = _text(entry, "AddtlNtryInf")
     batch = tuple(_text(entry, "NtryDtls", "Btch", name) for name in ("PmtInfId", "MsgId"))
     if not parts or sum(amounts) != cents:
@@ -95,7 +97,7 @@ def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]
     lines = []
     for index, amount in enumerate(amounts):
         detail = parts[index] if parts else None
-        line = _line(detail, amount, day, base, extra, charge)
+        line = _line(detail, amount, day, base, extra, charge, returned)
         reference = line.reference
         if not reference or (reference == base and len(amounts) > 1):
             reference = f"{base}/{index + 1}" if base else made_reference(day, amount, line.counterparty, line.words)
@@ -113,15 +115,18 @@ def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]
                 tuple(word for word in (*line.references, *batch) if word),
                 charge,
                 line.returned,
+                line.reason,
             )
         )
     return lines
 
 
-def _line(detail: etree._Element | None, cents: int, day: date, base: str, extra: str, charge: bool) -> FileLine:
+def _line(
+    detail: etree._Element | None, cents: int, day: date, base: str, extra: str, charge: bool, returned: bool
+) -> FileLine:
     """One part of an entry as it names itself; without parts, the entry as it stands."""
     if detail is None:
-        return FileLine(base, day, cents, about=extra[:500], charge=charge)
+        return FileLine(base, day, cents, about=extra[:500], charge=charge, returned=returned)
     side, account = ("Dbtr", "DbtrAcct") if cents > 0 else ("Cdtr", "CdtrAcct")
     name = _text(detail, "RltdPties", side, "Nm") or _text(detail, "RltdPties", side, "Pty", "Nm")
     words = [place.text or "" for place in _all(detail, "RmtInf", "Ustrd")]
@@ -138,7 +143,15 @@ def _line(detail: etree._Element | None, cents: int, day: date, base: str, extra
         _word(_text(detail, "Refs", "EndToEndId"))[:35],
         (_text(detail, "Refs", "PmtInfId"), _text(detail, "Refs", "MsgId")),
         charge,
-        bool(_all(detail, "RtrInf")),
+        bool(_all(detail, "RtrInf")) or returned,
+        " ".join(
+            word
+            for word in (
+                _text(detail, "RtrInf", "Rsn", "Cd") or _text(detail, "RtrInf", "Rsn", "Prtry"),
+                _text(detail, "RtrInf", "AddtlInf"),
+            )
+            if word
+        )[:140],
     )
 
 

@@ -72,6 +72,8 @@ CHECKS = {
     " UNION ALL SELECT r.code FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id"
     " WHERE s.booked_at IS NULL AND r.received_on <= :last"
     " UNION ALL SELECT code FROM payout WHERE state = 'confirmed' AND paid_on <= :last"
+    " OR state <> 'returned' AND returned_on <= :last"
+    " UNION ALL SELECT code FROM refund WHERE state = 'confirmed' AND paid_on <= :last"
     " UNION ALL SELECT code FROM bank_line WHERE booked_on <= :last AND (kind IN ('fee', 'suspense') AND booked_at"
     " IS NULL OR explained_account IS NOT NULL AND explained_at IS NULL)"
     " UNION ALL SELECT p.code FROM payment p WHERE p.state = 'captured' AND NOT EXISTS"

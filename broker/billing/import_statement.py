@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from broker.audit.record import record
 from broker.billing import bank_statement_store as store
+from broker.billing import transfer_store
 from broker.billing.bank_accounts import checked_iban
 from broker.billing.bank_csv import read_bank_csv
 from broker.billing.bank_file import FileLine, FileStatement
@@ -15,6 +19,9 @@ from broker.billing.camt053 import read_camt053
 from broker.billing.match_bank import match_credit
 from broker.billing.payouts import confirm_payout
 from broker.billing.receipts import assign_receipt, receive_transfer
+from broker.billing.refund_store import refund as find_refund
+from broker.billing.return_payout import take_return
+from broker.billing.send_refund import return_transfer
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.kernel.ids import new_code
@@ -26,7 +33,10 @@ _GATEWAYS = ("STRIPE",)
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What a file brought: statements (their codes), lines by what became of them, cents that wait in suspense."""
+    """What a file brought: statements (their codes), lines by what became of them, cents that wait in suspense.
+
+    `payouts` left, refunds by transfer among them; `returned` came back.
+    """
 
     statements: tuple[str, ...]
     new: int
@@ -35,6 +45,7 @@ class ImportResult:
     payouts: int
     suspense: int
     suspense_cents: int
+    returned: int = 0
 
 
 def import_statement(
@@ -65,6 +76,7 @@ def import_statement(
         counts["payouts"],
         counts["suspense"],
         counts["suspense_cents"],
+        counts["returned"],
     )
 
 
@@ -111,6 +123,9 @@ def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts
     if line.booked_on > unit.today:
         raise InvalidInput(f"A line is dated {line.booked_on}: in the future.", code="bad_statement", field="file")
     code = new_code("line")
+    if line.cents > 0 and _came_back(unit, code, statement_id, iban, line):
+        counts["returned"] += 1
+        return
     if line.cents > 0:
         kind, hint, receipt_id, waits = _credit(unit, line)
         counts["matched"] += kind == "receipt" and not waits
@@ -118,15 +133,20 @@ def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts
         counts["suspense_cents"] += waits
         line_id = store.insert_line(unit, code, statement_id, iban, line, kind, hint, receipt_id)
     else:
-        paid = _payouts(unit, line)
-        kind = "payout" if paid else "fee" if line.charge else "suspense"
+        paid = _sent(unit, line)
+        kinds = {row.what for row in paid}
+        kind = kinds.pop() if len(kinds) == 1 else "payout" if kinds else "fee" if line.charge else "suspense"
         line_id = store.insert_line(
             unit, code, statement_id, iban, line, kind, "" if kind != "suspense" else "debit", None
         )
-        for payout_id, payout, state in paid:
-            if state == "exported":
-                confirm_payout(unit, payout, line.booked_on)
-            store.show_payout(unit, payout_id, line_id)
+        for row in paid:
+            if row.what == "refund":
+                transfer_store.show_refund(unit, row.id, line_id, line.booked_on)
+                unit.enqueue("book_refund", row.id)
+                continue
+            if row.state == "exported":
+                confirm_payout(unit, row.code, line.booked_on)
+            store.show_payout(unit, row.id, line_id)
         counts["payouts"] += len(paid)
         counts["suspense"] += kind == "suspense"
         counts["suspense_cents"] += line.cents if kind == "suspense" else 0
@@ -163,12 +183,28 @@ def _waiting(unit: UnitOfWork, line: FileLine, hint: str) -> tuple[str, str, int
     return "receipt", hint, receipt.id, line.cents
 
 
-def _payouts(unit: UnitOfWork, line: FileLine) -> list[tuple[int, str, str]]:
-    """(id, code, state) of the payouts that left with a debit: the one it names, or the whole of a file of ours."""
-    sent = store.payouts_sent(unit)
+def _sent(unit: UnitOfWork, line: FileLine) -> list[Row[Any]]:
+    """The transfers that left with a debit: the one it names, or the whole of a file of ours."""
+    sent = transfer_store.sent(unit)
     one = [row for row in sent if row.end_to_end_id == line.end_to_end_id and row.amount_cents == -line.cents]
     if not one:
         files = {row.file for row in sent if row.file and (row.file in line.references or row.file in line.about)}
         batch = [row for row in sent if row.file in files]
         one = batch if batch and sum(row.amount_cents for row in batch) == -line.cents else []
-    return [(row.id, row.code, row.state) for row in one]
+    return one
+
+
+def _came_back(unit: UnitOfWork, code: str, statement_id: int, iban: str, line: FileLine) -> bool:
+    """Whether a credit is a transfer of ours that the bank sent back: then that is undone, and nothing waits."""
+    found = transfer_store.returnable(unit, line.end_to_end_id, line.cents) if line.end_to_end_id else None
+    if found is None or not (line.returned or found.state in ("confirmed", "paid")):
+        return False
+    line_id = store.insert_line(unit, code, statement_id, iban, line, "return", "", None)
+    if found.what == "payout":
+        take_return(unit, found.id, found.code, line.booked_on, line.reason)
+        transfer_store.show_return(unit, found.id, line_id)
+        return True
+    refund = find_refund(unit, found.code)
+    assert refund is not None  # it was found above
+    return_transfer(unit, refund, line.reason or "returned", line_id, line.booked_on)
+    return True

@@ -11,6 +11,7 @@ from broker.billing import freeze_store, invoice_store
 from broker.billing.bank_accounts import usable_account
 from broker.billing.bank_model import Payout
 from broker.billing.entries import payout_lines
+from broker.billing.transfer_store import earlier_returns
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.ids import new_code
@@ -124,6 +125,7 @@ def book_payout(database: Database, payout_id: int) -> None:
         lines = payout_lines(payout.amount_cents - held, held, waiting, payout.owner_id)
         post(unit, "BQ", payout.paid_on, payout.code, f"Virement propriétaire {payout.code}", lines, key)
         store.set_state(unit, payout.id, ["confirmed"], "paid")
+        keys += [f"payout:{code}:returned" for code in earlier_returns(unit, payout.id)]
         match_settled(unit, "401", payout.owner_id, [*keys, key])
         if held:  # with the order's deposit and our fee, which stand on the same account
             keys += [f"invoice:{row.fee}" for row in bills if row.fee]

@@ -94,6 +94,7 @@ def _cause(key: str) -> Cause:
         "gateway": "in_gateway",
         "receipt": "by_hand",
         "payout": "payout_under_way",
+        "refund": "payout_under_way",
         "fee": "fee_by_hand",
     }
     return causes.get(key.partition(":")[0], "other_entry")

@@ -183,3 +183,21 @@ def transfers_to_make(unit: UnitOfWork, first: date, last: date) -> list[Row[Any
         first=first,
         last=last,
     )
+
+
+def take_return(unit: UnitOfWork, refund_id: int, problem: str, line_id: int, day: date) -> None:
+    """The bank sent a transfer back."""
+    unit.run(
+        "UPDATE refund SET returned_on = :day, return_line_id = :line, problem = :problem, paid_on = coalesce(paid_on,"
+        " :day), state = CASE state WHEN 'sent' THEN 'confirmed' ELSE state END WHERE id = :id",
+        id=refund_id,
+        day=day,
+        line=line_id,
+        problem=problem[:140],
+    )
+
+
+def returned_on(unit: UnitOfWork, refund_id: int) -> date | None:
+    """The day on which a transfer came back."""
+    found: date | None = unit.scalar("SELECT returned_on FROM refund WHERE id = :id", id=refund_id)
+    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
+
 from broker.audit.record import record
 from broker.billing import refund_store as store
 from broker.billing.credit_invoice import credit_invoice
@@ -10,16 +13,17 @@ from broker.billing.refund_model import Refund
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
-from broker.ledger.model import credit, debit
+from broker.ledger.model import credit, debit, mirrored
 from broker.ledger.periods import open_day
 from broker.ledger.post import post
 
 
-def send_refund(database: Database, settings: Settings, gateway: Gateway, refund_id: int) -> None:
+def send_refund(database: Database, settings: Settings, choose: Callable[[], Gateway], refund_id: int) -> None:
     """Issue the credit note that an approved refund needs, then ask the gateway for the money.
 
     `sending` is committed before the call, and the gateway's key and mark are our row's code: killed at any point and
-    called again, it finds what the gateway made. A refund by transfer waits for the next file of the bank.
+    called again, it finds what the gateway made. `choose` gives the gateway. A refund by transfer
+    waits for the next file of the bank.
     """
     with database.begin() as unit:
         refund = store.lock(unit, refund_id)
@@ -34,6 +38,7 @@ def send_refund(database: Database, settings: Settings, gateway: Gateway, refund
                 return
             store.set_state(unit, refund.id, "approved", "sending")
         work = store.work_of(unit, refund_id)
+    gateway = choose()
     try:
         reference = gateway.find_refund(work.intent, refund.code) or gateway.create_refund(
             {
@@ -68,23 +73,40 @@ def follow_refunds(database: Database, payment_id: int) -> None:
 
 
 def book_refund(database: Database, refund_id: int) -> None:
-    """Book a refund by transfer that the bank shows: D 471 or 4197 / C 512; once."""
+    """Book a refund by transfer that the bank shows: D 471 or 4197 / C 512; once. One that came back is undone."""
     with database.begin() as unit:
         refund = store.lock(unit, refund_id)
-        if refund is None or refund.state != "confirmed" or refund.paid_on is None:
+        if refund is None or refund.paid_on is None:
             return
+        key = f"refund:{refund.code}"
         lines = [
             debit("4197", refund.credit_cents, refund.org_id),
             debit("471", refund.amount_cents - refund.credit_cents),
             credit("512", refund.amount_cents),
         ]
-        day, label = open_day(unit, refund.paid_on), f"Remboursement, {refund.customer}"
-        post(unit, "BQ", day, refund.source, label, lines, f"refund:{refund.code}", piece_day=refund.paid_on)
-        store.set_state(unit, refund.id, "confirmed", "paid")
-        record(unit, "refund.paid", "refund", refund.code, cents=refund.amount_cents)
+        label = f"Remboursement, {refund.customer}"
+        if refund.state == "confirmed":
+            day = open_day(unit, refund.paid_on)
+            post(unit, "BQ", day, refund.source, label, lines, key, piece_day=refund.paid_on)
+            store.set_state(unit, refund.id, "confirmed", "paid")
+            record(unit, "refund.paid", "refund", refund.code, cents=refund.amount_cents)
+        returned_on = store.returned_on(unit, refund.id)
+        if returned_on is not None:
+            day = open_day(unit, returned_on)
+            lines = mirrored(lines)
+            post(unit, "BQ", day, refund.source, f"{label}, revenu", lines, f"{key}:returned", piece_day=returned_on)
+            if store.set_state(unit, refund.id, "paid", "failed"):
+                record(unit, "refund.failed", "refund", refund.code)
 
 
 def fail_transfer(unit: UnitOfWork, refund: Refund, problem: str) -> None:
-    """The bank did not make a refund by transfer: the money is owed, or waits, as before."""
+    """The bank refused a refund by transfer before it left: the money is owed, or waits, as before."""
     if store.set_state(unit, refund.id, "sent", "failed", problem=problem):
         record(unit, "refund.failed", "refund", refund.code, problem=problem)
+
+
+def return_transfer(unit: UnitOfWork, refund: Refund, problem: str, line_id: int, day: date) -> None:
+    """A refund by transfer left and came back: a job undoes it."""
+    store.take_return(unit, refund.id, problem, line_id, day)
+    unit.enqueue("book_refund", refund.id)
+    record(unit, "refund.came_back", "refund", refund.code, problem=problem)

@@ -57,6 +57,11 @@ WITH due(kind, row_id, even_if_running) AS (
     OR explained_account IS NOT NULL AND explained_at IS NULL
   UNION ALL SELECT 'post_dunning', id, false FROM dunning_mail
     WHERE state = 'waiting' AND next_at <= app_now() AND tries < 40
+  UNION ALL SELECT 'send_refund', id, false FROM refund WHERE state = 'sending'
+    OR state = 'approved' AND (payment_id IS NOT NULL OR credit_cents > 0 AND credit_id IS NULL)
+  UNION ALL SELECT 'book_refund', id, false FROM refund WHERE state = 'confirmed'
+    OR state = 'paid' AND returned_on IS NOT NULL
+  UNION ALL SELECT 'book_payout_return', id, false FROM payout WHERE returned_on IS NOT NULL AND state <> 'returned'
   UNION ALL SELECT 'issue_claim', id, false FROM late_claim WHERE done_at IS NULL
   UNION ALL SELECT 'tell_news', id, false FROM state_news WHERE told_at IS NULL
 )

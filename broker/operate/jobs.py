@@ -42,19 +42,18 @@ from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
 from broker.billing.bank_lines import book_bank_line
-from broker.billing.card_money import book_card_money
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
 from broker.billing.collect import book_payment
 from broker.billing.contests import issue_correction
 from broker.billing.dunning import post_dunning, run_dunning
 from broker.billing.end_orders import end_lapsed_orders
-from broker.billing.late_claims import issue_claim
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.billing.vat_check import check_vat_number
 from broker.billing.vat_register import choose_register
+from broker.billing.velocity import look_at_velocity
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.delegate_domain import ask_due_checks, check_domain
 from broker.delivery.presign import presign_mailing
@@ -91,6 +90,7 @@ from broker.mailings.store import mailing_by_id
 from broker.mailings.study import study_mailing
 from broker.notifications.deliver_webhooks import deliver_webhooks
 from broker.notifications.post_mail import post_digest, post_notification
+from broker.operate.bank_jobs import bank_jobs
 from broker.operate.faults import print_fault
 from broker.operate.house_notices import ask_for_notices, forget_notices, notice_poster, tell_of_the_day
 from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
@@ -243,14 +243,12 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "tell_news": lambda row_id: tell_news(database, row_id),
         "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
         "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
-        "book_card_money": lambda row_id: book_card_money(database, choose_gateway(settings, database), row_id),
+        **bank_jobs(database, settings),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "book_bank_line": lambda row_id: book_bank_line(database, row_id),
-        "run_dunning": lambda _: run_dunning(database, settings),
         "post_dunning": lambda row_id: post_dunning(database, means.keys, settings, row_id),
-        "issue_claim": lambda row_id: issue_claim(database, settings, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
         "bill_clicks": lambda row_id: bill_clicks(database, row_id),
         "accrue_conversions": lambda row_id: accrue_conversions(database, row_id),
@@ -319,7 +317,9 @@ def _add_house_tasks(app: App, means: Means) -> None:
             ask_due_checks(unit)
 
     def watch(timestamp: int) -> None:
-        """Hold mail that fares badly; see whether control mails arrive."""
+        """Hold mail that fares badly; see whether control mails arrive; look at what comes too often."""
+        with database.begin() as unit:
+            look_at_velocity(unit, settings)
         with database.begin() as unit:
             watch_reputation(unit, settings)
             watch_seeds(unit)

@@ -204,6 +204,8 @@ CREATE TABLE refund (
   paid_on date,
   file text,
   bank_line_id bigint REFERENCES bank_line,
+  returned_on date,                         -- a transfer that the bank sent back
+  return_line_id bigint REFERENCES bank_line,
   CHECK ((payment_id IS NULL) <> (receipt_id IS NULL)),
   CHECK ((receipt_id IS NULL) = (iban IS NULL)),
   CHECK ((credit_cents > 0) = (invoice_id IS NOT NULL)),
@@ -273,7 +275,7 @@ BEGIN
   IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
       ('asked', 'approved'), ('asked', 'cancelled'), ('approved', 'cancelled'), ('approved', 'sending'),
       ('sending', 'sent'), ('sending', 'failed'), ('sent', 'paid'), ('sent', 'failed'), ('approved', 'sent'),
-      ('sent', 'confirmed'), ('confirmed', 'paid'), ('paid', 'failed'), ('approved', 'failed')) THEN
+      ('sent', 'confirmed'), ('confirmed', 'paid'), ('paid', 'failed'), ('confirmed', 'failed')) THEN
     RAISE EXCEPTION 'a refund cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
   END IF;
   IF app_role() <> 'system' THEN
@@ -502,8 +504,8 @@ ALTER TABLE invoice
 """
 
 TABLES = (
-    "late_claim", "dunning_mail", "dunning_line", "dunning_letter", "dunning_hold", "instalment", "reference_rate", "refund",
-    "dispute", "payout_hold", "velocity_alert", "sepa_file",
+    "late_claim", "dunning_mail", "dunning_line", "dunning_letter", "dunning_hold", "instalment", "reference_rate",
+    "refund", "dispute", "payout_hold", "velocity_alert", "sepa_file",
 )  # fmt: skip
 
 
@@ -534,7 +536,8 @@ def upgrade() -> None:
         using=staff,
         web="SELECT, INSERT (code, org_id, payment_id, receipt_id, amount_cents, invoice_id, credit_cents, reason,"
         " holder, iban, end_to_end_id, second, asked_by),"
-        " UPDATE (state, approved_by, approved_at, sent_at, paid_on, file, problem, bank_line_id)",
+        " UPDATE (state, approved_by, approved_at, sent_at, paid_on, file, problem, bank_line_id, returned_on,"
+        " return_line_id)",
     )
     protect("dispute", using=staff, web="SELECT")
     protect("velocity_alert", using=staff, web="SELECT")
