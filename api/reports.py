@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
+from api.periods import PeriodQuery, period
 from api.work import unit
 from broker.billing.report import revenue_report
 
 calls = Blueprint("reports", __name__, description="Revenue")
-
-
-class ReportQuery(Schema):
-    """The days, both included; without them everything."""
-
-    from_ = fields.Date(data_key="from", load_default=None)
-    to = fields.Date(load_default=None)
 
 
 class RevenueRowSchema(Schema):
@@ -66,10 +59,9 @@ class RevenueSchema(Schema):
 
 
 @calls.route("/reports/revenue", methods=["GET"])
-@calls.arguments(ReportQuery, location="query")
+@calls.arguments(PeriodQuery, location="query")
 @calls.response(200, RevenueSchema)
 def revenue(query: dict[str, Any]) -> Any:
     """Revenue by mailing, with the sums of sends, ledger and invoices."""
-    start, end = query["from_"] or date(2000, 1, 1), query["to"] or date(9999, 12, 31)
     with unit() as work:
-        return revenue_report(work, start, end)
+        return revenue_report(work, *period(query, work.today))

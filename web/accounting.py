@@ -1,4 +1,4 @@
-"""The accountant's pages: overview, revenue by dimension, closing a month, contracts and mandates, chart, platform."""
+"""The accountant's pages: overview, revenue by dimension, statement, chart of accounts, platform."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from datetime import date, timedelta
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.close_checks import CHECKS, bounds, month_findings
-from broker.billing.close_month import ask_close, close_answers, period_state
 from broker.billing.figures import cut_off, forecast, revenue_figures
 from broker.billing.figures_store import DIMENSIONS
 from broker.billing.platform import list_documents
 from broker.billing.statements import aged_balances, owner_statement, vat_summary
-from broker.kernel.errors import CourtierError, InvalidInput
+from broker.kernel.errors import CourtierError
 from broker.ledger.chart import add_account, rename_account
 from broker.ledger.list_accounts import chart
 from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.tables import table_reply
-from web.http.work import front, unit
+from web.http.work import unit
 
 pages = Blueprint("accounting", __name__)
 USUAL = timedelta(days=365)
@@ -81,39 +79,6 @@ def statement() -> str | Response:
     return render_template("accounting/statement.html", rows=rows, start=start, end=end)
 
 
-@pages.get("/accounting/close")
-@for_roles("accountant", "broker")
-def close() -> str:
-    """Closing a month, step by step: what was looked at, what it means, run, lock."""
-    with unit() as work:
-        month = _month(work.today)
-        findings = month_findings(work, front().settings, month)
-        return render_template(
-            "accounting/close.html",
-            month=month,
-            before=(month - timedelta(days=1)).replace(day=1),
-            after=(month + timedelta(days=32)).replace(day=1),
-            state=period_state(work, month),
-            over=work.today > bounds(month)[1],
-            checks=[(check, next((f for f in findings if f.code == check.code), None)) for check in CHECKS],
-            blocked=any(finding.blocks for finding in findings),
-            cut=cut_off(work, month),
-            asks=close_answers(work, month),
-        )
-
-
-@pages.post("/accounting/close")
-@for_roles("accountant", "broker")
-def run_close() -> Response:
-    """Ask for the close; a worker does it, once."""
-    with unit() as work:
-        month = _month(work.today, request.form.get("month", ""))
-        if work.today <= bounds(month)[1]:
-            raise InvalidInput(f"The month {month:%Y-%m} is not over yet.", code="month_running", field="month")
-        ask_close(work, month, "soft_closed" if request.form.get("target") == "soft_closed" else "locked")
-    return redirect(url_for("accounting.close", month=f"{month:%Y-%m}", done="close_asked"), 303)
-
-
 @pages.get("/accounting/chart")
 @for_roles("accountant", "broker")
 def accounts() -> str:
@@ -151,14 +116,6 @@ def platform() -> str:
 def _period(today: date) -> tuple[date, date]:
     start = day_of(request.args.get("from", ""), "from") or today - USUAL
     return start, day_of(request.args.get("to", ""), "to") or today
-
-
-def _month(today: date, text: str | None = None) -> date:
-    """The month asked for; without one, the month before this one."""
-    text = request.args.get("month", "") if text is None else text
-    if not text:
-        return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-    return day_of(f"{text}-01", "month") or today
 
 
 def _text(cell: object) -> object:

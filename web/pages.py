@@ -19,6 +19,7 @@ from web import (
     calendar,
     cards,
     catalogue,
+    closing,
     compliance,
     consents,
     contacts,
@@ -29,6 +30,7 @@ from web import (
     desk,
     domains,
     enrichment,
+    files,
     health,
     home,
     imports,
@@ -98,7 +100,8 @@ NOUNS = (
     rules, suggestions, overlaps, calendar,
     own_mailings, pressure, leaks, seeds, mailing_reports,
     conversions, private_offers,
-    accounting, bank, mandates, desk, suppression_lists, notifications, webhooks, results, domains, reputation,
+    accounting, closing, files, bank, mandates,
+    desk, suppression_lists, notifications, webhooks, results, domains, reputation,
     order_people, order_terms, delivery, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024

@@ -83,7 +83,8 @@ def period_state(unit: UnitOfWork, month: date) -> PeriodState:
 def close_month(unit: UnitOfWork, settings: Settings, month: date, target: Target = "locked") -> CloseResult:
     """Close a month in the caller's transaction, unless something stands in the way: then nothing changes.
 
-    A soft-closed month takes no more entries and may be opened again; a locked one never. Raises `Conflict`
+    A soft-closed month takes no more entries and may be opened again (`ledger.reopen`); a locked one never. Closed anew
+    it keeps the cut-off of the first time: what accrued in a month that is over never changes. Raises `Conflict`
     (`month_running`) before the month is over.
     """
     unit.actor.require("accountant")
@@ -127,6 +128,8 @@ def _cut_off(unit: UnitOfWork, settings: Settings, last: date) -> tuple[int, int
             if not any(line.debit_cents for line in lines):
                 continue
             key = f"cutoff:{last:%Y-%m}:{row.code}:{account}"
+            if ledger.entry_by_key(unit, key) is not None:  # of a close before the month was opened again
+                continue
             entry = post(unit, "OD", last, row.code, f"Cut-off, {side}, envoi {row.code}", lines, key)
             back = reverse(unit, entry.id, last + timedelta(days=1), f"Extourne, {side}, envoi {row.code}")
             match_settled(unit, account, org_id, [key, f"reversal:{entry.number}"])

@@ -39,7 +39,7 @@ def contest_invoice(unit: UnitOfWork, number: str, reason: str) -> Contest:
         raise NotFound(f"There is no document {number!r} issued in an owner's name.", field="number")
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= 2_000:
-        raise InvalidInput("Say what is wrong, in up to 2,000 letters.", code="bad_reason", field="reason")
+        raise InvalidInput("Say what is wrong, in up to 2,000 letters.", code="reason_needed", field="reason")
     last = found.issued_on + timedelta(days=found.contest_days)
     if unit.today > last:
         raise Conflict(

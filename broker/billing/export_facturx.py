@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from broker.kernel.safe_csv import SafeWriter
 _HEADER = (
     "number,type_code,kind,issued_on,due_on,seller,buyer,net,vat,total,paid_before,currency,relates_to,file,sha256"
 ).split(",")
+_TOLD = 250
 
 
-def export_facturx(unit: UnitOfWork, first: date, last: date, folder: Path) -> ExportResult:
+def export_facturx(
+    unit: UnitOfWork, first: date, last: date, folder: Path, progress: Callable[[int], object] | None = None
+) -> ExportResult:
     """Write `invoices-<first>-<last>.zip` with each document issued in the period, `index.csv` and `SHA256SUMS`.
 
     Sums are the totals with VAT: of sales on the debit side, of self-bills on the credit side; credit notes count
-    against their side. The same period gives the same bytes again.
+    against their side. The same period gives the same bytes again. `progress` is told the documents so far.
     """
     unit.actor.require("accountant", "broker")
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +43,8 @@ def export_facturx(unit: UnitOfWork, first: date, last: date, folder: Path) -> E
             digest = hashlib.sha256(content).hexdigest()
             _put(archive, name, content, row.issued_on)
             sums.append(f"{digest}  {name}\n")
+            if progress is not None and len(sums) % _TOLD == 0:
+                progress(len(sums))
             amounts = [decimal(cents) for cents in (row.net_cents, row.vat_cents, row.total_cents, row.deposit_cents)]
             head = (row.number, row.type_code, row.kind, row.issued_on, row.due_on, row.seller, row.buyer)
             writer.writerow((*head, *amounts, row.currency, row.relates_to, name, digest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Row
 
 from broker.billing.export_result import ExportResult
+from broker.billing.tables import counted
 from broker.kernel.database import UnitOfWork
 from broker.ledger.matching import letters
 from broker.ledger.store import journal_rows
@@ -41,7 +42,13 @@ Encoding = Literal["utf-8", "iso-8859-15"]
 
 
 def export_fec(
-    unit: UnitOfWork, siren: str, first: date, last: date, folder: Path, encoding: Encoding = "utf-8"
+    unit: UnitOfWork,
+    siren: str,
+    first: date,
+    last: date,
+    folder: Path,
+    encoding: Encoding = "utf-8",
+    progress: Callable[[int], object] | None = None,
 ) -> ExportResult:
     """Write `<SIREN>FEC<AAAAMMJJ>.txt` (tabs) with every posting of the period, in order of entry number.
 
@@ -53,7 +60,7 @@ def export_fec(
     rows = debit = credit = 0
     with path.open("w", encoding=encoding, errors="replace", newline="") as file:
         file.write("\t".join(COLUMNS) + "\r\n")
-        for row in journal_rows(unit, first, last):
+        for row in counted(journal_rows(unit, first, last), progress):
             line = "\t".join(_fields(row))
             file.write((line if encoding == "utf-8" else _narrow(line)) + "\r\n")
             rows, debit, credit = rows + 1, debit + row.debit_cents, credit + row.credit_cents

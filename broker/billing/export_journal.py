@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TextIO
 from sqlalchemy import Row
 
 from broker.billing.export_result import ExportResult
+from broker.billing.tables import counted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.safe_csv import SafeWriter
 from broker.ledger.store import journal_rows
@@ -20,7 +22,9 @@ _ROOTS = {"1": "Equity", "2": "Assets", "3": "Assets", "5": "Assets", "6": "Expe
 _OWED_TO_US = ("409", "411", "413", "416", "418", "4456", "44586", "471")
 
 
-def export_journal(unit: UnitOfWork, first: date, last: date, folder: Path) -> ExportResult:
+def export_journal(
+    unit: UnitOfWork, first: date, last: date, folder: Path, progress: Callable[[int], object] | None = None
+) -> ExportResult:
     """Write `journal.csv`, `.hledger` and `.beancount` with every posting of the period, in order of entry number.
 
     `hledger check --strict` and `bean-check` accept them; accounts are declared as they occur.
@@ -39,7 +43,7 @@ def export_journal(unit: UnitOfWork, first: date, last: date, folder: Path) -> E
         writer.writerow(_HEADER)
         ledger.write("commodity 1000.00 EUR\n")
         bean.write('option "operating_currency" "EUR"\n')
-        for row in journal_rows(unit, first, last):
+        for row in counted(journal_rows(unit, first, last), progress):
             writer.writerow(_cells(row))
             if row.number != entry:
                 entry = row.number

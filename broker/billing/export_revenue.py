@@ -45,12 +45,17 @@ def export_sends(
     folder: Path,
     kind: str = "csv",
     progress: Callable[[int], object] | None = None,
+    owner_id: int | None = None,
 ) -> ExportResult:
-    """Write `sends.<kind>`, one row a send of the period's mailings, however many; amounts in micros."""
+    """Write `sends.<kind>`, one row a send of the period's mailings, however many; amounts in micros.
+
+    `owner_id`: a worker writes it for this owner, and reads the split where it is written.
+    """
     unit.actor.require("accountant", "broker", "owner")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"sends.{kind}"
-    rows = write_table(path, _SENDS, (_plain(row) for row in statement_store.sends(unit, first, last)), progress)
+    found = statement_store.sends(unit, first, last, owner_id)
+    rows = write_table(path, _SENDS, (_plain(row) for row in found), progress)
     return ExportResult((path,), rows, 0, 0)
 
 

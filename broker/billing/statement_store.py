@@ -82,7 +82,7 @@ CROSS JOIN LATERAL (SELECT CASE WHEN s.position <@ b.positions THEN s.price_micr
 CROSS JOIN LATERAL (SELECT CASE WHEN t.bp IS NULL AND a.gross > 0
   THEN (SELECT commission_micros FROM share_of_send(m.id, s.position))
   ELSE a.gross * t.bp * (s.position + 1) / 10000 - a.gross * t.bp * s.position / 10000 END AS micros) c
-WHERE m.kind <> 'own' AND NOT s.seed
+WHERE m.kind <> 'own' AND NOT s.seed AND (CAST(:owner AS bigint) IS NULL OR m.owner_id = :owner)
   AND CAST(coalesce(m.closed_at, m.started_at) AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND :last
 ORDER BY m.id, s.position
 """
@@ -119,15 +119,48 @@ def statement(unit: UnitOfWork, owner_id: int, first: date, last: date) -> list[
     return unit.all(_STATEMENT, owner=owner_id, first=first, last=last)
 
 
-def sends(unit: UnitOfWork, first: date, last: date) -> Iterator[Row[Any]]:
-    """Every send of mailings settled (or else begun) in a period, read as a stream; who received it stays away."""
-    values = {
-        "first": first,
-        "last": last,
-        "staff": unit.actor.role in ("broker", "accountant", "system"),
-        "org": unit.actor.org_id,
-    }
-    if unit.actor.role == "system":
-        values = {"first": first, "last": last}
-    statement = _SENDS_WHOLE if unit.actor.role == "system" else _SENDS
+def sends(unit: UnitOfWork, first: date, last: date, owner_id: int | None = None) -> Iterator[Row[Any]]:
+    """Every send of mailings settled (or else begun) in a period, read as a stream; who received it stays away.
+
+    The system, and a worker for an owner's file (`owner_id`), read the rate where it is written; a front does not.
+    """
+    if unit.actor.role == "system" or owner_id is not None:
+        statement, values = _SENDS_WHOLE, {"first": first, "last": last, "owner": owner_id}
+    else:
+        staff = unit.actor.role in ("broker", "accountant")
+        statement, values = _SENDS, {"first": first, "last": last, "staff": staff, "org": unit.actor.org_id}
     yield from unit.session.execute(text(statement), values, execution_options={"yield_per": 5000})
+
+
+def count_sends(unit: UnitOfWork, first: date, last: date, owner_id: int | None = None) -> int:
+    """How many sends there are of them."""
+    return int(
+        unit.scalar(
+            "SELECT count(*) FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"
+            " WHERE m.kind <> 'own' AND NOT s.seed AND (CAST(:owner AS bigint) IS NULL OR m.owner_id = :owner)"
+            " AND CAST(coalesce(m.closed_at, m.started_at) AT TIME ZONE 'Europe/Paris' AS date)"
+            " BETWEEN :first AND :last",
+            first=first,
+            last=last,
+            owner=owner_id,
+        )
+    )
+
+
+def count_documents(unit: UnitOfWork, first: date, last: date) -> int:
+    """How many documents were issued in a period."""
+    return int(
+        unit.scalar("SELECT count(*) FROM invoice WHERE issued_on BETWEEN :first AND :last", first=first, last=last)
+    )
+
+
+def count_postings(unit: UnitOfWork, first: date, last: date) -> int:
+    """How many postings stand in entries of a period."""
+    return int(
+        unit.scalar(
+            "SELECT count(*) FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+            " WHERE e.day BETWEEN :first AND :last",
+            first=first,
+            last=last,
+        )
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,10 +17,12 @@ from broker.kernel.safe_csv import SafeWriter
 FORMATS = ("xlsx", "csv", "parquet")
 SHEET_ROWS = 1_048_575  # Excel's limit, less the header
 _BLOCK = 50_000
+_TOLD = 20_000
 _TYPES: dict[type, pa.DataType] = {int: pa.int64(), str: pa.string(), bool: pa.bool_()}
 
 Row = Sequence[Any]
 Columns = Mapping[str, type]
+Item = TypeVar("Item")
 
 
 def write_table(
@@ -35,33 +37,38 @@ def write_table(
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS:
         raise InvalidInput(f"A report is written as {', '.join(FORMATS)}.", code="bad_format", field="format")
-    counted = _Counted(rows, progress)
+    read = counted(rows, progress)
     if kind == "csv":
-        _csv(path, columns, counted)
+        _csv(path, columns, read)
     elif kind == "parquet":
-        _parquet(path, columns, counted)
+        _parquet(path, columns, read)
     else:
-        _xlsx(path, columns, counted)
-    return counted.number
+        _xlsx(path, columns, read)
+    return read.number
 
 
-class _Counted:
+class Counted(Generic[Item]):
     """An iterator that knows how far it is."""
 
-    def __init__(self, rows: Iterable[Row], progress: Callable[[int], object] | None = None) -> None:
+    def __init__(self, rows: Iterable[Item], progress: Callable[[int], object] | None = None) -> None:
         self.number = 0
         self._rows = iter(rows)
         self._progress = progress
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[Item]:
         return self
 
-    def __next__(self) -> Row:
+    def __next__(self) -> Item:
         row = next(self._rows)
         self.number += 1
-        if self._progress is not None and self.number % _BLOCK == 0:
+        if self._progress is not None and self.number % _TOLD == 0:
             self._progress(self.number)
         return row
+
+
+def counted(rows: Iterable[Item], progress: Callable[[int], object] | None = None) -> Counted[Item]:
+    """The same rows; `progress` is told how many have passed, every 20,000."""
+    return Counted(rows, progress)
 
 
 def _csv(path: Path, columns: Columns, rows: Iterator[Row]) -> None:

@@ -19,7 +19,10 @@ def month_of(day: date) -> date:
 
 
 def set_period(unit: UnitOfWork, day: date, state: PeriodState) -> None:
-    """Put the month of `day` into a state. Raises `Conflict` (`period_locked`) when it is locked already."""
+    """Close the month of `day`, softly or for good; opening one again is `ledger.reopen`.
+
+    Raises `Conflict` (`period_locked`) when it is locked already, `needs_reopening`.
+    """
     unit.actor.require("accountant")
     month = month_of(day)
     store.lock_numbers(unit)  # no entry may slip into the month while it closes
@@ -28,6 +31,8 @@ def set_period(unit: UnitOfWork, day: date, state: PeriodState) -> None:
         return
     if before == "locked":
         raise Conflict(f"The period {month:%Y-%m} is locked and never reopens.", code="period_locked")
+    if state == "open":
+        raise Conflict(f"Two persons open {month:%Y-%m} again: ask for it with a reason.", code="needs_reopening")
     store.set_period(unit, month, state)
     record(unit, "period." + state, "ledger_period", f"{month:%Y-%m}", before=before)
 

@@ -28,12 +28,23 @@ as_option: Callable[..., Any] = click.option(
 @contextmanager
 def acting(settings: Settings, org_code: str = "") -> Iterator[UnitOfWork]:
     """One transaction in the name of an organisation; without a code, the system's own."""
+    with _database(settings) as database, database.begin(_actor(database, org_code)) as unit:
+        yield unit
+
+
+@contextmanager
+def acting_as(settings: Settings, person: Actor) -> Iterator[UnitOfWork]:
+    """One transaction in the name of a person, for what only persons may do."""
+    with _database(settings) as database, database.begin(person) as unit:
+        yield unit
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
     with running_postgres(settings) as server:
         engine = make_engine(server.url("worker"), 1)
         try:
-            database = Database(engine)
-            with database.begin(_actor(database, org_code)) as unit:
-                yield unit
+            yield Database(engine)
         finally:
             engine.dispose()
 

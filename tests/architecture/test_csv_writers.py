@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[2]
 OTHERS = {
     "broker/kernel/safe_csv.py",
     "broker/bases/open_container.py",
-    "broker/billing/export_subledger.py",
     "broker/operate/bench/import_scene.py",
 }
 

@@ -6,7 +6,9 @@ import csv
 import hashlib
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,13 @@ from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import COLUMNS, export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_revenue import export_balances, export_revenue, export_sends
-from broker.billing.export_subledger import export_subledger, mapping_of, require_full
+from broker.billing.export_subledger import Mapping, export_subledger, kind_of, mapping_of, require_full
 from broker.billing.settle import settle_mailing
 from broker.billing.statements import owner_statement, vat_summary
 from broker.kernel.errors import Conflict, Forbidden
 from broker.kernel.settings import BooksSettings
 from broker.ledger import store as ledger
+from broker.ledger.store import journal_rows
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 
 FIRST, LAST = date(2020, 1, 1), date(2100, 12, 31)
@@ -171,21 +174,49 @@ def test_balances_and_vat_follow_the_ledger(scene: MoneyScene, tmp_path: Path) -
 
 @pytest.mark.parametrize("program", ["sage", "cegid", "pennylane"])
 def test_a_subledgers_file_balances_and_is_never_a_fec(scene: MoneyScene, tmp_path: Path, program: str) -> None:
-    mapping = mapping_of(program)
+    mapping, ours = mapping_of(program), replace(SETTINGS, books=BooksSettings("subledger", program))
     with scene.web.begin(scene.accountant) as unit:
-        result = export_subledger(unit, program, FIRST, LAST, tmp_path)
+        result = export_subledger(unit, ours, FIRST, LAST, tmp_path)
     assert "FEC" not in result.files[0].name.upper()
-    lines = list(csv.reader(result.files[0].read_text(mapping.encoding).splitlines(), delimiter=mapping.separator))
-    rows = [dict(zip(mapping.columns, line, strict=True)) for line in lines[1 if mapping.header else 0 :]]
-    assert len(rows) == result.rows > 10
+    lines = result.files[0].read_bytes().decode(mapping.encoding).split("\r\n")
+    assert lines.pop() == ""
+    entries = [line for line in lines[len(mapping.head) :] if not line.startswith("***CAE")]
+    assert len(entries) == result.rows > 10
     cents = 0
-    for row in rows:
-        sides = (row["debit"], row["credit"]) if "debit" in row else (row["amount"], "0.00")
-        debit, credit = (int(side.replace(mapping.decimal, "")) for side in sides)
-        cents += (debit - credit) * (-1 if row.get("side") == "C" else 1)
+    for line in entries:
+        row = cut(line, mapping)
+        debit, credit = (row["debit"], row["credit"]) if "debit" in row else (row["amount"], f"0{mapping.decimal}00")
+        moved = int(debit.replace(mapping.decimal, "")) - int(credit.replace(mapping.decimal, ""))
+        cents += moved * (-1 if row.get("side") == "C" else 1)
     assert cents == 0
     with pytest.raises(Conflict):
         require_full(BooksSettings(scope="subledger"))
+
+
+def cut(line: str, mapping: Mapping) -> dict[str, str]:
+    """A line as the program reads it: by its separator, or by the widths."""
+    if mapping.separator:
+        cells = next(csv.reader([line], delimiter=mapping.separator))
+        return dict(zip([column.field for column in mapping.columns], cells, strict=True))
+    assert len(line) == sum(column.width for column in mapping.columns)
+    found, at = {}, 0
+    for column in mapping.columns:
+        found[column.field], at = line[at : at + column.width].strip(), at + column.width
+    return found
+
+
+def test_the_widths_are_those_that_the_programs_document() -> None:
+    widths = {name: [column.width for column in mapping_of(name).columns] for name in ("sage", "cegid")}
+    assert widths["sage"] == [3, 6, 2, 13, 1, 13, 13, 25, 1, 6, 1, 20, 1, 7, 26]  # 138 characters
+    assert widths["cegid"] == [3, 8, 2, 17, 1, 17, 35, 35, 3, 8, 1, 20, 1, 8, 3, 10, 3, 20, 20, 3, 2, 2]  # 222
+    head = mapping_of("cegid").head[0].format(made="221120260810", user="Courtier", company="Maison & Œuvre SAS")
+    assert (head[:14], head[33:36], head[41:53], head[144:149]) == ("***S5EXPJRLSTD", "011", "221120260810", "001--")
+
+
+def test_an_invoice_and_its_credit_note_have_their_natures(scene: MoneyScene, tmp_path: Path) -> None:
+    with scene.web.begin(scene.accountant) as unit:
+        kinds = {kind_of(list(lines)) for _, lines in groupby(journal_rows(unit, FIRST, LAST), lambda row: row.number)}
+    assert {"FC", "AC", "FF", "RC"} <= kinds
 
 
 def test_an_owner_exports_no_ledger(scene: MoneyScene, tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ BELONGS = {
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
-    "mandates": "accounting", "bank": "accounting", "plans": "bases", "contacts": "bases", "contracts": "bases",
+    "mandates": "accounting", "bank": "accounting", "closing": "accounting", "files": "accounting",
+    "plans": "bases", "contacts": "bases", "contracts": "bases",
 }  # fmt: skip
 
 

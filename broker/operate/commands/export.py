@@ -85,7 +85,7 @@ _add("fec-latin9", "Write the same file in ISO 8859-15, which some programs stil
 _add(
     "subledger",
     "Write the import file of the program that holds the company's books (books.program).",
-    lambda unit, settings, first, last, folder: export_subledger(unit, settings.books.program, first, last, folder),
+    export_subledger,
 )
 _add(
     "facturx",
