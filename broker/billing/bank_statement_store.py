@@ -244,8 +244,8 @@ def cash_lines(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
         " array_agg('payout:' || p.code) FROM payout p WHERE p.bank_line_id = l.id) || coalesce((SELECT"
         " array_agg('refund:' || f.code) FROM refund f WHERE f.bank_line_id = l.id), '{}')"
         " WHEN 'refund' THEN (SELECT array_agg('refund:' || f.code) FROM refund f WHERE f.bank_line_id = l.id)"
-        " WHEN 'return' THEN coalesce((SELECT array_agg('payout:' || p.code || ':returned') FROM payout p WHERE"
-        " p.return_line_id = l.id), '{}') || coalesce((SELECT array_agg('refund:' || f.code || ':returned') FROM"
+        " WHEN 'return' THEN coalesce((SELECT array_agg('payout:' || p.code || '\\:returned') FROM payout p WHERE"
+        " p.return_line_id = l.id), '{}') || coalesce((SELECT array_agg('refund:' || f.code || '\\:returned') FROM"
         " refund f WHERE f.return_line_id = l.id), '{}') ELSE ARRAY['bank:' || l.code] END"
         " AS keys) k WHERE l.booked_on BETWEEN :first AND :last ORDER BY l.booked_on, l.id",
         first=first,
@@ -258,9 +258,9 @@ def keys_on_statements(unit: UnitOfWork, keys: Sequence[str]) -> set[str]:
     rows = unit.all(
         "SELECT 'receipt:' || r.code AS key FROM bank_line l JOIN receipt r ON r.id = l.receipt_id"
         " UNION ALL SELECT 'payout:' || code FROM payout WHERE bank_line_id IS NOT NULL"
-        " UNION ALL SELECT 'payout:' || code || ':returned' FROM payout WHERE return_line_id IS NOT NULL"
+        " UNION ALL SELECT 'payout:' || code || '\\:returned' FROM payout WHERE return_line_id IS NOT NULL"
         " UNION ALL SELECT 'refund:' || code FROM refund WHERE bank_line_id IS NOT NULL"
-        " UNION ALL SELECT 'refund:' || code || ':returned' FROM refund WHERE return_line_id IS NOT NULL"
+        " UNION ALL SELECT 'refund:' || code || '\\:returned' FROM refund WHERE return_line_id IS NOT NULL"
         " UNION ALL SELECT 'bank:' || code FROM bank_line"
     )
     return {str(row.key) for row in rows} & set(keys)

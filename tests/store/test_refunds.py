@@ -1,0 +1,253 @@
+"""Refunds: never more than was paid, at once or one after another; sent once; booked with their credit notes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine
+
+from broker.billing.card_money import book_card_money
+from broker.billing.export_sepa import make_sepa_file
+from broker.billing.fake_gateway import FakeGateway
+from broker.billing.freeze_org import freeze_organisation
+from broker.billing.receipts import book_receipt, receive_transfer
+from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, find_refund, list_refunds
+from broker.billing.send_refund import book_refund, follow_refunds, send_refund
+from broker.kernel.actor import Actor
+from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
+from broker.ledger.store import balance
+from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+
+IBAN = "FR1420041010050500013M02606"
+ACCOUNTS = ("411", "4197", "44571", "471", "512", "709")
+TOTAL = 119_999
+FAR = date(2100, 1, 1)
+
+
+class Refunding(FakeGateway):
+    """The fake, with refunds kept in memory by their key; `refuse` names Stripe's reason."""
+
+    refuse = ""
+
+    def __init__(self, scene: MoneyScene) -> None:
+        super().__init__(scene.web)
+        self.made: dict[str, str] = {}
+        self.calls = 0
+
+    def find_refund(self, intent: str, mark: str) -> str:
+        return self.made.get(mark, "")
+
+    def create_refund(self, params: dict[str, object], key: str) -> str:  # type: ignore[override]
+        self.calls += 1
+        if self.refuse:
+            raise Conflict("refused", code="gateway_refused", details={"gateway_code": self.refuse})
+        if key not in self.made:
+            self.move(str(params["payment_intent"]), "refund", -int(str(params["amount"])))
+            with self._database.begin(Actor("public")) as unit:
+                found = unit.scalar("SELECT object_id FROM fake_gateway_movement ORDER BY at DESC, id DESC LIMIT 1")
+            self.made[key] = str(found)
+        return self.made[key]
+
+
+@pytest.fixture
+def scene(admin_engine: Engine, worker_engine: Engine, web_engine: Engine) -> MoneyScene:
+    return build_scene(admin_engine, worker_engine, web_engine)
+
+
+def books(scene: MoneyScene) -> dict[str, int]:
+    with scene.worker.begin() as unit:
+        return {account: balance(unit, account, None) for account in ACCOUNTS}
+
+
+def moved(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {account: after[account] - before[account] for account in ACCOUNTS if after[account] != before[account]}
+
+
+def row_of(scene: MoneyScene, code: str) -> tuple[int, int]:
+    with scene.worker.begin() as unit:
+        row = unit.one("SELECT id, coalesce(payment_id, 0) AS payment FROM refund WHERE code = :code", code=code)
+    assert row is not None
+    return row.id, row.payment
+
+
+def ask(scene: MoneyScene, source: str, cents: int, by: Actor | None = None, **how: str) -> str:
+    with scene.web.begin(by or scene.person()) as unit:
+        return ask_refund(unit, SETTINGS, source, cents, "Half of it was not sent", **how).code
+
+
+def send(scene: MoneyScene, gateway: Refunding, code: str) -> str:
+    refund, payment = row_of(scene, code)
+    send_refund(scene.worker, SETTINGS, lambda: gateway, refund)
+    book_card_money(scene.worker, gateway, payment)
+    follow_refunds(scene.worker, payment)
+    with scene.web.begin(scene.accountant) as unit:
+        return find_refund(unit, code).state
+
+
+def test_what_a_credit_note_owes_goes_back_without_another_one(scene: MoneyScene) -> None:
+    order = scene.paid()
+    scene.settled(order, 20_000)  # a third of the deposit is credited
+    before = books(scene)
+    code = ask(scene, order.code, 40_000)
+    assert send(scene, Refunding(scene), code) == "paid"
+    assert moved(before, books(scene)) == {"4197": 40_000, "512": -40_000}
+
+
+def test_more_than_is_owed_brings_its_credit_note_with_the_vat_it_gives_back(scene: MoneyScene) -> None:
+    order = scene.paid()
+    scene.settled(order, 30_000)
+    before = books(scene)
+    code = ask(scene, order.code, 12_000)
+    assert send(scene, Refunding(scene), code) == "paid"
+    assert moved(before, books(scene)) == {"709": 10_000, "44571": 2_000, "512": -12_000}
+    with scene.web.begin(scene.accountant) as unit:
+        found = find_refund(unit, code)
+    assert (found.credit_cents, found.credit[:1], found.invoice) == (12_000, "F", scene.number(order, "invoice"))
+    first = ask(scene, order.code, TOTAL - 12_000, person := scene.person())
+    with pytest.raises(Forbidden), scene.web.begin(person) as unit:  # above the setting: two people
+        approve_refund(unit, first)
+    with scene.web.begin(scene.person()) as unit:
+        approve_refund(unit, first)
+    assert send(scene, Refunding(scene), first) == "paid"
+    assert moved(before, books(scene)) == {"709": 99_999, "44571": 20_000, "512": -TOTAL}  # to the cent
+    with pytest.raises(Conflict) as refusal:
+        ask(scene, order.code, 1)
+    assert refusal.value.code == "refund_exceeds"
+
+
+def test_a_running_order_is_cancelled_or_invoiced_before_its_money_goes_back(scene: MoneyScene) -> None:
+    order = scene.paid()
+    with pytest.raises(Conflict) as refusal:
+        ask(scene, order.code, 1_000)
+    assert refusal.value.code == "order_running"
+    for cents, reason in ((0, "x"), (-5, "x"), (5, " ")):
+        with pytest.raises(InvalidInput), scene.web.begin(scene.person()) as unit:
+            ask_refund(unit, SETTINGS, order.code, cents, reason)
+    with pytest.raises(CourtierError), scene.web.begin(scene.advertiser) as unit:
+        ask_refund(unit, SETTINGS, order.code, 5, "I want it")
+
+
+def test_refunds_at_once_never_exceed_what_was_paid(scene: MoneyScene) -> None:
+    order = scene.paid()
+    scene.settled(order, 30_000)
+    people = [scene.person() for _ in range(6)]
+    outcomes: list[str] = []
+
+    def one(person: Actor) -> None:
+        try:
+            outcomes.append(ask(scene, order.code, 40_000, person))
+        except Conflict as refusal:
+            outcomes.append(refusal.code)
+
+    threads = [threading.Thread(target=one, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([one for one in outcomes if one.startswith("ref_")]) == 2  # 120,000 would exceed 119,999
+    assert {one for one in outcomes if not one.startswith("ref_")} <= {"refund_exceeds", "order_running"}
+
+
+@pytest.mark.parametrize("dies", ["before", "after"])
+def test_killed_around_the_call_the_gateway_refunds_once(scene: MoneyScene, dies: str) -> None:
+    order = scene.paid()
+    scene.settled(order, 20_000)
+    code = ask(scene, order.code, 40_000)
+    gateway = Refunding(scene)
+    refund, _ = row_of(scene, code)
+    real: Callable[..., str] = gateway.create_refund
+
+    def dying(params: dict[str, object], key: str) -> str:
+        if dies == "after":
+            real(params, key)
+        raise KeyboardInterrupt  # the process ends here
+
+    gateway.create_refund = dying  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        send_refund(scene.worker, SETTINGS, lambda: gateway, refund)
+    with scene.web.begin(scene.accountant) as unit:
+        assert find_refund(unit, code).state == "sending"
+    gateway.create_refund = real  # type: ignore[method-assign, assignment]
+    for _ in range(2):
+        assert send(scene, gateway, code) == "paid"
+    assert len(gateway.made) == 1
+    assert gateway.calls == 1
+
+
+def test_a_refusal_of_the_gateway_ends_the_refund_and_leaves_the_debt(scene: MoneyScene) -> None:
+    order = scene.paid()
+    scene.settled(order, 20_000)
+    before = books(scene)
+    gateway = Refunding(scene)
+    gateway.refuse = "charge_already_refunded"
+    code = ask(scene, order.code, 40_000)
+    assert send(scene, gateway, code) == "failed"
+    assert moved(before, books(scene)) == {}
+    with scene.web.begin(scene.accountant) as unit:
+        assert find_refund(unit, code).problem == "charge_already_refunded"
+    again = ask(scene, order.code, 40_000)  # what is owed can be asked for again
+    with scene.web.begin(scene.person()) as unit:
+        assert again in {one.code for one in list_refunds(unit)}
+
+
+def test_contested_money_is_not_given_back_and_a_frozen_customer_gets_none(scene: MoneyScene) -> None:
+    order = scene.paid()
+    scene.settled(order, 20_000)
+    gateway = Refunding(scene)
+    with scene.worker.begin() as unit:
+        row = unit.one("SELECT id, gateway_reference FROM payment WHERE order_id = :id", id=order.id)
+    assert row is not None
+    gateway.move(row.gateway_reference, "dispute", -TOTAL, 2_000)
+    book_card_money(scene.worker, gateway, row.id)
+    with pytest.raises(Conflict) as refusal:
+        ask(scene, order.code, 1_000)
+    assert refusal.value.code == "refund_exceeds"
+    gateway.move(row.gateway_reference, "dispute_won", TOTAL)
+    book_card_money(scene.worker, gateway, row.id)
+    with scene.web.begin(scene.person()) as unit:
+        code = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.advertiser.org)
+        freeze_organisation(unit, code, "Who are they?")
+    with pytest.raises(Conflict) as refusal:
+        ask(scene, order.code, 1_000)
+    assert refusal.value.code == "org_frozen"
+
+
+def test_a_transfer_goes_back_where_it_came_from_or_two_people_say_where(scene: MoneyScene) -> None:
+    order = scene.on_credit()
+    scene.settled(order, 30_000)
+    number = scene.number(order, "invoice")
+    with scene.web.begin(scene.accountant) as unit:
+        receipt = receive_transfer(unit, 150_000, unit.today, f"twice {number}", "Manteaux", number)
+    book_receipt(scene.worker, receipt.id)
+    with pytest.raises(InvalidInput):  # no statement says where it came from
+        ask(scene, receipt.code, 30_001)
+    with pytest.raises(InvalidInput) as bad:
+        ask(scene, receipt.code, 30_001, iban="FR1420041010050500013M02607")
+    assert bad.value.code == "bad_iban"
+    with pytest.raises(Conflict):
+        ask(scene, receipt.code, 30_002, iban=IBAN)
+    person = scene.person()
+    code = ask(scene, receipt.code, 30_001, person, iban=IBAN)
+    with pytest.raises(Forbidden), scene.web.begin(person) as unit:
+        approve_refund(unit, code)
+    with scene.web.begin(scene.person()) as unit:
+        approve_refund(unit, code)
+    settings = replace(SETTINGS, company=replace(SETTINGS.company, iban=IBAN))
+    with scene.web.begin(scene.person()) as unit:
+        made = make_sepa_file(unit, settings, date(2020, 1, 1), FAR)
+    assert made is not None
+    assert code.replace("_", "-").upper()[:4] == "REF-"
+    assert b">300.01<" in made.content
+    before = books(scene)
+    with scene.worker.begin() as unit:
+        unit.run("UPDATE refund SET state = 'confirmed', paid_on = :day WHERE code = :code", day=unit.today, code=code)
+    refund, _ = row_of(scene, code)
+    for _ in range(2):
+        book_refund(scene.worker, refund)
+    assert moved(before, books(scene)) == {"471": 30_001, "512": -30_001}
+    with scene.web.begin(scene.person()) as unit, pytest.raises(Conflict):
+        cancel_refund(unit, code)
