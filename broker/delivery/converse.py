@@ -8,6 +8,7 @@ the dialogue. A connection that breaks is thrown into it as `ConnectionLost`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
@@ -17,7 +18,9 @@ from broker.delivery.smtp_reply import Reply
 Dialogue = Generator[int, list[Reply], list[Attempted]]
 MayLeave = Callable[[], bool]
 
+FRESH = 0.5  # seconds from the last look at the suppressions for which mails may still follow on a connection
 SLEPT = Reply(451, "lease over before the text left")
+LATE = Reply(451, "its turn on the connection came too late")
 TOO_LARGE = Reply(552, "5.3.4 the message is larger than the relay takes")
 NEEDS_UTF8 = Reply(550, "5.6.7 the address needs SMTPUTF8, which the relay does not offer")
 
@@ -94,6 +97,8 @@ def _carried(line: Line, letters: Sequence[Letter], may_leave: MayLeave, left: C
             left()
             return [first, *_never_left(len(letters) - 1, first)]
         return [first, *(yield from _chunked(line, letters[1:], may_leave, left))]
+    if len(letters) > 1 and "PIPELINING" in offers:
+        return (yield from _in_turn(line, letters, may_leave, left))
     attempted: list[Attempted] = []
     last = len(letters) - 1
     for at, letter in enumerate(letters):
@@ -129,7 +134,7 @@ def _by_data(
     stage = "sender"
     try:
         if "PIPELINING" in line.extensions:
-            line.write(b"%bRCPT TO:<%b>\r\nDATA\r\n" % (_sender(line, letter), letter.rcpt_to))
+            line.write(_envelope(line, letter))
             mail, rcpt, data = yield 3
         else:
             line.write(_sender(line, letter))
@@ -171,6 +176,63 @@ def _by_data(
         reply = Reply(451, f"connection lost before the text: {error}")
         return Attempted("deferred", reply, connected=False, stage=stage)
     return _ended(line, final)
+
+
+def _in_turn(line: Line, letters: Sequence[Letter], may_leave: MayLeave, left: Callable[[], object]) -> Dialogue:
+    """One letter after the other, the envelope of the next in one group with the text before it (RFC 2920, 3.1).
+
+    Only the letter whose text has left is in doubt when the connection breaks. Letters whose turn does not come within
+    `FRESH` seconds are put off: the suppressions were looked at when all of them set out.
+    """
+    attempted: list[Attempted] = []
+    until = time.monotonic() + FRESH
+    last = len(letters) - 1
+    introduced = False  # whether the envelope of the letter has left already
+    for at, letter in enumerate(letters):
+        stage, sent_dot = "sender", False
+        try:
+            if not introduced:
+                if at and time.monotonic() > until:
+                    left()
+                    return attempted + [Attempted("deferred", LATE, stage="waiting") for _ in range(at, last + 1)]
+                line.write(_envelope(line, letter))
+            mail, rcpt, data = yield 3
+            introduced = False
+            refused = mail if not mail.positive else rcpt if not rcpt.positive else None
+            if data.code != 354 or refused is not None:
+                stage = "sender" if refused is mail else "recipient" if refused is rcpt else "data"
+                if data.code == 354:
+                    line.write(b".\r\n")  # a server may say 354 though no recipient stands (RFC 2920, 3.1)
+                    yield 1
+                one = yield from _given_up(line, refused or data, stage)
+            elif not may_leave():
+                line.abort()
+                one = Attempted("deferred", SLEPT, connected=False, stage="data")
+            else:
+                stage = "text"
+                text = letter.raw + b".\r\n" if letter.dotless else dot_stuffed(letter.raw)
+                introduced = at < last and time.monotonic() < until
+                sent_dot = True
+                line.write(text + _envelope(line, letters[at + 1]) if introduced else text)
+                if at == last:
+                    left()
+                (final,) = yield 1
+                one = _ended(line, final)
+        except ConnectionLost as error:
+            line.abort()
+            reply = Reply(451, f"connection lost before the text: {error}")
+            one = _in_doubt(error) if sent_dot else Attempted("deferred", reply, connected=False, stage=stage)
+        attempted.append(one)
+        if not one.connected:
+            left()
+            return attempted + _never_left(last - at, one)
+        if at == last and not sent_dot:
+            left()
+    return attempted
+
+
+def _envelope(line: Line, letter: Letter) -> bytes:
+    return b"%bRCPT TO:<%b>\r\nDATA\r\n" % (_sender(line, letter), letter.rcpt_to)
 
 
 def _chunked(line: Line, letters: Sequence[Letter], may_leave: MayLeave, left: Callable[[], object]) -> Dialogue:

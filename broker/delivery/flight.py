@@ -71,16 +71,17 @@ class Flight:
 def _spread(
     rows: Sequence[Prepared], connections: Sequence[SmtpConnection], depth: int
 ) -> Iterator[tuple[SmtpConnection, Sequence[Prepared]]]:
-    """Each connection its share, as even as their depths allow."""
+    """Each connection its share, as even as their room allows."""
+    rooms = [connection.room(depth) for connection in connections]
+    behind = sum(rooms)
     start = 0
-    for at, connection in enumerate(connections):
+    for at, (connection, most) in enumerate(zip(connections, rooms, strict=True)):
         remaining = len(rows) - start
         if remaining <= 0:
             return
-        most = depth if connection.takes_chunks else 1
+        behind -= most
         share = min(most, -(-remaining // (len(connections) - at)))
         # Connections behind this one may take less than an even share.
-        behind = sum(depth if one.takes_chunks else 1 for one in connections[at + 1 :])
         share = max(share, min(most, remaining - behind))
         yield connection, rows[start : start + share]
         start += share

@@ -14,6 +14,10 @@ from broker.delivery.letter import Attempted, Letter
 from broker.delivery.smtp_reply import Reply, parse_reply
 
 LONGEST_LINE = 8192
+SLOW = 60.0
+SEQUENCE_SECONDS = (
+    0.2  # that mails which follow each other on a connection may take in all: the last look counts for all
+)
 Landed = Callable[[list[Attempted]], object]
 
 
@@ -35,6 +39,8 @@ class SmtpConnection(asyncio.Protocol):
         self.extensions: dict[str, str] = {}
         self.carried = 0
         self.secured = False
+        self._launched, self._letters = 0.0, 1
+        self._mail_seconds = SLOW  # of one mail, as far as it is known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not asserted: transports of other event loops (uvloop) are no subclasses.
@@ -80,6 +86,7 @@ class SmtpConnection(asyncio.Protocol):
         except StopIteration as end:
             landed, self._dialogue, self._landed = self._landed, None, None
             self._deadline = 0.0
+            self._mail_seconds = max(1e-4, (self._loop.time() - self._launched) / self._letters)
             if landed is not None:
                 landed(end.value)
             return
@@ -101,6 +108,17 @@ class SmtpConnection(asyncio.Protocol):
         """Whether several letters may leave in one go (RFC 2920, RFC 3030)."""
         return "CHUNKING" in self.extensions and "PIPELINING" in self.extensions
 
+    def room(self, depth: int) -> int:
+        """How many letters it may be given at once, of at most `depth`.
+
+        All of them in one go where the server takes chunks; one after the other where it was quick so far.
+        """
+        if depth == 1 or self.takes_chunks:
+            return depth
+        if "PIPELINING" not in self.extensions:
+            return 1
+        return max(1, min(depth, int(SEQUENCE_SECONDS / self._mail_seconds)))
+
     def write(self, data: bytes) -> None:
         """Send bytes; of a connection that is gone nothing is said here: its loss is told to the dialogue."""
         self._transport.write(data)
@@ -114,6 +132,7 @@ class SmtpConnection(asyncio.Protocol):
     ) -> None:
         """Start to carry letters; `landed` gets what became of each, in order, once all is known."""
         self._seconds, self._landed = seconds, landed
+        self._launched, self._letters = self._loop.time(), len(letters)
         self._dialogue = dialogue(self, letters, may_leave, left)
         if self._lost is not None or not self.alive:
             self._lost = self._lost or "closed by the server"

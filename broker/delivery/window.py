@@ -112,7 +112,7 @@ class BatchRun:
 
     def capacity(self, connections: Sequence[SmtpConnection]) -> int:
         """How many mails these connections carry in one window."""
-        return sum(self._depth if one.takes_chunks else 1 for one in connections)
+        return sum(one.room(self._depth) for one in connections)
 
     def prepare(self, count: int) -> None:
         """Compose and sign until `count` mails are ready, as far as limits allow."""

@@ -110,7 +110,7 @@ class MailSettings:
     seed_domain: str = ""  # of the platform's control mailboxes, received by the same door; empty: the bounce domain
     count_opens: bool = True  # a picture whose address is the campaign's, the same for everybody
     batch: int = _at_least(1, 500)  # sends leased at once
-    depth: int = _at_least(1, 1)  # mails in flight per connection: more than 1 only with CHUNKING
+    depth: int = _at_least(1, 1)  # mails per connection and window
     timeout_seconds: int = _at_least(1, 60)
     max_attempts: int = _at_least(1, 6)
     sign_ahead: bool = True  # DKIM signatures of a frozen mailing are made before its hour

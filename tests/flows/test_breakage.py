@@ -204,8 +204,9 @@ def test_a_cut_line_between_worker_and_database(
         check(data, mailing, copies(sink), 3 * WINDOW)
 
 
-def test_chunks_in_flight_are_in_doubt_and_never_sent_again(
-    database: DatabaseServer, worker_engine: Engine, tmp_path: Path
+@pytest.mark.parametrize("way", ["chunks", "in turn"])
+def test_several_mails_on_a_connection_are_in_doubt_and_never_sent_again(
+    database: DatabaseServer, worker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     data, keys = Database(worker_engine), keys_in(tmp_path)
     mailing = build(data, keys, people(RECIPIENTS)).mailing
@@ -213,14 +214,12 @@ def test_chunks_in_flight_are_in_doubt_and_never_sent_again(
     deep = mail_settings(tmp_path, 1)
     assert replace(deep.mail, depth=depth).depth == depth
     with running_sink(tmp_path / "sink") as sink:
-        os.environ["COURTIER_TEST_DEPTH"] = str(depth)
-        try:
-            for _ in range(3):
-                before = len(sink.messages())
-                with worker(tmp_path, sink.port, database.url("worker"), mailing.id) as running:
-                    until(lambda least=before + 100: len(sink.messages()) >= least)
-                    running.kill()
-            finish(tmp_path, sink.port, database.url("worker"), data, mailing)
-        finally:
-            del os.environ["COURTIER_TEST_DEPTH"]
+        monkeypatch.setenv("COURTIER_TEST_DEPTH", str(depth))
+        monkeypatch.setenv("COURTIER_TEST_CHUNKS", way)
+        for _ in range(3):
+            before = len(sink.messages())
+            with worker(tmp_path, sink.port, database.url("worker"), mailing.id) as running:
+                until(lambda least=before + 100: len(sink.messages()) >= least)
+                running.kill()
+        finish(tmp_path, sink.port, database.url("worker"), data, mailing)
         check(data, mailing, copies(sink), 3 * depth * WINDOW)

@@ -39,7 +39,7 @@ from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.vault.keyring import WorkerKeys, create_keys, load_worker
 
 SIZE = 6_000
-CONNECTIONS = 32  # a worker's; at most one mail on each is in doubt after a kill
+CONNECTIONS, DEPTH = 16, 4  # a worker's; after its kill at most the product is in doubt
 BATCH = 2_000
 SLOW_SHARE = 10  # nodemailer gets a tenth of the mails: it is that much slower
 MESSAGE_BYTES = 18_500
@@ -67,7 +67,11 @@ def _measure(
     port, sink_pid, sink_name = where
     database, keys = Database(make_engine(server.url("worker"))), load_worker(settings.key_dir)
     scene = make_scene(database, keys, size)
-    notes: dict[str, object] = {"sink": sink_name, "connections": f"{PROCESSES} x {CONNECTIONS}", "mails": size}
+    notes: dict[str, object] = {
+        "sink": sink_name,
+        "connections": f"{PROCESSES} x {CONNECTIONS}, depth {DEPTH}",
+        "mails": size,
+    }
     peers: dict[str, Measure] = {"2 x openssl rsa2048": openssl_rate}
     _add_peers(peers, notes, folder, keys, port, size)
     held = server.embedded.process if server.embedded else None
@@ -220,7 +224,7 @@ def _scratch_settings(folder: Path, port: int) -> Settings:
     source = folder / "courtier.toml"
     source.write_text(
         f'[instance]\nname = "bench"\nstate_dir = "{folder / "state"}"\ndemo = true\n'
-        f"[worker]\nprocesses = 1\n[mail]\nbatch = {BATCH}\n"
+        f"[worker]\nprocesses = 1\n[mail]\nbatch = {BATCH}\ndepth = {DEPTH}\n"
         f"[[mail.relays]]\nport = {port}\nconnections = {CONNECTIONS}\n",
         encoding="utf-8",
     )
