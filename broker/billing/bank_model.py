@@ -31,7 +31,11 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Money for an owner: the sum of its self-bills. `end_to_end_id` follows it through the banks."""
+    """Money for an owner: the sum of its self-bills. `end_to_end_id` follows it through the banks.
+
+    `via`: a SEPA transfer, or one to its account at the gateway; `problem` is why the gateway has not made that yet,
+    `asked` that it is being asked.
+    """
 
     id: int
     code: str
@@ -44,3 +48,6 @@ class Payout:
     approved_by: int | None
     paid_on: date | None
     invoices: tuple[str, ...]
+    via: Literal["sepa", "connect"] = "sepa"
+    problem: str = ""
+    asked: bool = False

@@ -15,6 +15,8 @@ _ACCOUNT = "SELECT id, code, org_id, holder, iban, bic, state, proposed_by, prop
 _PAYOUT = """
 SELECT p.id, p.code, p.owner_id, coalesce(party_name(p.owner_id), '') AS owner, p.amount_cents, p.end_to_end_id,
   p.state, p.proposed_by, p.approved_by, p.paid_on,
+  CASE WHEN p.connect_account_id IS NULL THEN 'sepa' ELSE 'connect' END AS via, p.transfer_problem AS problem,
+  p.transfer_asked_at IS NOT NULL AS asked,
   (SELECT array_agg(i.number ORDER BY i.id) FROM payout_line l JOIN invoice i ON i.id = l.invoice_id
    WHERE l.payout_id = p.id) AS invoices
 FROM payout p
@@ -80,6 +82,7 @@ SELECT * FROM (
         WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), 0) ELSE 0 END AS total_cents
   FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
     AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
+    AND NOT EXISTS (SELECT 1 FROM transfer_reversal_line l WHERE l.invoice_id = i.id AND l.live)
     AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
                     AND c.state IN ('open', 'prepared', 'signed'))
     AND (i.kind <> 'owner_invoice'
@@ -116,8 +119,9 @@ def bills_of_payout(unit: UnitOfWork, payout_id: int) -> list[Row[Any]]:
 def insert_payout(unit: UnitOfWork, values: dict[str, object], bills: Sequence[tuple[int, int]]) -> None:
     """Insert a proposed payout of some self-bills (id, cents)."""
     payout_id = unit.scalar(
-        "INSERT INTO payout (code, owner_id, bank_account_id, amount_cents, end_to_end_id, proposed_by)"
-        " VALUES (:code, :owner_id, :bank_account_id, :amount_cents, :end_to_end_id, :proposed_by) RETURNING id",
+        "INSERT INTO payout (code, owner_id, bank_account_id, connect_account_id, amount_cents, end_to_end_id,"
+        " proposed_by) VALUES (:code, :owner_id, :bank_account_id, :connect_account_id, :amount_cents,"
+        " :end_to_end_id, :proposed_by) RETURNING id",
         **values,
     )
     unit.run_many(

@@ -9,9 +9,11 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.billing import card_store as store
 from broker.billing import payment_store
-from broker.billing.gateway import Gateway, Movement
+from broker.billing.gateway import Gateway
+from broker.billing.gateway_objects import Movement
 from broker.billing.model import Payment
 from broker.billing.parties import payer_id
+from broker.billing.returned_debit import take_back
 from broker.kernel.database import Database, UnitOfWork
 from broker.ledger.model import Line, credit, debit
 from broker.ledger.periods import open_day
@@ -25,6 +27,7 @@ _LABELS = {
     "dispute": "Paiement contesté",
     "dispute_won": "Contestation gagnée",
     "dispute_lost": "Contestation perdue",
+    "returned": "Prélèvement rejeté",
 }
 
 
@@ -32,7 +35,7 @@ def book_card_money(database: Database, gateway: Gateway, payment_id: int) -> No
     """Read what the gateway moved for a captured payment, and book what is new; called again it changes nothing."""
     with database.begin() as unit:
         payment = payment_store.payment(unit, payment_id)
-    if payment is None or payment.state != "captured":
+    if payment is None or payment.state not in ("captured", "returned"):
         return  # once it is captured it is asked for again
     movements = gateway.read_movements(payment.gateway_reference)
     with database.begin() as unit:
@@ -43,7 +46,6 @@ def book_card_money(database: Database, gateway: Gateway, payment_id: int) -> No
         for one in movements:
             if one.reference not in known:
                 _book(unit, payment, party, one)
-        payment_store.processed(unit, payment.gateway_reference)
 
 
 def _book(unit: UnitOfWork, payment: Payment, party: int, one: Movement) -> None:
@@ -53,6 +55,8 @@ def _book(unit: UnitOfWork, payment: Payment, party: int, one: Movement) -> None
         day, key = open_day(unit, one.day), f"gateway:{one.reference}"
         post(unit, "BQ", day, payment.code, label, lines, key, piece_day=one.day)
     store.insert(unit, payment.id, one)
+    if one.kind == "returned":
+        take_back(unit, payment)
     if one.kind != "capture":
         record(unit, f"payment.{one.kind}", "payment", payment.code, cents=one.cents, fee=one.fee_cents)
 
@@ -71,6 +75,8 @@ def _lines(unit: UnitOfWork, party: int, one: Movement) -> list[Line]:
         return [debit("416", -one.cents, party), credit("512", -one.cents)]
     if one.kind == "dispute_won":
         return [debit("512", one.cents), credit("416", one.cents, party)]
+    if one.kind == "returned":  # the payer's debt stands again
+        return [debit("411", -one.cents, party), credit("512", -one.cents)]
     if one.kind == "dispute_lost":
         return [debit("654", -one.cents), credit("416", -one.cents, party)]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.billing.gateway import Movement
+from broker.billing.gateway_objects import Movement
 from broker.kernel.database import UnitOfWork
 
 
@@ -25,3 +25,13 @@ def insert(unit: UnitOfWork, payment_id: int, one: Movement) -> None:
         fee=one.fee_cents,
         day=one.day,
     )
+
+
+def returned_keys(unit: UnitOfWork, payment: str) -> list[str]:
+    """The entries in which a payment's debit was taken back."""
+    rows = unit.all(
+        "SELECT m.reference FROM gateway_movement m JOIN payment p ON p.id = m.payment_id"
+        " WHERE p.code = :payment AND m.kind = 'returned'",
+        payment=payment,
+    )
+    return [f"gateway:{row.reference}" for row in rows]

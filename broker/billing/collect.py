@@ -1,4 +1,4 @@
-"""Take the prepayment of an approved order, and book what the gateway captured."""
+"""Take the prepayment of an approved order on the gateway's page, and book what the gateway says of it."""
 
 from __future__ import annotations
 
@@ -6,144 +6,150 @@ from dataclasses import replace
 
 from broker.audit.record import record
 from broker.billing import payment_store
-from broker.billing.entries import deposit_lines
-from broker.billing.entries_agent import funds_back_lines, funds_lines, owner_deposit_lines
-from broker.billing.gateway import Gateway, intent_params
-from broker.billing.issue import Draft, issue
-from broker.billing.labels import text
-from broker.billing.mandates import mandate_on
-from broker.billing.model import InvoiceLine, Payment
-from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
-from broker.billing.unused import credit_deposit, letter_deposit
+from broker.billing.book_capture import book_capture
+from broker.billing.gateway import Gateway
+from broker.billing.gateway_objects import Checkout, Intent
+from broker.billing.gateway_params import checkout_params
+from broker.billing.model import Payment
+from broker.billing.payment_rules import rule_of
+from broker.billing.tell_payer import tell_payer
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict, IntegrityFault
+from broker.kernel.errors import Conflict, CourtierError, IntegrityFault
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
-from broker.ledger.matching import match_settled
-from broker.ledger.post import post
-from broker.mailings.schedule import schedule_order
-from broker.rentals.advance import advance_order
+from broker.rentals.credit import order_on_credit
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order
 
+_USUAL = Settings()
 
-def start_payment(unit: UnitOfWork, gateway: Gateway, order_code: str) -> Payment:
+
+def start_payment(unit: UnitOfWork, gateway: Gateway, order_code: str, settings: Settings = _USUAL) -> Payment:
     """Ask the gateway for the price of an approved order, VAT included; asked again, it is the same payment.
 
-    `checkout` of the result is what the payer's page needs; it is empty when the money is there already, and then
-    the booking is asked for at once. Raises `Conflict` (`not_payable`) in any other state.
+    `checkout` of the result is the address of the payer's page; it is empty when the money is there already, and then
+    the booking is asked for at once. An order whose debit was returned is paid anew in any state. Raises `Conflict`
+    (`not_payable`, `pay_under_way`).
     """
     unit.actor.require("advertiser")
     order = locked_order(unit, order_code)
     standing = payment_store.standing_payment(unit, order.id)
-    if standing is None and order.state != "approved":
-        raise Conflict(
-            f"The order is {order.state.replace('_', ' ')}: only an approved one is paid.", code="not_payable"
-        )
     if standing is not None and standing.state == "captured":
         return standing
-    # The key names the order and the attempt: a request repeated after a crash finds the first intent again.
-    key = f"{order.code}:{payment_store.failed_payments(unit, order.id)}"
-    intent = gateway.create_intent(intent_params(order.total_cents, "EUR", order.code), key)
-    payment = standing or payment_store.insert_payment(
+    refuse_under_way(standing)
+    require_payable(unit, order, standing)
+    page = standing.page if standing is not None else 0
+    if standing is not None:
+        found = gateway.read_checkout(standing.checkout_reference)
+        if found.state != "expired":
+            return _shown(unit, standing, found)
+        page += 1
+    # The key names the order, the attempt and the page: a request repeated after a crash finds its first page again.
+    key = f"{order.code}:{payment_store.ended_payments(unit, order.id)}:{page}"
+    back = f"{settings.web.public_url}/orders/{order.code}"
+    methods = rule_of(unit, settings, order.advertiser_id).methods
+    made = gateway.create_checkout(checkout_params(order.total_cents, "EUR", order.code, methods, back), key)
+    if standing is not None:
+        payment_store.renew_page(unit, standing.id, made.reference, page)
+        return _shown(unit, standing, made)
+    payment = payment_store.insert_payment(
         unit,
         code=new_code("pay"),
         order_id=order.id,
         advertiser_id=order.advertiser_id,
         gateway=gateway.name,
-        gateway_reference=intent.reference,
+        checkout_reference=made.reference,
         amount_cents=order.total_cents,
     )
-    if intent.state == "captured":
-        unit.enqueue("book_payment", payment.id)
-    if standing is None:
-        record(unit, "payment.started", "payment", payment.code, order=order.code, cents=payment.amount_cents)
-    return replace(payment, checkout=intent.checkout)
+    record(unit, "payment.started", "payment", payment.code, order=order.code, cents=payment.amount_cents)
+    return _shown(unit, payment, made)
 
 
 def find_payment(unit: UnitOfWork, order_code: str) -> Payment | None:
-    """The payment of an order, waiting or captured, if there is one."""
-    return payment_store.standing_payment(unit, find_order(unit, order_code).id)
+    """The payment of an order, waiting or captured; else the last one that failed or was returned, if any."""
+    order = find_order(unit, order_code)
+    return payment_store.standing_payment(unit, order.id) or payment_store.last_payment(unit, order.id)
+
+
+def require_payable(unit: UnitOfWork, order: Order, standing: Payment | None) -> None:
+    """Refuse an order that is not to be paid now."""
+    if standing is None and order.state != "approved" and not payment_store.was_returned(unit, order.id):
+        raise Conflict(
+            f"The order is {order.state.replace('_', ' ')}: only an approved one is paid.", code="not_payable"
+        )
+
+
+def refuse_under_way(standing: Payment | None) -> None:
+    """Refuse a second payment beside one that the gateway works on."""
+    if standing is not None and (standing.state == "processing" or standing.method != "checkout"):
+        raise Conflict(f"The payment {standing.code} is under way: wait for its end.", code="pay_under_way")
 
 
 def book_payment(database: Database, settings: Settings, gateway: Gateway, payment_id: int) -> None:
     """Read a payment again at the gateway and book what it says, once however often it is called.
 
-    Captured: deposit invoice (386), bank entry, order paid and its mailing scheduled. If the order was cancelled
-    meanwhile the whole deposit is credited. Raises `IntegrityFault` (`payment_amount`) when the gateway received
-    another amount than the order's.
+    Raises `IntegrityFault` (`payment_amount`) when the gateway received another amount than the order's.
     """
     with database.begin() as unit:
         waiting = payment_store.payment(unit, payment_id)
-    if waiting is None or waiting.state != "pending":
-        return
-    intent = gateway.read_intent(waiting.gateway_reference)
+        if waiting is None or waiting.state not in ("pending", "processing"):
+            return
+        payment_store.looked(unit, payment_id)
+    reference, lapsed = waiting.gateway_reference, False
+    if not reference and waiting.checkout_reference:
+        page = gateway.read_checkout(waiting.checkout_reference)
+        reference, lapsed = page.intent, page.state == "expired"
+    intent = gateway.read_intent(reference) if reference else None
     with database.begin() as unit:
         payment = payment_store.lock_payment(unit, payment_id)
-        if payment is None or payment.state != "pending":
+        if payment is None or payment.checkout_reference != waiting.checkout_reference:
             return
-        payment_store.processed(unit, payment.gateway_reference)
-        if intent.state == "captured":
-            if (intent.received_cents, intent.currency) != (payment.amount_cents, "EUR"):
-                raise IntegrityFault(
-                    f"The gateway received {intent.received_cents} cents of {intent.currency} for payment"
-                    f" {payment.code}, which asked for {payment.amount_cents} cents of EUR.",
-                    code="payment_amount",
-                )
-            _book(unit, settings, payment)
-        elif intent.state == "failed":
-            payment_store.set_payment_state(unit, payment.id, "failed")
-            record(unit, "payment.failed", "payment", payment.code)
+        if intent is not None:
+            book_intent(unit, settings, payment, intent)
+        elif lapsed and payment.state == "pending":
+            payment_store.set_payment_state(unit, payment.id, "failed", "page_lapsed")
+            record(unit, "payment.failed", "payment", payment.code, reason="page_lapsed")
 
 
-def _book(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
-    payment_store.set_payment_state(unit, payment.id, "captured")
-    order = locked_order(unit, payment.order_code)
-    _deposit(unit, settings, payment, order)
-    if order.state == "approved":
-        advance_order(unit, order.id, "paid")
-        schedule_order(unit, order.id)
-    elif order.contract_role == "agent_of_advertiser":
-        lines = funds_back_lines(order.total_cents, order.advertiser_id)
-        label = f"Fonds non utilisés, commande {order.code}"
-        post(unit, "OD", unit.today, payment.code, label, lines, f"funds_back:{order.code}")
-        match_settled(unit, "467", order.advertiser_id, [f"payment:{payment.code}", f"funds_back:{order.code}"])
-    else:
-        credit_deposit(unit, settings, order.id, order.net_cents, order.vat_cents)
-        letter_deposit(unit, order.id, payer_id(unit, order.id, order.advertiser_id))
-    unit.enqueue("book_card_money", payment.id)  # its fee, and what happened to it meanwhile
-    record(unit, "payment.captured", "payment", payment.code, order=order.code, cents=payment.amount_cents)
-
-
-def _deposit(unit: UnitOfWork, settings: Settings, payment: Payment, order: Order) -> None:
-    """The deposit invoice and its entry; as agent of the advertiser the money is its funds and has no invoice."""
-    key = f"payment:{payment.code}"
-    if order.contract_role == "agent_of_advertiser":
-        lines = funds_lines(order.total_cents, order.advertiser_id)
-        post(unit, "BQ", unit.today, payment.code, f"Fonds du mandant, commande {order.code}", lines, key)
+def book_intent(unit: UnitOfWork, settings: Settings, payment: Payment, intent: Intent) -> None:
+    """Bring a locked payment to where the gateway says it stands."""
+    if payment.state not in ("pending", "processing"):
         return
-    advertiser = party(unit, payer_id(unit, order.id, order.advertiser_id))
-    owner = party(unit, order.owner_id) if order.contract_role == "agent_of_owner" else None
-    regime = vat_of_sale(settings, advertiser) if owner is None else vat_between(settings, owner, advertiser)
-    label = text("deposit", advertiser.language, order=order.code, volume=order.sends, title=order.card_title)
-    invoice = issue(
-        unit,
-        settings,
-        Draft(
-            kind="deposit",
-            other=advertiser,
-            lines=(InvoiceLine(1, label, order.sends, order.gross_micros, order.net_cents),),
-            vat_bp=order.vat_bp,
-            vat_cents=order.vat_cents,
-            regime=regime.regime,
-            order_id=order.id,
-            role="principal" if owner is None else "agent_of_owner",
-            on_behalf_of=owner,
-            mandate=None if owner is None else mandate_on(unit, owner.id, unit.today),
-        ),
-    )
-    if owner is None:
-        lines = deposit_lines(order.net_cents, order.vat_cents, advertiser.id)
-    else:
-        lines = owner_deposit_lines(order.total_cents, owner.id)
-    post(unit, "BQ", invoice.issued_on, invoice.number, f"Acompte, commande {order.code}", lines, key)
+    payment_store.set_reference(unit, payment.id, intent.reference)
+    payment = replace(payment, gateway_reference=payment.gateway_reference or intent.reference)
+    if intent.state == "captured":
+        if (intent.received_cents, intent.currency) != (payment.amount_cents, "EUR"):
+            raise IntegrityFault(
+                f"The gateway received {intent.received_cents} cents of {intent.currency} for payment"
+                f" {payment.code}, which asked for {payment.amount_cents} cents of EUR.",
+                code="payment_amount",
+            )
+        book_capture(unit, settings, payment)
+    elif intent.state == "processing":
+        if payment.state == "pending":
+            payment_store.set_payment_state(unit, payment.id, "processing")
+            record(unit, "payment.processing", "payment", payment.code)
+            go_on_credit(unit, settings, payment)
+    elif intent.state == "failed" or payment.state == "processing":
+        payment_store.set_payment_state(unit, payment.id, "failed", intent.failure)
+        record(unit, "payment.failed", "payment", payment.code, reason=intent.failure)
+        tell_payer(unit, "payment.failed", payment, reason=intent.failure or "failed")
+
+
+def go_on_credit(unit: UnitOfWork, settings: Settings, payment: Payment) -> None:
+    """While a debit is under way its order waits, or goes on by the payer's credit where the rule says so."""
+    if rule_of(unit, settings, payment.advertiser_id).debit != "credit":
+        return
+    if locked_order(unit, payment.order_code).state != "approved":
+        return
+    try:
+        with unit.session.begin_nested():
+            order_on_credit(unit, payment.order_code)
+    except CourtierError as refusal:  # no terms, or not enough of them is left: the order waits
+        record(unit, "payment.waits", "payment", payment.code, reason=refusal.code)
+
+
+def _shown(unit: UnitOfWork, payment: Payment, page: Checkout) -> Payment:
+    if page.state == "complete":
+        unit.enqueue("book_payment", payment.id)
+    return replace(payment, checkout=page.url if page.state == "open" else "")

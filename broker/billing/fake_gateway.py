@@ -1,8 +1,9 @@
 """The local fake of the payment gateway: no money moves. Allowed by `payment.gateway = "fake"`, in demos only.
 
-It keeps its objects in a table of its own, as the gateway would keep them: the request's parameters as given (a test
-checks them against the SDK's types), one object for each idempotency key, webhooks signed by Stripe's scheme. It has
-neither cards that are declined nor Connect or Checkout, and takes no fee; `move` stands for what else a gateway moves.
+It is the Stripe gateway itself, over an HTTP client that answers from tables of its own (`fake_stripe`), so that what
+is tried here is what runs in earnest; a test holds each of its objects to the SDK's types. What payers, banks and
+owners do there is done by the methods below, each of which returns the webhook that Stripe would send: body and
+signature.
 """
 
 from __future__ import annotations
@@ -14,116 +15,183 @@ import secrets
 import time
 from typing import Any
 
-from sqlalchemy import Row
-from stripe.params import PaymentIntentCreateParams
+import stripe
 
-from broker.billing.gateway import GatewayEvent, Intent, Movement, MovementKind, intent_state, verified_event
+from broker.billing import fake_connect, fake_objects, fake_payments
+from broker.billing import fake_store as store
+from broker.billing.fake_store import Body
+from broker.billing.fake_stripe import FakeStripe, missing
+from broker.billing.gateway_events import verified_event
+from broker.billing.gateway_objects import GatewayEvent, MovementKind
+from broker.billing.stripe_gateway import StripeGateway
 from broker.kernel.actor import PUBLIC
-from broker.kernel.database import Database
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.database import Database, UnitOfWork
+from broker.kernel.errors import NotFound
 
 WEBHOOK_SECRET = "whsec_local_fake"  # noqa: S105 - signs nothing but the fake's own events
+_EVENTS: dict[str, tuple[str, str]] = {
+    "capture": ("charge.updated", "charge"),
+    "refund": ("charge.refunded", "charge"),
+    "refund_failed": ("refund.failed", "refund"),
+    "dispute": ("charge.dispute.created", "dispute"),
+    "dispute_won": ("charge.dispute.funds_reinstated", "dispute"),
+    "dispute_lost": ("charge.dispute.closed", "dispute"),
+    "returned": ("charge.dispute.created", "dispute"),
+}
 
 
-class FakeGateway:
-    """A gateway that knows no payer. `pay_at_once`: an intent succeeds as it is made, as with a card on file."""
-
-    name = "fake"
+class FakeGateway(StripeGateway):
+    """A gateway that knows no payer. `pay_at_once`: a page is paid on as it is made, as with a card on file."""
 
     def __init__(self, database: Database, *, pay_at_once: bool = True) -> None:
         self._database = database
-        self._pay_at_once = pay_at_once
+        routes = {**fake_payments.routes(pay_at_once), **fake_connect.routes()}
+        client = FakeStripe(database, routes)
+        super().__init__(stripe.StripeClient("sk_test_fake", http_client=client, max_network_retries=0))
 
-    def create_intent(self, params: PaymentIntentCreateParams, idempotency_key: str) -> Intent:
-        """Keep an intent; the same key returns the first one, with other parameters it is refused as Stripe does."""
-        status = "succeeded" if self._pay_at_once else "requires_payment_method"
-        text = json.dumps(params, sort_keys=True)
-        with self._database.begin(PUBLIC) as unit:
-            unit.run(
-                "INSERT INTO fake_payment_intent (id, idempotency_key, params, status, amount_received)"
-                " VALUES (:id, :key, CAST(:params AS jsonb), :status, :received) ON CONFLICT DO NOTHING",
-                id="pi_fake_" + secrets.token_hex(8),
-                key=idempotency_key,
-                params=text,
-                status=status,
-                received=params["amount"] if self._pay_at_once else 0,
-            )
-            row = unit.one(
-                "SELECT id, params, status, amount_received FROM fake_payment_intent WHERE idempotency_key = :key",
-                key=idempotency_key,
-            )
-        if row is None:
-            raise Conflict("The payment fake works in a demo database only.", code="not_a_demo")
-        if row.params != json.loads(text):
-            raise Conflict("The idempotency key was used with other parameters.", code="gateway_refused")
-        return _intent(row)
-
-    def read_intent(self, reference: str) -> Intent:
-        """The intent as it stands."""
-        with self._database.begin(PUBLIC) as unit:
-            row = unit.one(
-                "SELECT id, params, status, amount_received FROM fake_payment_intent WHERE id = :id", id=reference
-            )
-        if row is None:
-            raise NotFound("The payment fake knows no such payment.")
-        return _intent(row)
-
-    def read_movements(self, reference: str) -> list[Movement]:
-        """What `move` put there."""
-        with self._database.begin(PUBLIC) as unit:
-            rows = unit.all(
-                "SELECT id, kind, object_id, amount_cents, fee_cents, CAST(at AS date) AS day FROM"
-                " fake_gateway_movement WHERE intent_id = :id ORDER BY at, id",
-                id=reference,
-            )
-        return [Movement(row.id, row.kind, row.object_id, row.amount_cents, row.fee_cents, row.day) for row in rows]
-
-    def move(self, reference: str, kind: MovementKind, cents: int, fee_cents: int = 0) -> tuple[bytes, str]:
-        """Move money for a payment, as the gateway's dashboard or a cardholder's bank does; returns its webhook."""
-        mark = secrets.token_hex(8)
-        with self._database.begin(PUBLIC) as unit:
-            unit.run(
-                "INSERT INTO fake_gateway_movement (id, intent_id, kind, object_id, amount_cents, fee_cents)"
-                " VALUES (:id, :intent, :kind, :object, :cents, :fee)",
-                id=f"txn_fake_{mark}",
-                intent=reference,
-                kind=kind,
-                object=f"{kind}_fake_{mark}",
-                cents=cents,
-                fee=fee_cents,
-            )
-        return signed_event(reference)
+    @property
+    def name(self) -> str:
+        """What the payment's row says."""
+        return "fake"
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:
         """Check and read a webhook of the fake."""
         return verified_event(payload, signature, WEBHOOK_SECRET)
 
-    def pay(self, reference: str) -> tuple[bytes, str]:
-        """What the fake's page does when its button is pressed; returns the webhook it sends: body and signature."""
+    def shown(self, reference: str) -> Body:
+        """An object for the fake's own page."""
         with self._database.begin(PUBLIC) as unit:
-            unit.run(
-                "UPDATE fake_payment_intent SET status = 'succeeded', amount_received = (params->>'amount')::bigint"
-                " WHERE id = :id AND status = 'requires_payment_method'",
-                id=reference,
-            )
-        return signed_event(reference)
+            found = store.read(unit, reference)
+        if found is None:
+            raise NotFound("The payment fake knows no such page.")
+        return found
+
+    def pay(self, reference: str, kind: str = "", plays: str = "") -> tuple[bytes, str]:
+        """Press the button of a page: pay, or save a means. `plays`: `declined` or `action` whenever it is used."""
+        with self._database.begin(PUBLIC) as unit:
+            session = fake_payments.complete(unit, reference, kind, plays)
+        return signed_event(reference, "checkout.session.completed", "checkout.session", session.get("payment_intent"))
+
+    def end_debit(self, intent: str, failure: str = "", fee: int = 0) -> tuple[bytes, str]:
+        """Days later: a debit under way has succeeded, or failed with the gateway's code."""
+        with self._database.begin(PUBLIC) as unit:
+            paid = self._locked(unit, intent)
+            if paid["status"] == "processing":
+                if failure:
+                    error = {"type": "card_error", "code": failure, "message": "The debit failed."}
+                    store.update(unit, {**paid, "status": "requires_payment_method", "last_payment_error": error})
+                else:
+                    fake_payments.succeed(unit, paid, "sepa_debit", fee)
+        return signed_event(intent, "payment_intent.payment_failed" if failure else "payment_intent.succeeded")
+
+    def move(self, reference: str, kind: MovementKind, cents: int, fee_cents: int = 0) -> tuple[bytes, str]:
+        """Move money of a payment (or of the page it was made on), as the gateway's dashboard or the payer's bank does;
+        a `capture` gives its fee."""
+        with self._database.begin(PUBLIC) as unit:
+            intent = self._intent_of(unit, reference)
+            paid = self._locked(unit, intent)
+            about = self._move(unit, paid, kind, cents, fee_cents)
+        return signed_event(about, *_EVENTS[kind], intent)
+
+    def onboard(self, account: str, *due: str) -> tuple[bytes, str]:
+        """What an owner's papers do to its account: with nothing `due` it can be paid."""
+        with self._database.begin(PUBLIC) as unit:
+            fake_connect.onboard(unit, account, list(due))
+        return signed_event(account, "account.updated", "account", account=account)
+
+    def adjust(self, kind: str, cents: int, fee_cents: int = 0) -> None:
+        """A line of the balance that no request of ours made: a charge of Stripe's own, an adjustment."""
+        with self._database.begin(PUBLIC) as unit:
+            fake_objects.line(unit, kind, cents, "", fee_cents)
+
+    def fail_payout(self, reference: str) -> tuple[bytes, str]:
+        """A payout to our bank comes back."""
+        with self._database.begin(PUBLIC) as unit:
+            made = self._locked(unit, reference)
+            back = fake_objects.line(unit, "payout_failure", made["amount"], reference)
+            changed = {"status": "failed", "failure_balance_transaction": back["id"], "failure_code": "account_closed"}
+            store.update(unit, {**made, **changed})
+        return signed_event(reference, "payout.failed", "payout")
+
+    def _locked(self, unit: UnitOfWork, reference: str) -> Body:
+        found = store.read(unit, reference, lock=True)
+        if found is None:
+            raise missing(reference)
+        return found
+
+    def _intent_of(self, unit: UnitOfWork, reference: str) -> str:
+        found = self._locked(unit, reference)
+        if found["object"] != "checkout.session":
+            return reference
+        if found["payment_intent"] is None:  # the money is there before the page is: its event is late
+            found = fake_payments.complete(unit, reference)
+        return str(found["payment_intent"])
+
+    def _move(self, unit: UnitOfWork, paid: Body, kind: MovementKind, cents: int, fee: int) -> str:
+        taken = self._locked(unit, paid["latest_charge"])
+        if kind == "capture":
+            line = self._locked(unit, taken["balance_transaction"])
+            store.update(unit, {**line, "fee": fee, "net": line["amount"] - fee})
+            return str(taken["id"])
+        if kind in ("refund", "refund_failed"):
+            return self._refund(unit, paid, taken, kind, cents, fee)
+        reference = fake_objects.mark("dp")
+        standing = store.having(unit, "dispute", payment_intent=paid["id"])
+        if kind in ("dispute", "returned"):
+            moved = fake_objects.line(unit, "adjustment", cents, reference, fee)
+            status = "lost" if kind == "returned" else "needs_response"
+            made = {
+                "id": reference, "object": "dispute", "amount": -cents, "currency": "eur", "charge": taken["id"],
+                "payment_intent": paid["id"], "created": store.now(unit), "status": status, "livemode": False,
+                "reason": "debit_not_authorized" if kind == "returned" else "fraudulent", "metadata": {},
+                "is_charge_refundable": False, "balance_transactions": [moved["id"]],
+            }  # fmt: skip
+            store.update(unit, {**taken, "disputed": True})
+            return str(store.insert(unit, made)["id"])
+        dispute = standing[0]
+        if kind == "dispute_won":
+            moved = fake_objects.line(unit, "adjustment", cents, dispute["id"], fee)
+            lines = [*dispute["balance_transactions"], moved["id"]]
+            store.update(unit, {**dispute, "status": "won", "balance_transactions": lines})
+        else:
+            store.update(unit, {**dispute, "status": "lost"})
+        return str(dispute["id"])
+
+    def _refund(self, unit: UnitOfWork, paid: Body, taken: Body, kind: str, cents: int, fee: int) -> str:
+        if kind == "refund_failed":
+            made = store.having(unit, "refund", payment_intent=paid["id"])[0]
+            back = fake_objects.line(unit, "refund_failure", cents, made["id"], fee)
+            store.update(unit, {**made, "status": "failed", "failure_balance_transaction": back["id"]})
+            return str(made["id"])
+        reference = fake_objects.mark("re")
+        moved = fake_objects.line(unit, "refund", cents, reference, fee)
+        store.update(unit, {**taken, "amount_refunded": taken["amount_refunded"] - cents})
+        more: dict[str, Any] = {"charge": taken["id"], "payment_intent": paid["id"], "status": "succeeded"}
+        more |= {"reason": None, "metadata": {}, "failure_balance_transaction": None}
+        return str(fake_objects.moved(unit, "refund", "re", -cents, moved, reference=reference, **more)["id"])
 
 
-def signed_event(reference: str) -> tuple[bytes, str]:
-    """A signed `payment_intent.succeeded` about an intent."""
+def signed_event(
+    reference: str,
+    kind: str = "payment_intent.succeeded",
+    noun: str = "payment_intent",
+    payment: str | None = None,
+    account: str = "",
+) -> tuple[bytes, str]:
+    """A signed event about an object."""
+    about: Body = {"id": reference, "object": noun}
+    if payment is not None:
+        about["payment_intent"] = payment
     event = {
         "id": "evt_fake_" + secrets.token_hex(8),
         "object": "event",
-        "type": "payment_intent.succeeded",
-        "data": {"object": {"id": reference, "object": "payment_intent"}},
+        "type": kind,
+        "created": int(time.time()),
+        "livemode": False,
+        "data": {"object": about},
+        **({"account": account} if account else {}),
     }
     payload = json.dumps(event).encode()
     at = int(time.time())
     mac = hmac.new(WEBHOOK_SECRET.encode(), f"{at}.".encode() + payload, hashlib.sha256).hexdigest()
     return payload, f"t={at},v1={mac}"
-
-
-def _intent(row: Row[Any]) -> Intent:
-    state = intent_state(row.status)
-    checkout = f"/fake-gateway/{row.id}" if state == "waiting" else ""
-    return Intent(row.id, state, row.amount_received, str(row.params["currency"]).upper(), checkout)

@@ -1,113 +1,136 @@
-"""What billing asks of a payment gateway."""
+"""What billing asks of a payment gateway. One gateway stands for all: Stripe, or our fake of it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Protocol
+from typing import Protocol
 
-import stripe
-from stripe.params import PaymentIntentCreateParams
+from stripe.params import (
+    AccountCreateParams,
+    AccountLinkCreateParams,
+    CustomerCreateParams,
+    PaymentIntentCreateParams,
+    PayoutCreateParams,
+    RefundCreateParams,
+    TransferCreateParams,
+    TransferReversalCreateParams,
+)
+from stripe.params.checkout import SessionCreateParams
 
-from broker.kernel.errors import InvalidInput
+from broker.billing.gateway_objects import (
+    BalanceLine,
+    Checkout,
+    ConnectState,
+    GatewayBalance,
+    GatewayEvent,
+    Intent,
+    IntentState,
+    Means,
+    Moved,
+    Movement,
+)
 
-IntentState = Literal["waiting", "captured", "failed"]
-# `requires_capture` never comes: we capture at once (an authorisation of 7 days does not last from J-12).
-_STATES: Mapping[str, IntentState] = {"succeeded": "captured", "canceled": "failed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A payment as the gateway knows it, in cents; `checkout` is the secret or address that the payer's page needs."""
-
-    reference: str
-    state: IntentState
-    received_cents: int
-    currency: str
-    checkout: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayEvent:
-    """A verified webhook: a mere nudge to read `object_reference` again."""
-
-    id: str
-    kind: str
-    object_reference: str
-
-
-MovementKind = Literal["capture", "refund", "refund_failed", "dispute", "dispute_won", "dispute_lost"]
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """What a gateway moved on its balance for a payment, by its own id, in cents: positive what came in.
-
-    `fee_cents` is what it kept (negative: gave back). A lost dispute moves no money: its amount is what is lost.
-    """
-
-    reference: str
-    kind: MovementKind
-    object_reference: str
-    cents: int
-    fee_cents: int
-    day: date
+# `requires_capture` never comes: we capture at once (an authorisation of 7 days does not last from J-12). A failed
+# attempt may be tried again (`requires_payment_method`), so it waits.
+_STATES: Mapping[str, IntentState] = {
+    "succeeded": "captured",
+    "canceled": "failed",
+    "processing": "processing",
+    "requires_action": "action",
+}
 
 
 class Gateway(Protocol):
-    """A payment gateway. Amounts are cents of `currency`."""
+    """A payment gateway. Amounts are cents. What makes something carries a key derived from our row: the same key
+    again returns what was made first. Raises `Unavailable` (`gateway_unavailable`), `Conflict` (`gateway_refused`)."""
 
     @property
     def name(self) -> str:
         """What the payment's row says."""
 
-    def create_intent(self, params: PaymentIntentCreateParams, idempotency_key: str) -> Intent:
-        """Ask for a payment; the same key again returns the first one."""
+    # Money in.
+    def create_customer(self, params: CustomerCreateParams, key: str) -> str:
+        """A payer whose means are kept; its reference."""
+
+    def create_checkout(self, params: SessionCreateParams, key: str) -> Checkout:
+        """A page where a payer pays or saves a means of payment."""
+
+    def read_checkout(self, reference: str) -> Checkout:
+        """The page as it stands now."""
+
+    def expire_checkout(self, reference: str) -> Checkout:
+        """Close a page that nobody paid on; one that is complete stays as it is."""
+
+    def create_intent(self, params: PaymentIntentCreateParams, key: str) -> Intent:
+        """Take money from a saved means; a refusal of the payer's bank is a state, not an error."""
+
+    def find_intent(self, customer: str, mark: str) -> str:
+        """The payment of a payer with `metadata.row = mark`, or nothing."""
 
     def read_intent(self, reference: str) -> Intent:
         """The payment as it stands now."""
 
+    def cancel_intent(self, reference: str) -> Intent:
+        """Give a payment up that was not made."""
+
+    def read_means(self, reference: str) -> Means:
+        """A saved means of payment."""
+
+    def detach_means(self, reference: str) -> None:
+        """Forget a saved means of payment; done twice it is done."""
+
+    def create_refund(self, params: RefundCreateParams, key: str) -> str:
+        """Give money of a payment back; its reference. `read_movements` says when it has moved."""
+
+    def find_refund(self, intent: str, mark: str) -> str:
+        """The refund of a payment with `metadata.row = mark`, or nothing."""
+
     def read_movements(self, reference: str) -> list[Movement]:
-        """All that was moved for a payment: its capture, refunds and disputes, as they stand now."""
+        """All that was moved for a payment: its capture, refunds, disputes and returns, as they stand now."""
+
+    # Money out.
+    def create_account(self, params: AccountCreateParams, key: str) -> str:
+        """An owner's account at the gateway; its reference."""
+
+    def create_account_link(self, params: AccountLinkCreateParams, key: str) -> str:
+        """The address where the owner gives its papers; good once."""
+
+    def read_account(self, reference: str) -> ConnectState:
+        """An owner's account as it stands now."""
+
+    def create_transfer(self, params: TransferCreateParams, key: str) -> Moved:
+        """Move money to an owner's account."""
+
+    def find_transfer(self, group: str) -> Moved | None:
+        """The transfer of a group: each of our payouts is one."""
+
+    def create_reversal(self, transfer: str, params: TransferReversalCreateParams, key: str) -> Moved:
+        """Take money of a transfer back."""
+
+    def find_reversal(self, transfer: str, mark: str) -> Moved | None:
+        """The reversal of a transfer with `metadata.row = mark`."""
+
+    def create_payout(self, params: PayoutCreateParams, key: str) -> Moved:
+        """Send money of the balance to our bank."""
+
+    def read_payout(self, reference: str) -> Moved:
+        """Money sent to our bank as it stands now."""
+
+    def find_payout(self, mark: str, since: date) -> Moved | None:
+        """The payout made since a day with `metadata.row = mark`."""
+
+    # What stands.
+    def read_lines(self, since: date) -> list[BalanceLine]:
+        """The lines of the balance from a day on, the oldest first."""
+
+    def read_balance(self) -> GatewayBalance:
+        """What stands on the balance."""
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:
         """Check a webhook's signature and read it; raises `InvalidInput` (`bad_signature`)."""
 
 
-def intent_params(amount_cents: int, currency: str, order_code: str) -> PaymentIntentCreateParams:
-    """The request that every gateway gets. Nothing personal is in it: an order's public code and an amount."""
-    return {
-        "amount": amount_cents,
-        "currency": currency.lower(),
-        "capture_method": "automatic",
-        "automatic_payment_methods": {"enabled": True},
-        "description": f"Courtier {order_code}",
-        "metadata": {"order": order_code},
-    }
-
-
 def intent_state(status: str) -> IntentState:
-    """Stripe's status of a PaymentIntent in our three words; a failed attempt may be tried again, so it waits."""
+    """Stripe's status of a PaymentIntent in our words."""
     return _STATES.get(status, "waiting")
-
-
-def verified_event(payload: bytes, signature: str, secret: str) -> GatewayEvent:
-    """A webhook by Stripe's scheme (HMAC-SHA-256 over time and body, five minutes of tolerance)."""
-    try:
-        event = stripe.Webhook.construct_event(payload, signature, secret)
-        about = event["data"]["object"]
-        # A charge, refund or dispute names the payment it is of.
-        payment = about["payment_intent"] if "payment_intent" in about else None  # noqa: SIM401
-        return GatewayEvent(str(event["id"]), str(event["type"]), str(payment or about["id"]))
-    except (ValueError, KeyError, TypeError, AttributeError, stripe.SignatureVerificationError):
-        raise InvalidInput("This webhook is not signed by the payment gateway.", code="bad_signature") from None
-
-
-def secret_of(name: str) -> str:
-    """A gateway's secret from the environment; raises `InvalidInput` naming the variable when it is not set."""
-    value = os.environ.get(name, "")
-    if not value:
-        raise InvalidInput(f"Set {name} in the environment to use the payment gateway.", code="no_gateway_key")
-    return value

@@ -70,9 +70,8 @@ def still_to_post(cumulative: Share, posted: Share) -> Share:
     )
 
 
-# action: the payer's bank asks for the payer; processing: a direct debit that takes days; returned: one that was taken
-# back after it had succeeded.
-PaymentState = Literal["pending", "action", "processing", "captured", "failed", "refunded", "returned"]
+# processing: a direct debit that takes days; returned: one that was taken back after it had succeeded.
+PaymentState = Literal["pending", "processing", "captured", "failed", "refunded", "returned"]
 PaymentMethod = Literal["checkout", "card", "sepa_debit"]
 
 

@@ -25,8 +25,8 @@ COMMON = {
     "ledger_account": "the chart of accounts",
     "ledger_journal": "the journals' names",
     "ledger_period": "which months are open",
-    "fake_gateway_movement": "stands for the gateway, outside of us; demo databases only",
-    "fake_payment_intent": "stands for the gateway, outside of us; demo databases only",
+    "fake_gateway_object": "stands for the gateway, outside of us; demo databases only",
+    "fake_gateway_call": "stands for the gateway, outside of us; demo databases only",
 }
 
 

@@ -458,7 +458,8 @@ def furnish_books(connection: Connection, mark: str, org: int, buyer: int, order
         gateway="fake",
         amount_cents=15_000,
     )
-    add(connection, "fake_payment_intent", id=f"pi_{mark}", idempotency_key=mark, params="{}")
+    add(connection, "fake_gateway_object", id=f"pi_{mark}", kind="payment_intent", body="{}")
+    add(connection, "fake_gateway_call", "key", key=mark, request="{}")
     invoice: int = add(
         connection,
         "invoice",
@@ -540,9 +541,40 @@ def furnish_bank(connection: Connection, mark: str, receipt: int, org: int) -> N
     payment = connection.execute(text("SELECT max(id) FROM payment")).scalar_one()
     moved = {"object_reference": mark, "amount_cents": -10, "fee_cents": 0, "moved_on": "2026-11-02"}
     add(connection, "gateway_movement", payment_id=payment, reference=mark, kind="refund", **moved)
-    intent = connection.execute(text("SELECT max(id) FROM fake_payment_intent")).scalar()
-    fake = {"kind": "refund", "object_id": mark, "amount_cents": -10}
-    add(connection, "fake_gateway_movement", id=mark, intent_id=intent, **fake)
+    furnish_gateway(connection, mark, org)
+
+
+def furnish_gateway(connection: Connection, mark: str, org: int) -> None:
+    """What an organisation has at the gateway: as payer, as payee; the gateway's balance."""
+    user = connection.execute(text("SELECT max(id) FROM app_user WHERE org_id = :org"), {"org": org}).scalar_one()
+    add(connection, "gateway_customer", "org_id", org_id=org, reference=f"cus_{mark}")
+    add(connection, "payment_rule", "org_id", org_id=org, methods=["card"], debit="wait")
+    add(connection, "payment_means", code=f"means_{mark}", org_id=org, kind="card")
+    account = add(connection, "connect_account", code=f"conn_{mark}", org_id=org, reference=f"acct_{mark}")
+    asked = {"amount_cents": 50, "end_to_end_id": f"C{mark}", "proposed_by": user, "owner_id": org}
+    paid = {"state": "paid", "approved_by": other_than(connection, user), "paid_on": "2026-11-02"}
+    payout = add(connection, "payout", code=f"ptc_{mark}", connect_account_id=account, **asked, **paid)
+    taken = {"payout_id": payout, "owner_id": org, "amount_cents": 10, "reason": "r", "proposed_by": user}
+    connection.execute(text("SELECT set_config('app.role', 'system', true)"))
+    reversal = add(connection, "transfer_reversal", code=f"rev_{mark}", **taken)
+    invoice = connection.execute(text("SELECT max(id) FROM invoice")).scalar_one()
+    add(
+        connection, "transfer_reversal_line", "reversal_id", reversal_id=reversal, invoice_id=invoice,
+        amount_cents=10, live=False,
+    )  # fmt: skip
+    line = {"kind": "charge", "amount_cents": 10, "fee_cents": 1, "currency": "EUR", "available": True}
+    add(
+        connection, "gateway_line", code=f"gwl_{mark}", reference=f"txn_{mark}", moved_on="2026-11-02",
+        available_on="2026-11-02", **line,
+    )  # fmt: skip
+    add(connection, "gateway_reading", code=f"gwr_{mark}")
+    add(connection, "gateway_payout", code=f"gpo_{mark}", amount_cents=10)
+
+
+def other_than(connection: Connection, user: int) -> int:
+    """Somebody else."""
+    found = connection.execute(text("SELECT min(id) FROM app_user WHERE id <> :user"), {"user": user}).scalar_one()
+    return int(found)
 
 
 def furnish_conversions(

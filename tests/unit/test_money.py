@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stripe.params import PaymentIntentCreateParams
 
 from broker.billing.entries import (
     deposit_credit_lines,
@@ -19,11 +18,9 @@ from broker.billing.entries import (
 )
 from broker.billing.export_fec import COLUMNS, amount
 from broker.billing.export_journal import decimal
-from broker.billing.fake_gateway import WEBHOOK_SECRET, signed_event
-from broker.billing.gateway import intent_params, intent_state, verified_event
 from broker.billing.mentions import mention, payment_terms
 from broker.billing.model import Share, share_of_send, shares_in_cents, still_to_post
-from broker.kernel.errors import IntegrityFault, InvalidInput
+from broker.kernel.errors import IntegrityFault
 from broker.kernel.money import micros_to_cents, share
 from broker.ledger.model import checked, credit, debit, mirrored
 from broker.ledger.vat import Party, vat_on_service
@@ -142,34 +139,3 @@ def test_fec_amounts_and_columns() -> None:
     assert len(COLUMNS) == 18
     assert [amount(cents) for cents in (20_000, 5, 123_456)] == ["200,00", "0,05", "1234,56"]
     assert [decimal(cents) for cents in (-5, -123_456, 100)] == ["-0.05", "-1234.56", "1.00"]
-
-
-def test_the_request_to_the_gateway_has_the_types_of_the_sdk() -> None:
-    params = intent_params(119_999, "EUR", "order_x")
-    # mypy holds the values to the SDK's types where the request is made; here the installed SDK's own keys are asked.
-    known = PaymentIntentCreateParams.__required_keys__ | PaymentIntentCreateParams.__optional_keys__
-    assert PaymentIntentCreateParams.__required_keys__ <= params.keys() <= known
-    assert isinstance(params["amount"], int)
-    assert params["currency"] == "eur"
-    assert params["capture_method"] in ("automatic", "automatic_async", "manual")
-    assert set(params["automatic_payment_methods"]) == {"enabled"}
-    assert all(isinstance(value, str) for value in params["metadata"].values())
-
-
-def test_statuses_and_webhooks_of_the_gateway() -> None:
-    assert [intent_state(status) for status in ("succeeded", "canceled", "processing", "requires_action")] == [
-        "captured",
-        "failed",
-        "waiting",
-        "waiting",
-    ]
-    body, signature = signed_event("pi_1")
-    event = verified_event(body, signature, WEBHOOK_SECRET)
-    assert (event.kind, event.object_reference) == ("payment_intent.succeeded", "pi_1")
-    for wrong_body, wrong_signature, secret in (
-        (body + b" ", signature, WEBHOOK_SECRET),
-        (body, signature, "other"),
-        (b"not json", "", WEBHOOK_SECRET),
-    ):
-        with pytest.raises(InvalidInput):
-            verified_event(wrong_body, wrong_signature, secret)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,9 +10,9 @@ from urllib.parse import parse_qs
 import pytest
 import stripe
 
-from broker.billing.gateway import intent_params, verified_event
+from broker.billing.gateway_params import checkout_params, off_session_params
 from broker.billing.stripe_gateway import StripeGateway
-from broker.kernel.errors import Conflict, InvalidInput, Unavailable
+from broker.kernel.errors import Conflict, Unavailable
 
 
 class Script(stripe.HTTPClient):
@@ -26,10 +23,14 @@ class Script(stripe.HTTPClient):
     def __init__(self, status: int, reply: Mapping[str, Any]) -> None:
         super().__init__()
         self.status, self.reply, self.asked = status, reply, []
+        self.then: tuple[int, Mapping[str, Any]] | None = None
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None, **_: Any) -> Any:
         self.asked.append((method, url, dict(headers), post_data))
-        return json.dumps(self.reply), self.status, {}
+        status, reply = self.status, self.reply
+        if self.then is not None:
+            (self.status, self.reply), self.then = self.then, None
+        return json.dumps(reply), status, {}
 
     def close(self) -> None:
         """Nothing is open."""
@@ -43,6 +44,15 @@ INTENT = {
     "amount_received": 0,
     "currency": "eur",
     "client_secret": "pi_1_secret",
+    "last_payment_error": None,
+}
+PAGE = {
+    "id": "cs_1",
+    "object": "checkout.session",
+    "status": "open",
+    "url": "https://pay.test/cs_1",
+    "payment_intent": None,
+    "setup_intent": None,
 }
 
 
@@ -51,15 +61,31 @@ def gateway(status: int = 200, **changes: Any) -> tuple[StripeGateway, Script]:
     return StripeGateway(stripe.StripeClient("sk_test_x", http_client=script)), script
 
 
-def test_an_intent_is_created_under_our_key() -> None:
+def test_a_page_is_made_under_our_key() -> None:
     door, script = gateway()
-    intent = door.create_intent(intent_params(119_999, "EUR", "order_x"), "order_x:0")
+    script.reply = PAGE
+    params = checkout_params(119_999, "EUR", "order_x", ("card", "sepa_debit"), "https://courtier.test/orders/order_x")
+    page = door.create_checkout(params, "order_x:0:0")
     ((method, url, headers, body),) = script.asked
-    assert (method.upper(), url) == ("POST", "https://api.stripe.com/v1/payment_intents")
-    assert headers["Idempotency-Key"] == "order_x:0"
+    assert (method.upper(), url) == ("POST", "https://api.stripe.com/v1/checkout/sessions")
+    assert headers["Idempotency-Key"] == "order_x:0:0"
     form = parse_qs(body)
-    assert (form["amount"], form["currency"], form["metadata[order]"]) == (["119999"], ["eur"], ["order_x"])
-    assert (intent.state, intent.received_cents, intent.checkout) == ("waiting", 0, "pi_1_secret")
+    assert form["line_items[0][price_data][unit_amount]"] == ["119999"]
+    assert form["allowed_payment_method_types[1]"] == ["sepa_debit"]
+    assert form["payment_intent_data[metadata][order]"] == ["order_x"]
+    assert (page.state, page.url, page.intent) == ("open", "https://pay.test/cs_1", "")
+
+
+def test_a_declined_card_is_a_state_of_the_payment_and_no_error() -> None:
+    door, script = gateway(402)
+    made = INTENT | {"last_payment_error": {"type": "card_error", "code": "authentication_required"}}
+    script.reply = {"error": {"type": "card_error", "code": "authentication_required", "payment_intent": made}}
+    script.then = (200, made)
+    params = off_session_params(119_999, "EUR", "order_x", "cus_1", "pm_1", "card", "pay_1")
+    intent = door.create_intent(params, "pay_1")
+    assert (intent.reference, intent.state, intent.failure) == ("pi_1", "waiting", "authentication_required")
+    form = parse_qs(script.asked[0][3])
+    assert (form["off_session"], form["confirm"], form["metadata[row]"]) == (["true"], ["true"], ["pay_1"])
 
 
 def test_an_intent_is_read_again() -> None:
@@ -121,21 +147,3 @@ def test_what_moved_is_read_from_balance_transactions() -> None:
         ("txn_3", "dispute", -50_000, 2_000),
         ("dp_1:lost", "dispute_lost", -50_000, 0),
     ]
-
-
-@pytest.mark.parametrize(
-    ("about", "read"),
-    [
-        ({"id": "pi_1", "object": "payment_intent"}, "pi_1"),
-        ({"id": "dp_1", "object": "dispute", "payment_intent": "pi_1"}, "pi_1"),
-        ({"id": "ch_1", "object": "charge", "payment_intent": None}, "ch_1"),
-    ],
-)
-def test_an_event_names_the_payment_to_read_again(about: dict[str, Any], read: str) -> None:
-    payload = json.dumps({"id": "evt_1", "object": "event", "type": "x", "data": {"object": about}}).encode()
-    at = int(time.time())
-    mac = hmac.new(b"whsec_x", f"{at}.".encode() + payload, hashlib.sha256).hexdigest()
-    assert verified_event(payload, f"t={at},v1={mac}", "whsec_x").object_reference == read
-    for late in (f"t={at - 400},v1={mac}", f"t={at},v0={mac}", f"v1={mac}"):
-        with pytest.raises(InvalidInput):
-            verified_event(payload, late, "whsec_x")

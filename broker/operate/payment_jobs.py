@@ -1,0 +1,43 @@
+"""The jobs of the payment gateway: each reads or asks there with no transaction open, and commits what it learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from broker.billing.card_money import book_card_money
+from broker.billing.choose_gateway import choose_gateway
+from broker.billing.collect import book_payment
+from broker.billing.connect import open_connect, read_connect
+from broker.billing.gateway import Gateway
+from broker.billing.gateway_balance import book_gateway_line, read_gateway
+from broker.billing.gateway_payouts import send_gateway_payout
+from broker.billing.means import detach_means, read_setup
+from broker.billing.pay_with_means import charge_means
+from broker.billing.reversals import reverse_transfer
+from broker.billing.transfers import send_transfer
+from broker.billing.webhook import treat_webhook
+from broker.kernel.database import Database
+from broker.kernel.settings import Settings
+
+
+def payment_jobs(database: Database, settings: Settings) -> Mapping[str, Callable[[int], object]]:
+    """Kind → function of a row's id."""
+
+    def gateway() -> Gateway:
+        return choose_gateway(settings, database)
+
+    return {
+        "book_payment": lambda row_id: book_payment(database, settings, gateway(), row_id),
+        "book_card_money": lambda row_id: book_card_money(database, gateway(), row_id),
+        "treat_webhook": lambda row_id: treat_webhook(database, settings, gateway(), row_id),
+        "charge_means": lambda row_id: charge_means(database, settings, gateway(), row_id),
+        "read_setup": lambda row_id: read_setup(database, gateway(), row_id),
+        "remove_means": lambda row_id: detach_means(database, gateway(), row_id),
+        "open_connect": lambda row_id: open_connect(database, settings, gateway(), row_id),
+        "read_connect": lambda row_id: read_connect(database, gateway(), row_id),
+        "send_transfer": lambda row_id: send_transfer(database, gateway(), row_id),
+        "reverse_transfer": lambda row_id: reverse_transfer(database, gateway(), row_id),
+        "send_gateway_payout": lambda row_id: send_gateway_payout(database, gateway(), row_id),
+        "read_gateway": lambda row_id: read_gateway(database, gateway(), row_id),
+        "book_gateway_line": lambda row_id: book_gateway_line(database, row_id),
+    }
