@@ -10,6 +10,7 @@ from broker.billing import bank_store as store
 from broker.billing import freeze_store, invoice_store
 from broker.billing.bank_accounts import usable_account
 from broker.billing.bank_model import Payout
+from broker.billing.connect import ready_account
 from broker.billing.entries import payout_lines
 from broker.billing.transfer_store import earlier_returns
 from broker.kernel.database import Database, UnitOfWork
@@ -25,7 +26,8 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
     """Propose one payout for each owner that has something due until a day: all that is unpaid, corrections netted.
 
     Under the threshold an owner is paid when its due date comes and not before; the threshold never defers a due
-    date. Owners without a usable bank account, and frozen ones, are left out.
+    date. Owners with a ready account at the gateway are paid by a transfer to it. Others without a usable bank account,
+    and frozen ones, are left out.
     """
     unit.actor.require("broker", "accountant")
     user = _user(unit)
@@ -34,10 +36,13 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
         bills = list(group)
         total = sum(row.total_cents for row in bills)
         due = any(row.due for row in bills)
-        account = usable_account(unit, owner_id, settings.payment.iban_wait_hours)
+        connect = ready_account(unit, settings, owner_id)
+        account = None if connect else usable_account(unit, owner_id, settings.payment.iban_wait_hours)
         if freeze_store.frozen(unit, owner_id):
             continue
-        if account is None or total <= 0 or not (due or total >= settings.payment.threshold_cents):
+        if total <= 0 or not (due or total >= settings.payment.threshold_cents):
+            continue
+        if account is None and connect is None:
             continue
         code = new_code("pout")
         store.insert_payout(
@@ -45,7 +50,8 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
             {
                 "code": code,
                 "owner_id": owner_id,
-                "bank_account_id": account.id,
+                "bank_account_id": None if account is None else account.id,
+                "connect_account_id": None if connect is None else connect.id,
                 "amount_cents": total,
                 "end_to_end_id": code.replace("_", "-").upper()[:35],
                 "proposed_by": user,
@@ -73,6 +79,8 @@ def approve_payout(unit: UnitOfWork, code: str, day_limit_cents: int = 0) -> Pay
             code="day_limit",
         )
     _move(unit, payout, ["proposed"], "approved", approved_by=user, approved_at=unit.now)
+    if payout.via == "connect":
+        unit.enqueue("send_transfer", payout.id)
     return _payout(unit, code)
 
 
@@ -91,6 +99,12 @@ def fail_payout(unit: UnitOfWork, code: str, reason: str) -> Payout:
     """Give a payout up that was refused or returned by the bank; its self-bills can be proposed again."""
     unit.actor.require("broker", "accountant")
     payout = _payout(unit, code)
+    if payout.asked:
+        raise Conflict(
+            "The gateway is being asked for this transfer: wait for its answer; what was paid is taken back by a"
+            " reversal.",
+            code="transfer_asked",
+        )
     _move(unit, payout, ["proposed", "approved", "exported"], "failed", reason=reason)
     store.free_lines(unit, payout.id)
     return _payout(unit, code)
