@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import Engine
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from broker.delivery.opens import open_address, with_picture
+from broker.feedback import opens_store as store
 from broker.feedback.count_opens import OpenCount
-from broker.kernel.database import Database, make_engine
+from broker.kernel.database import Database, UnitOfWork, make_engine
 from broker.kernel.errors import Unavailable
+from broker.vault.tokens import TokenRef
 from tests.store.feedback_scene import Scene, make_scene
 from tests.unit.rings import front_ring
 from web.public.fast_open import PICTURE, FastOpens
@@ -85,6 +89,30 @@ def test_opens_wait_while_the_database_is_away(scene: Scene, opens: OpenCount) -
     ],
 )
 def test_the_picture_stands_at_the_end_of_the_body(html: str, end: str) -> None:
-    found = with_picture(html, "https://x.test/o/t.gif")
-    assert found.endswith(f'style="display:block">{end}')
-    assert found.count("<img") == 1
+    picture = "https://x.test/o/t.gif"
+    found = with_picture(html, picture)
+    assert found.endswith(f"</td></tr></table>{end}")
+    assert (found.count(picture), found.count("<img")) == (1, 0)  # filters count words against any img
+    with_own = html.replace("</p>", '</p><img src="/i/a.png">', 1)
+    assert with_picture(with_own, picture).count("<img") == 2
+
+
+def test_what_the_database_refuses_keeps_no_other_campaign_waiting(
+    scene: Scene, opens: OpenCount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client(opens).get(address(scene))
+    opens.note(TokenRef(10**18, 10**18, 1, 0))  # numbers that no row can have
+    monkeypatch.setattr("broker.feedback.count_opens.store.add_opens", refusing(store.add_opens))
+    assert (opens.flush(), opens.flush()) == (1, 0)
+    assert counted(scene) == [1]
+
+
+def refusing(add: Callable[..., None]) -> Callable[..., None]:
+    """The same query, with a number for the impossible mailing that the database cannot take."""
+
+    def instead(unit: UnitOfWork, mailing_id: int, dispatch_id: int, opens: int) -> None:
+        add(unit, mailing_id, dispatch_id, opens * 10**18 if mailing_id == 10**18 else opens)
+        if mailing_id == 10**18:
+            unit.run("SELECT 1 / 0")
+
+    return instead
