@@ -15,7 +15,7 @@ from broker.billing.export_sepa import SepaFile, list_sepa_files, make_sepa_file
 from broker.billing.freeze_org import freeze_organisation
 from broker.billing.import_statement import import_statement
 from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
-from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, propose_payouts
+from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, list_payouts, propose_payouts
 from broker.billing.reconcile_bank import reconcile_bank
 from broker.billing.return_payout import book_payout_return, return_payout
 from broker.billing.take_status import take_status
@@ -51,7 +51,8 @@ def owner_code(scene: MoneyScene) -> str:
 
 def proposed(scene: MoneyScene) -> Payout:
     with scene.web.begin(scene.person()) as unit:
-        return next(one for one in propose_payouts(unit, OURS, FAR) if one.owner_id == scene.owner.org)
+        propose_payouts(unit, OURS, FAR)  # of all owners at once
+        return next(one for one in list_payouts(unit, "proposed") if one.owner_id == scene.owner.org)
 
 
 def approved(scene: MoneyScene) -> Payout:
