@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -10,33 +11,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
+from broker.billing.check_fec import COLUMNS, check_fec
 from broker.billing.export_result import ExportResult
 from broker.billing.tables import counted
 from broker.kernel.database import UnitOfWork
+from broker.kernel.errors import Conflict, IntegrityFault
 from broker.ledger.matching import letters
 from broker.ledger.store import journal_rows
-
-COLUMNS = (
-    "JournalCode",
-    "JournalLib",
-    "EcritureNum",
-    "EcritureDate",
-    "CompteNum",
-    "CompteLib",
-    "CompAuxNum",
-    "CompAuxLib",
-    "PieceRef",
-    "PieceDate",
-    "EcritureLib",
-    "Debit",
-    "Credit",
-    "EcritureLet",
-    "DateLet",
-    "ValidDate",
-    "Montantdevise",
-    "Idevise",
-)
-
 
 Encoding = Literal["utf-8", "iso-8859-15"]
 
@@ -52,22 +33,32 @@ def export_fec(
 ) -> ExportResult:
     """Write `<SIREN>FEC<AAAAMMJJ>.txt` (tabs) with every posting of the period, in order of entry number.
 
-    UTF-8, or ISO 8859-15 as the decree's older form: letters that it lacks lose their accent, or become `?`.
+    UTF-8, or ISO 8859-15 as the decree's older form: letters that it lacks lose their accent, or become `?`. What was
+    written is read again and held to the rules (`check_fec`). Raises `Conflict` (`no_siren`), `IntegrityFault`
+    (`fec_faulty`).
     """
     unit.actor.require("accountant", "broker")
+    if not re.fullmatch(r"[0-9]{9}", siren):
+        raise Conflict(
+            "The file is named after the company's SIREN: set company.siren (nine digits).",
+            code="no_siren",
+            field="company.siren",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{siren}FEC{last:%Y%m%d}.txt"
     rows = debit = credit = 0
     with path.open("w", encoding=encoding, errors="replace", newline="") as file:
         file.write("\t".join(COLUMNS) + "\r\n")
         for row in counted(journal_rows(unit, first, last), progress):
-            line = "\t".join(_fields(row))
+            line = "\t".join(fields(row))
             file.write((line if encoding == "utf-8" else _narrow(line)) + "\r\n")
             rows, debit, credit = rows + 1, debit + row.debit_cents, credit + row.credit_cents
+    for fault in check_fec(path, first, last):
+        raise IntegrityFault(f"{path.name}, line {fault.lines[0]}: {fault.say}", code="fec_faulty")
     return ExportResult((path,), rows, debit, credit)
 
 
-def _fields(row: Row[Any]) -> Iterator[str]:
+def fields(row: Row[Any]) -> Iterator[str]:
     """The eighteen columns of a posting. Foreign currency is empty: all amounts are in euro."""
     auxiliary = bool(row.org_code)
     yield row.journal
@@ -108,5 +99,5 @@ def _narrow(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without the separators of the file."""
-    return " ".join(text.replace("|", " ").split())
+    """A text without the separators of the file and without control characters."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f|]", " ", text).split())

@@ -20,10 +20,12 @@ from broker.billing.write_export import write_export
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.settings import BooksSettings
-from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
+from tests.store.money_scene import SETTINGS as DEMO
+from tests.store.money_scene import MoneyScene, build_scene
 
 FIRST, LAST = date(2020, 1, 1), date(2100, 12, 31)
 FULL = BooksSettings()
+SETTINGS = replace(DEMO, company=replace(DEMO.company, siren="732829320"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from broker.billing.check_fec import check_fec
 from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import Encoding, export_fec
 from broker.billing.export_journal import export_journal
@@ -114,6 +116,27 @@ def _table(
     folder: Path,
 ) -> ExportResult:
     return write(unit, first, last, folder, kind)
+
+
+@command.command("check-fec")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def check(file: Path, as_json: bool) -> int:
+    """Hold a FEC to its rules, whoever wrote it; no database is needed.
+
+    Example: courtier export check-fec exports/732829320FEC20261231.txt
+    """
+    faults = check_fec(file)
+    if as_json:
+        print_json({"file": str(file), "faults": [asdict(fault) for fault in faults]})
+    elif faults:
+        print_table(
+            ("rule", "count", "first lines", "meaning"),
+            [(f.rule, f.count, ", ".join(map(str, f.lines[:5])), f.say) for f in faults],
+        )
+    else:
+        print(f"{file.name}: nothing found")
+    return 1 if faults else 0
 
 
 _sends = partial(export_sends, progress=lambda rows: say(f"{rows:,} rows"))
