@@ -144,6 +144,10 @@ class FakeGateway(StripeGateway):
                 "id": reference, "object": "dispute", "amount": -cents, "currency": "eur", "charge": taken["id"],
                 "payment_intent": paid["id"], "created": store.now(unit), "status": status, "livemode": False,
                 "reason": "debit_not_authorized" if kind == "returned" else "fraudulent", "metadata": {},
+                "evidence_details": {
+                    "due_by": None if kind == "returned" else store.now(unit) + 7 * 86_400, "has_evidence": False,
+                    "past_due": False, "submission_count": 0,
+                },
                 "is_charge_refundable": False, "balance_transactions": [moved["id"]],
             }  # fmt: skip
             store.update(unit, {**taken, "disputed": True})

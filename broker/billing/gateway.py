@@ -22,6 +22,7 @@ from broker.billing.gateway_objects import (
     BalanceLine,
     Checkout,
     ConnectState,
+    DisputeState,
     GatewayBalance,
     GatewayEvent,
     Intent,
@@ -88,6 +89,9 @@ class Gateway(Protocol):
 
     def read_movements(self, reference: str) -> list[Movement]:
         """All that was moved for a payment: its capture, refunds, disputes and returns, as they stand now."""
+
+    def read_disputes(self, reference: str) -> list[DisputeState]:
+        """The disputes of a payment as they stand now."""
 
     # Money out.
     def create_account(self, params: AccountCreateParams, key: str) -> str:

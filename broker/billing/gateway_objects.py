@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 IntentState = Literal["waiting", "action", "processing", "captured", "failed"]
@@ -77,6 +77,19 @@ class Movement:
     cents: int
     fee_cents: int
     day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeState:
+    """A contested payment: Stripe's own words of reason and status; evidence is due until `evidence_due_at`."""
+
+    reference: str
+    reason: str
+    status: str
+    cents: int
+    evidence_due_at: datetime | None
+    evidence_given: bool
+    opened_on: date
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from stripe.params.checkout import SessionCreateParams
 
 from broker.billing.gateway import intent_state
 from broker.billing.gateway_events import secret_of, verified_event, webhook_secrets
-from broker.billing.gateway_objects import Checkout, GatewayEvent, Intent, Means, Movement
+from broker.billing.gateway_objects import Checkout, DisputeState, GatewayEvent, Intent, Means, Movement
 from broker.billing.stripe_answers import asked, refusal, row_of
 from broker.billing.stripe_connect import StripeConnect
-from broker.billing.stripe_movements import movements_of
+from broker.billing.stripe_movements import disputes_of, movements_of
 
 MOST = 100  # objects of one page
 
@@ -124,6 +124,10 @@ class StripeGateway(StripeConnect):
     def read_movements(self, reference: str) -> list[Movement]:
         """The balance transactions of a PaymentIntent's charge, refunds and disputes (at most 100 of each)."""
         return asked(lambda: movements_of(self._v1, reference))
+
+    def read_disputes(self, reference: str) -> list[DisputeState]:
+        """The Disputes of a PaymentIntent, at most 100."""
+        return asked(lambda: disputes_of(self._v1, reference))
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:
         """Check and read a webhook."""

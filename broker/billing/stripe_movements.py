@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from broker.billing.gateway_objects import Movement, MovementKind
+from broker.billing.gateway_objects import DisputeState, Movement, MovementKind
 from broker.billing.stripe_answers import day_of
 
 
@@ -45,6 +46,24 @@ def movements_of(v1: Any, reference: str) -> list[Movement]:
             day = day_of(dispute.created)
             found.append(Movement(f"{dispute.id}:lost", "dispute_lost", dispute.id, -dispute.amount, 0, day))
     return [one for one in found if one is not None]
+
+
+def disputes_of(v1: Any, reference: str) -> list[DisputeState]:
+    """The disputes of a PaymentIntent; nobody gives evidence on one that names no day."""
+    found = v1.disputes.list({"payment_intent": reference, "limit": 100})
+    return [
+        DisputeState(
+            one.id, one.reason, one.status, one.amount, due_of(one.evidence_details),
+            bool(getattr(one.evidence_details, "has_evidence", False)), day_of(one.created),
+        )
+        for one in found.data
+    ]  # fmt: skip
+
+
+def due_of(details: Any) -> datetime | None:
+    """Until when evidence can be given."""
+    due = getattr(details, "due_by", None)
+    return None if due is None else datetime.fromtimestamp(due, UTC)
 
 
 def _movement(kind: MovementKind, about: str, moved: Any) -> Movement | None:

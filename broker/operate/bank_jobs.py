@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from broker.billing.card_money import book_card_money
 from broker.billing.choose_gateway import choose_gateway
+from broker.billing.disputes import read_disputes
 from broker.billing.dunning import run_dunning
 from broker.billing.gateway import Gateway
 from broker.billing.late_claims import issue_claim
@@ -24,6 +25,7 @@ def bank_jobs(database: Database, settings: Settings) -> Mapping[str, Callable[[
     def card_money(payment_id: int) -> None:
         book_card_money(database, gateway(), payment_id)
         follow_refunds(database, payment_id)
+        read_disputes(database, gateway(), payment_id)
 
     return {
         "book_card_money": card_money,

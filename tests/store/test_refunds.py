@@ -9,12 +9,15 @@ from datetime import date
 
 import pytest
 from sqlalchemy import Engine
+from stripe.params import RefundCreateParams
 
 from broker.billing.card_money import book_card_money
+from broker.billing.disputes import list_disputes, read_disputes
 from broker.billing.export_sepa import make_sepa_file
 from broker.billing.fake_gateway import FakeGateway
 from broker.billing.freeze_org import freeze_organisation
 from broker.billing.receipts import book_receipt, receive_transfer
+from broker.billing.refund_model import Dispute
 from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, find_refund, list_refunds
 from broker.billing.send_refund import book_refund, follow_refunds, send_refund
 from broker.kernel.actor import Actor
@@ -29,28 +32,22 @@ FAR = date(2100, 1, 1)
 
 
 class Refunding(FakeGateway):
-    """The fake, with refunds kept in memory by their key; `refuse` names Stripe's reason."""
+    """The fake, with its calls counted; `refuse` names Stripe's reason."""
 
     refuse = ""
 
     def __init__(self, scene: MoneyScene) -> None:
         super().__init__(scene.web)
-        self.made: dict[str, str] = {}
+        self.made: set[str] = set()
         self.calls = 0
 
-    def find_refund(self, intent: str, mark: str) -> str:
-        return self.made.get(mark, "")
-
-    def create_refund(self, params: dict[str, object], key: str) -> str:  # type: ignore[override]
+    def create_refund(self, params: RefundCreateParams, key: str) -> str:
         self.calls += 1
         if self.refuse:
             raise Conflict("refused", code="gateway_refused", details={"gateway_code": self.refuse})
-        if key not in self.made:
-            self.move(str(params["payment_intent"]), "refund", -int(str(params["amount"])))
-            with self._database.begin(Actor("public")) as unit:
-                found = unit.scalar("SELECT object_id FROM fake_gateway_movement ORDER BY at DESC, id DESC LIMIT 1")
-            self.made[key] = str(found)
-        return self.made[key]
+        made = super().create_refund(params, key)
+        self.made.add(made)
+        return made
 
 
 @pytest.fixture
@@ -161,21 +158,48 @@ def test_killed_around_the_call_the_gateway_refunds_once(scene: MoneyScene, dies
     refund, _ = row_of(scene, code)
     real: Callable[..., str] = gateway.create_refund
 
-    def dying(params: dict[str, object], key: str) -> str:
+    def dying(params: RefundCreateParams, key: str) -> str:
         if dies == "after":
             real(params, key)
         raise KeyboardInterrupt  # the process ends here
 
-    gateway.create_refund = dying  # type: ignore[method-assign, assignment]
+    gateway.create_refund = dying  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         send_refund(scene.worker, SETTINGS, lambda: gateway, refund)
     with scene.web.begin(scene.accountant) as unit:
         assert find_refund(unit, code).state == "sending"
-    gateway.create_refund = real  # type: ignore[method-assign, assignment]
+    gateway.create_refund = real  # type: ignore[method-assign]
     for _ in range(2):
         assert send(scene, gateway, code) == "paid"
     assert len(gateway.made) == 1
     assert gateway.calls == 1
+
+
+def test_the_day_until_which_evidence_is_due_is_told_and_shown(scene: MoneyScene) -> None:
+    order = scene.paid()
+    with scene.worker.begin() as unit:
+        row = unit.one("SELECT id, gateway_reference FROM payment WHERE order_id = :id", id=order.id)
+    assert row is not None
+    gateway = FakeGateway(scene.web)
+    gateway.move(row.gateway_reference, "dispute", -50_000, 2_000)
+
+    def shown() -> Dispute:
+        book_card_money(scene.worker, gateway, row.id)
+        read_disputes(scene.worker, gateway, row.id)
+        with scene.web.begin(scene.person()) as unit:
+            return next(one for one in list_disputes(unit) if one.order == order.code)
+
+    found = shown()
+    assert (found.status, found.amount_cents, found.fee_cents, found.booked) == (
+        "needs_response", 50_000, 2_000, ("dispute",),
+    )  # fmt: skip
+    assert found.is_open
+    assert found.evidence_due_at is not None
+    gateway.move(row.gateway_reference, "dispute_won", 50_000)
+    won = shown()
+    assert (won.status, won.booked, won.is_open) == ("won", ("dispute", "dispute_won"), False)
+    with scene.worker.begin() as unit:
+        assert unit.scalar("SELECT count(*) FROM dispute WHERE payment_id = :id", id=row.id) == 1
 
 
 def test_a_refusal_of_the_gateway_ends_the_refund_and_leaves_the_debt(scene: MoneyScene) -> None:
