@@ -51,7 +51,7 @@ def start_payment(unit: UnitOfWork, gateway: Gateway, order_code: str, settings:
     made = gateway.create_checkout(checkout_params(order.total_cents, "EUR", order.code, methods, back), key)
     if standing is not None:
         payment_store.renew_page(unit, standing.id, made.reference, page)
-        return _shown(unit, standing, made)
+        return _shown(unit, replace(standing, page=page, checkout_reference=made.reference), made)
     payment = payment_store.insert_payment(
         unit,
         code=new_code("pay"),

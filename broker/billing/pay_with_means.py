@@ -46,7 +46,7 @@ def pay_with_means(unit: UnitOfWork, settings: Settings, gateway: Gateway, order
         if gateway.expire_checkout(standing.checkout_reference).state == "complete":
             unit.enqueue("book_payment", standing.id)
             raise Conflict(f"The payment {standing.code} was just made on its page.", code="pay_under_way")
-        payment_store.set_payment_state(unit, standing.id, "failed", "page_left")
+        payment_store.leave_page(unit, standing.id)
     wait = timedelta(days=settings.payment.prenotice_days) if means.kind == "sepa_debit" else None
     payment = payment_store.insert_payment(
         unit,

@@ -86,6 +86,11 @@ def lock_payment(unit: UnitOfWork, payment_id: int) -> Payment | None:
     return payment(unit, payment_id)
 
 
+def leave_page(unit: UnitOfWork, payment_id: int) -> None:
+    """The payer pays another way: the page is closed."""
+    unit.run("UPDATE payment SET state = 'failed', failure = 'page_left' WHERE id = :id", id=payment_id)
+
+
 def set_payment_state(unit: UnitOfWork, payment_id: int, state: str, failure: str = "") -> None:
     """Move a payment; a capture is dated."""
     unit.run(

@@ -415,7 +415,7 @@ def upgrade() -> None:
         " WITH CHECK (advertiser_id = app_org() AND state IN ('pending', 'failed')"
         " AND is_payable(order_id, amount_cents))"
     )
-    op.execute("GRANT UPDATE (checkout_reference, page, state) ON payment TO courtier_web")
+    op.execute("GRANT UPDATE (checkout_reference, page, state, failure) ON payment TO courtier_web")
     protect(
         "connect_account",
         using=mine,
@@ -457,7 +457,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION keep_gateway_line()")
     op.execute("REVOKE INSERT (connect_account_id) ON payout FROM courtier_web")
     op.execute(FORMER_CONNECT)
-    op.execute("REVOKE UPDATE (checkout_reference, page, state) ON payment FROM courtier_web")
+    op.execute("REVOKE UPDATE (checkout_reference, page, state, failure) ON payment FROM courtier_web")
     op.execute(FORMER_MEANS)
     op.execute("DROP TABLE payment_means, payment_rule, gateway_customer")
     op.execute("DROP FUNCTION keep_means()")
