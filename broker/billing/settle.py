@@ -8,22 +8,24 @@ from sqlalchemy import Row
 
 from broker.audit.record import record
 from broker.billing import accrual_store, invoice_store, settle_store
-from broker.billing.charges import charge_net_names, sale_lines
+from broker.billing.billing_of_mailing import (
+    Billed,
+    before_document,
+    credit_what_is_left,
+    draft_of,
+    issue_and_post,
+)
+from broker.billing.charges import charge_net_names
 from broker.billing.conversion_store import lock_conversions
 from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
-from broker.billing.issue import Draft, issue
-from broker.billing.labels import text
 from broker.billing.mandates import mandate_on, may_issue
 from broker.billing.model import Invoice, Share, shares_in_cents, still_to_post
-from broker.billing.paper import Reference
 from broker.billing.parties import party, payer_id, vat_of_purchase, vat_of_sale
 from broker.billing.settle_agent import settle_as_agent
-from broker.billing.unused import credit_deposit, letter_deposit
+from broker.billing.unused import letter_deposit
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.money import share
 from broker.kernel.settings import Settings
-from broker.ledger.matching import match_settled
-from broker.ledger.post import post
 from broker.rentals import store as rentals
 from broker.rentals.advance import advance_order
 
@@ -48,10 +50,13 @@ def settle_mailing(database: Database, settings: Settings, mailing_id: int) -> N
             if late is not None:
                 _bill_late(unit, settings, late)
             return
+        sends = settle_store.count_sends(unit, due.id)
+        if sends.under_way:
+            return
         lock_conversions(unit, due.id)
         settle_store.close_mailing(unit, due.id)
         charge_net_names(unit, due.id)
-        settle_store.add_sums(unit, due.id)
+        settle_store.add_sums(unit, due.id, sends)
         billable, micros = accrual_store.accrued(unit, due.id)
         cents = _cents(unit, due, micros)
         if due.contract_role == "principal":
@@ -121,49 +126,27 @@ def _invoice_advertiser(
     advertiser = party(unit, payer_id(unit, due.order_id, due.advertiser_id))
     regime = vat_of_sale(settings, advertiser)
     vat_bp = regime.bp if due.vat_bp is None else due.vat_bp
-    posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)
-    deposit = None if due.order_id is None else invoice_store.deposit_of(unit, due.order_id)
-    before_net, before_vat = (posted.main_net, posted.main_vat) if posted is not None else (0, 0)
-    # VAT of an order is that of its cumulative net, so that several invoices round to the same sum as one.
-    vat = share(before_net + net, vat_bp) - before_vat
-    left_net = 0 if deposit is None else deposit.net_cents - before_net
-    left_vat = 0 if deposit is None else deposit.vat_cents - before_vat
+    before = before_document(unit, due.order_id)
+    vat = before.vat_of(net, vat_bp)
     invoice = None
     if net > 0:
-        deducted = min(net + vat, left_net + left_vat)
-        label = text(due.kind, advertiser.language, order=due.reference, volume=billable, title=due.title)
-        invoice = issue(
+        deducted = min(net + vat, before.left_net + before.left_vat)
+        draft = draft_of(
             unit,
-            settings,
-            Draft(
-                kind="invoice",
-                other=advertiser,
-                lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, "gross"),
-                vat_bp=vat_bp,
-                vat_cents=vat,
-                regime=regime.regime,
-                order_id=due.order_id,
-                mailing_id=due.id,
-                supplied_on=due.supplied_on,
-                deposit_cents=deducted,
-                refers=Reference(deposit.number, deposit.issued_on) if deposit is not None and deducted else None,
-                vat_on_debits=settings.trade.vat_due == "invoice",
-            ),
+            due,
+            "invoice",
+            advertiser,
+            Billed(due.kind, "gross", billable, micros, net, vat, vat_bp, regime.regime),
+            deposit_cents=deducted,
+            refers=before.deposit if deducted else None,
+            vat_on_debits=settings.trade.vat_due == "invoice",
         )
         vat_due: VatDue = "invoice" if settings.trade.vat_due == "invoice" else "receipt"
-        post(
-            unit,
-            "VE",
-            invoice.issued_on,
-            invoice.number,
-            f"Location ou programme, envoi {due.code}",
-            invoice_lines(net, vat, deducted, advertiser.id, vat_due),
-            f"invoice:{invoice.number}",
-        )
-        match_settled(unit, "411", advertiser.id, [f"invoice:{invoice.number}"])
-    if deposit is not None and not due.more_to_come and left_net > net:
-        credit_deposit(unit, settings, due.order_id, left_net - net, left_vat - vat, due.id)
-    if deposit is not None:
+        lines = invoice_lines(net, vat, deducted, advertiser.id, vat_due)
+        label = f"Location ou programme, envoi {due.code}"
+        invoice = issue_and_post(unit, settings, draft, "VE", label, lines, ("411", advertiser.id))
+    credit_what_is_left(unit, settings, due, before, net, vat)
+    if before.deposit is not None:
         letter_deposit(unit, due.order_id, advertiser.id)
     return invoice
 
@@ -180,35 +163,17 @@ def _self_bill(
         return None  # the close names it; once the mandate is recorded a job comes back to it
     treatment = vat_of_purchase(settings, owner)
     vat = share(net, treatment.bp)
-    label = text("share", owner.language, order=due.reference, volume=billable, title=due.title)
-    bill = issue(
+    draft = draft_of(
         unit,
-        settings,
-        Draft(
-            kind="self_bill",
-            other=owner,
-            lines=sale_lines(unit, due, label, billable, micros, net, owner.language, "owner"),
-            vat_bp=treatment.bp,
-            vat_cents=vat,
-            regime=treatment.regime,
-            order_id=due.order_id,
-            mailing_id=due.id,
-            supplied_on=due.supplied_on,
-            vat_on_debits=owner.vat_due == "invoice",
-            mandate=mandate,
-        ),
+        due,
+        "self_bill",
+        owner,
+        Billed("share", "owner", billable, micros, net, vat, treatment.bp, treatment.regime),
+        vat_on_debits=owner.vat_due == "invoice",
+        mandate=mandate,
     )
     if treatment.regime == "reverse_charge":
         lines = reverse_charge_lines(net, share(net, settings.trade.vat_bp), owner.id)
     else:
         lines = self_bill_lines(net, vat, owner.id, owner.vat_due)
-    post(
-        unit,
-        "AC",
-        bill.issued_on,
-        bill.number,
-        f"Part du propriétaire, envoi {due.code}",
-        lines,
-        f"invoice:{bill.number}",
-    )
-    return bill
+    return issue_and_post(unit, settings, draft, "AC", f"Part du propriétaire, envoi {due.code}", lines)

@@ -8,7 +8,14 @@ from sqlalchemy import Row
 
 from broker.accounts.model import Organisation
 from broker.billing import invoice_store, settle_store
-from broker.billing.charges import Part, sale_lines
+from broker.billing.billing_of_mailing import (
+    Billed,
+    before_document,
+    credit_what_is_left,
+    draft_of,
+    issue_and_post,
+)
+from broker.billing.charges import Part
 from broker.billing.entries_agent import (
     advertiser_fee_lines,
     funds_back_lines,
@@ -16,16 +23,13 @@ from broker.billing.entries_agent import (
     owner_sale_lines,
     passed_through_lines,
 )
-from broker.billing.issue import Draft, issue
-from broker.billing.labels import text
+from broker.billing.issue import Draft
 from broker.billing.mandates import mandate_on, may_issue
 from broker.billing.model import Invoice, Share
-from broker.billing.paper import Reference
 from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
-from broker.billing.unused import credit_deposit
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
-from broker.kernel.money import round_div, share
+from broker.kernel.money import round_div
 from broker.kernel.settings import Settings
 from broker.ledger.matching import match_settled
 from broker.ledger.post import post
@@ -61,7 +65,7 @@ def give_funds_back(
     unit: UnitOfWork, order_id: int, code: str, advertiser_id: int, *, more_to_come: bool = False
 ) -> None:
     """What is left of an order's funds is owed back once nothing more is to come; then its account is lettered."""
-    left = settle_store.captured_funds(unit, order_id) - _used(unit, order_id)
+    left = settle_store.captured_funds(unit, order_id) - before_document(unit, order_id).used
     if left > 0 and not more_to_come:
         lines = funds_back_lines(left, advertiser_id)
         post(unit, "OD", unit.today, code, f"Fonds non utilisés, commande {code}", lines, f"funds_back:{code}")
@@ -86,48 +90,33 @@ def _owner_invoice(
     funds: int = 0,
 ) -> Invoice | None:
     regime = vat_between(settings, owner, advertiser)
-    posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)
-    deposit = None if due.order_id is None else invoice_store.deposit_of(unit, due.order_id)
-    before_net, before_vat = (posted.main_net, posted.main_vat) if posted is not None else (0, 0)
-    vat = share(before_net + net, regime.bp) - before_vat
-    left_net = 0 if deposit is None else deposit.net_cents - before_net
-    left_vat = 0 if deposit is None else deposit.vat_cents - before_vat
-    left = left_net + left_vat if deposit is not None else funds - (posted.used if posted is not None else 0)
+    before = before_document(unit, due.order_id)
+    vat = before.vat_of(net, regime.bp)
+    left = before.left_net + before.left_vat if before.deposit is not None else funds - before.used
     invoice = None
     if net > 0:
         covered = max(0, min(net + vat, left))
-        label = text(due.kind, advertiser.language, order=due.reference, volume=billable, title=due.title)
         part: Part = "gross" if due.contract_role == "agent_of_owner" else "owner"
-        invoice = issue(
+        draft = draft_of(
             unit,
-            settings,
-            Draft(
-                kind="owner_invoice",
-                other=advertiser,
-                lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, part),
-                vat_bp=regime.bp,
-                vat_cents=vat,
-                regime=regime.regime,
-                order_id=due.order_id,
-                mailing_id=due.id,
-                supplied_on=due.supplied_on,
-                deposit_cents=covered,
-                refers=Reference(deposit.number, deposit.issued_on) if deposit is not None and covered else None,
-                vat_on_debits=owner.vat_due == "invoice",
-                role=due.contract_role,
-                on_behalf_of=owner,
-                mandate=mandate_on(unit, owner.id, unit.today),
-            ),
+            due,
+            "owner_invoice",
+            advertiser,
+            Billed(due.kind, part, billable, micros, net, vat, regime.bp, regime.regime),
+            deposit_cents=covered,
+            refers=before.deposit if covered else None,
+            vat_on_debits=owner.vat_due == "invoice",
+            role=due.contract_role,
+            on_behalf_of=owner,
+            mandate=mandate_on(unit, owner.id, unit.today),
         )
         if due.contract_role == "agent_of_owner":
             lines = owner_sale_lines(net + vat, covered, owner.id, advertiser.id)
         else:
             lines = passed_through_lines(net + vat, owner.id, advertiser.id)
-        post(unit, "VE", invoice.issued_on, invoice.number, f"Pour compte de {owner.name}, envoi {due.code}", lines,
-             f"invoice:{invoice.number}")  # fmt: skip
-        match_settled(unit, "411", advertiser.id, [f"invoice:{invoice.number}"])
-    if deposit is not None and not due.more_to_come and left_net > net:
-        credit_deposit(unit, settings, due.order_id, left_net - net, left_vat - vat, due.id)
+        label = f"Pour compte de {owner.name}, envoi {due.code}"
+        invoice = issue_and_post(unit, settings, draft, "VE", label, lines, ("411", advertiser.id))
+    credit_what_is_left(unit, settings, due, before, net, vat)
     return invoice
 
 
@@ -144,30 +133,10 @@ def _fee_of_owner(
     """Kept from the owner's money: its VAT falls due as the advertiser's money comes in."""
     if sale is None or net <= 0:
         return None
-    regime = vat_of_sale(settings, owner)
-    vat = _fee_vat(unit, due, net, regime.bp)
-    label = text("fee_of_owner", owner.language, order=due.reference, volume=billable, title=due.title)
-    fee = issue(
-        unit,
-        settings,
-        Draft(
-            kind="fee",
-            other=owner,
-            lines=sale_lines(unit, due, label, billable, micros, net, owner.language, "commission"),
-            vat_bp=regime.bp,
-            vat_cents=vat,
-            regime=regime.regime,
-            order_id=due.order_id,
-            mailing_id=due.id,
-            supplied_on=due.supplied_on,
-            vat_on_debits=settings.trade.vat_due == "invoice",
-            role="agent_of_owner",
-        ),
-    )
-    covered = round_div(vat * sale.deposit_cents, sale.total_cents)
-    lines = owner_fee_lines(net, vat, covered, waiting_account(settings), owner.id)
-    post(unit, "VE", fee.issued_on, fee.number, f"Commission, envoi {due.code}", lines, f"invoice:{fee.number}")
-    return fee
+    draft = _fee(unit, settings, due, owner, "fee_of_owner", billable, micros, net)
+    covered = round_div(draft.vat_cents * sale.deposit_cents, sale.total_cents)
+    lines = owner_fee_lines(net, draft.vat_cents, covered, waiting_account(settings), owner.id)
+    return issue_and_post(unit, settings, draft, "VE", f"Commission, envoi {due.code}", lines)
 
 
 def _fee_of_advertiser(
@@ -183,42 +152,35 @@ def _fee_of_advertiser(
     """Paid by the advertiser alone (law 93-122 of 29 January 1993), out of its funds as far as they reach."""
     if net <= 0:
         return None
-    regime = vat_of_sale(settings, advertiser)
-    vat = _fee_vat(unit, due, net, regime.bp)
-    covered = max(0, min(net + vat, funds - _used(unit, due.order_id)))
-    label = text("fee_of_advertiser", advertiser.language, order=due.reference, volume=billable, title=due.title)
-    fee = issue(
-        unit,
-        settings,
-        Draft(
-            kind="fee",
-            other=advertiser,
-            lines=sale_lines(unit, due, label, billable, micros, net, advertiser.language, "commission"),
-            vat_bp=regime.bp,
-            vat_cents=vat,
-            regime=regime.regime,
-            order_id=due.order_id,
-            mailing_id=due.id,
-            supplied_on=due.supplied_on,
-            deposit_cents=covered,
-            vat_on_debits=settings.trade.vat_due == "invoice",
-            role="agent_of_advertiser",
-        ),
-    )
+    draft = _fee(unit, settings, due, advertiser, "fee_of_advertiser", billable, micros, net, funds)
+    vat, covered = draft.vat_cents, draft.deposit_cents
     vat_covered = round_div(vat * covered, net + vat)
     lines = advertiser_fee_lines(net, vat, vat_covered, waiting_account(settings), covered, advertiser.id)
-    post(unit, "VE", fee.issued_on, fee.number, f"Honoraires, envoi {due.code}", lines, f"invoice:{fee.number}")
-    match_settled(unit, "411", advertiser.id, [f"invoice:{fee.number}"])
-    return fee
+    label = f"Honoraires, envoi {due.code}"
+    return issue_and_post(unit, settings, draft, "VE", label, lines, ("411", advertiser.id))
 
 
-def _fee_vat(unit: UnitOfWork, due: Row[Any], net: int, bp: int) -> int:
-    """VAT of an order's cumulative fee, less what is posted, so that several invoices round to the sum of one."""
-    posted = None if due.order_id is None else invoice_store.invoiced(unit, due.order_id)
-    if posted is None:
-        return share(net, bp)
-    return share(posted.fee_net + net, bp) - int(posted.fee_vat)
-
-
-def _used(unit: UnitOfWork, order_id: int | None) -> int:
-    return 0 if order_id is None else int(invoice_store.invoiced(unit, order_id).used)
+def _fee(
+    unit: UnitOfWork,
+    settings: Settings,
+    due: Row[Any],
+    other: Organisation,
+    label: str,
+    billable: int,
+    micros: int,
+    net: int,
+    funds: int = 0,
+) -> Draft:
+    """Our fee for the owner, or for the advertiser: then `funds` pay of it what they still hold."""
+    regime, before = vat_of_sale(settings, other), before_document(unit, due.order_id)
+    vat = before.fee_vat_of(net, regime.bp)
+    return draft_of(
+        unit,
+        due,
+        "fee",
+        other,
+        Billed(label, "commission", billable, micros, net, vat, regime.bp, regime.regime),
+        deposit_cents=max(0, min(net + vat, funds - before.used)) if funds else 0,
+        vat_on_debits=settings.trade.vat_due == "invoice",
+        role=due.contract_role,
+    )
