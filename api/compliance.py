@@ -119,7 +119,7 @@ class Extension(Schema):
     reason = text(1000)
 
 
-class Answer(Schema):
+class RequestAnswerSchema(Schema):
     """How a request was answered."""
 
     outcome = one_of("granted", "partly", "refused", "not_found")
@@ -303,7 +303,7 @@ def extend(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/requests/<code:code>/answer", methods=["POST"])
-@calls.arguments(Answer)
+@calls.arguments(RequestAnswerSchema)
 @calls.response(200, RequestSchema)
 def answer(body: dict[str, Any], code: str) -> Any:
     """Note that the person was answered."""

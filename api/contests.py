@@ -34,7 +34,7 @@ class ContestSchema(Schema):
     credit = fields.String(required=True)
 
 
-class Reason(Schema):
+class ContestReasonSchema(Schema):
     """What is wrong, or why it stands."""
 
     reason = text(2_000)
@@ -56,7 +56,7 @@ def contests() -> Any:
 
 
 @calls.route("/invoices/<number:number>/contest", methods=["POST"])
-@calls.arguments(Reason)
+@calls.arguments(ContestReasonSchema)
 @calls.response(201, ContestSchema)
 def contest(body: dict[str, Any], number: str) -> Any:
     """Contest a document issued in one's name; it is not paid until this is answered."""
@@ -65,7 +65,7 @@ def contest(body: dict[str, Any], number: str) -> Any:
 
 
 @calls.route("/contests/<code:code>/reject", methods=["POST"])
-@calls.arguments(Reason)
+@calls.arguments(ContestReasonSchema)
 @calls.response(200, ContestSchema)
 def reject(body: dict[str, Any], code: str) -> Any:
     """The document stands."""

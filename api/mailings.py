@@ -64,7 +64,7 @@ class MailingReportSchema(Schema):
     problem = fields.String(allow_none=True)
 
 
-class Reason(Schema):
+class MailingReasonSchema(Schema):
     """Why."""
 
     reason = fields.String(load_default="", validate=[validate.Length(max=1000), storable])
@@ -181,7 +181,7 @@ def pause(code: str) -> Any:
 
 
 @calls.route("/mailings/<code:code>/resume", methods=["POST"])
-@calls.arguments(Reason, required=False)
+@calls.arguments(MailingReasonSchema, required=False)
 @calls.response(200, MailingReportSchema)
 def resume(body: dict[str, Any], code: str) -> Any:
     """Go on. A mailing that its watch stopped goes on with a written reason."""
@@ -226,7 +226,7 @@ def advertiser_reports() -> dict[str, Any]:
 
 
 @calls.route("/mailings/<code:code>/cancel", methods=["POST"])
-@calls.arguments(Reason, required=False)
+@calls.arguments(MailingReasonSchema, required=False)
 @calls.response(200, MailingReportSchema)
 def cancel(body: dict[str, Any], code: str) -> Any:
     """Stop for good; what has left stays counted and billed. The reason is kept in the audit."""

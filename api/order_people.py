@@ -21,7 +21,7 @@ from broker.rentals.thread import mark_read, read_thread, write_message
 calls = Blueprint("order_people", __name__, description="Answers, signatures and messages around an order")
 
 
-class ReviewSchema(Schema):
+class OrderReviewSchema(Schema):
     """Until when an order is to be answered. With `change_text` it is the advertiser's turn."""
 
     due_on = fields.Date(required=True)
@@ -40,10 +40,10 @@ class DecisionSchema(Schema):
     at = fields.DateTime(required=True)
 
 
-class AnswerSchema(Schema):
+class OrderAnswerSchema(Schema):
     """Who is to answer an order, and what was decided of it."""
 
-    review = fields.Nested(ReviewSchema, required=True, allow_none=True)
+    review = fields.Nested(OrderReviewSchema, required=True, allow_none=True)
     decisions = fields.List(fields.Nested(DecisionSchema), required=True)
 
 
@@ -154,7 +154,7 @@ class ApprovalPolicySchema(Schema):
 
 
 @calls.route("/orders/<code:code>/answer", methods=["GET"])
-@calls.response(200, AnswerSchema)
+@calls.response(200, OrderAnswerSchema)
 def answer(code: str) -> Any:
     """Who is to answer until when, and what was decided by whom or by which rule."""
     with unit() as work:
@@ -164,7 +164,7 @@ def answer(code: str) -> Any:
 
 @calls.route("/orders/<code:code>/change", methods=["POST"])
 @calls.arguments(ChangeWish)
-@calls.response(200, ReviewSchema)
+@calls.response(200, OrderReviewSchema)
 def ask(body: dict[str, Any], code: str) -> Any:
     """The owner asks for another message before it answers."""
     with unit() as work:

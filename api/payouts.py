@@ -39,7 +39,7 @@ class PaidSchema(Schema):
     paid_on = fields.Date(required=True)
 
 
-class ReasonSchema(Schema):
+class PayoutReasonSchema(Schema):
     """Why it failed."""
 
     reason = text(200)
@@ -80,7 +80,7 @@ def confirm(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/payouts/<code:code>/fail", methods=["POST"])
-@calls.arguments(ReasonSchema)
+@calls.arguments(PayoutReasonSchema)
 @calls.response(200, PayoutSchema)
 def fail(body: dict[str, Any], code: str) -> Any:
     """Give a payout up; its documents can be proposed again."""

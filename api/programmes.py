@@ -61,7 +61,7 @@ class MatchSchema(Schema):
     sector_fits = fields.Boolean(required=True)
 
 
-class RevenueSchema(Schema):
+class ProgrammeRevenueSchema(Schema):
     """Cents for a thousand mails after the commission; `low` to `high` hold four times in five. Unknown: zeros."""
 
     known = fields.Boolean(required=True)
@@ -76,7 +76,7 @@ class MatchedSchema(Schema):
 
     programme = fields.Nested(ProgrammeSchema, required=True)
     match = fields.Nested(MatchSchema, required=True, allow_none=True)
-    revenue = fields.Nested(RevenueSchema, required=True, allow_none=True)
+    revenue = fields.Nested(ProgrammeRevenueSchema, required=True, allow_none=True)
 
 
 class WishesSchema(Schema):

@@ -38,6 +38,11 @@ def description(house: House) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", served)
 
 
+def test_no_two_shapes_share_a_name() -> None:
+    names = openapi()["components"]["schemas"]
+    assert [name for name in names if name.rstrip("0123456789") != name and name.rstrip("0123456789") in names] == []
+
+
 @pytest.mark.parametrize(("path", "verb"), OPERATIONS)
 def test_replies_are_as_described(path: str, verb: str, description: schemathesis.BaseSchema, house: House) -> None:
     @settings(
