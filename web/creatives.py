@@ -16,7 +16,7 @@ from broker.mailings.create_creative import (
     list_creatives,
     revise_creative,
 )
-from broker.mailings.creative_check import decode_html
+from broker.mailings.decode_html import decode_html
 from broker.mailings.find_image import images_of_creative
 from broker.mailings.keep_images import fetch_again
 from broker.mailings.preview import preview_html, preview_plain

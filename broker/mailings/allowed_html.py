@@ -38,8 +38,9 @@ SPACES: Final = {
 OUTLOOK: Final = {
     name.lower(): name
     for name in """v:arc v:background v:fill v:group v:image v:line v:oval v:polyline v:rect v:roundrect v:shadow
-    v:shape v:shapetype v:stroke v:textbox w:anchorlock o:lock o:p xml o:OfficeDocumentSettings o:AllowPNG o:PixelsPerInch
-    o:TargetScreenSize w:WordDocument w:View w:Zoom w:DontUseAdvancedTypographyReadingMail w:DoNotOptimizeForBrowser
+    v:shape v:shapetype v:stroke v:textbox w:anchorlock o:lock o:p xml o:OfficeDocumentSettings o:AllowPNG
+    o:PixelsPerInch o:TargetScreenSize w:WordDocument w:View w:Zoom w:DontUseAdvancedTypographyReadingMail
+    w:DoNotOptimizeForBrowser
     """.split()
 }
 OUTLOOK_ATTRIBUTES: Final = words(

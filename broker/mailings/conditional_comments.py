@@ -2,7 +2,8 @@
 
 `<!--[if mso]> … <![endif]-->` holds the tables, drawings and settings without which Outlook breaks a layout; other mail
 programmes read a comment. It is markup for one reader, so it is cleaned as strictly as the rest: elements and
-attributes that are listed, links by their slots, images that we serve. What cannot be read for certain is left out as a whole.
+attributes that are listed, links by their slots, images that we serve. What cannot be read for certain
+is left out as a whole.
 """
 
 from __future__ import annotations

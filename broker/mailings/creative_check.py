@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from html import unescape
 
 from broker.mailings.campaign_parameters import with_parameters
-from broker.mailings.clean_html import Cleaned, clean_html
+from broker.mailings.clean_html import clean_html
+from broker.mailings.cleaned import Cleaned
 from broker.mailings.foreign_tags import understand
 from broker.mailings.legal_lines import missing_lines, with_legal_lines, with_preheader
 from broker.mailings.own_text import own_text
@@ -19,6 +20,9 @@ CLIPPED_AT = 102_000  # bytes: a large mailbox provider cuts longer messages and
 MOST_LINKS = 10_000
 LITTLE_TEXT = 700  # characters, the legal lines (some 400) included
 HEAVIEST = 5_000_000
+LONGEST_SHEETS = 8_192  # characters; a large mailbox provider reads no more
+_SHEET = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_EMBEDDED = re.compile(r"src=\"data:image/|url\(data:image/")
 _SHOUTING = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:\s+[A-ZÀ-Þ]{2,}){3,}")
 _SPAM_WORDS = re.compile(
     r"100\s?% gratuit|argent facile|cliquez ici|click here|act now|urgent\s?!|free money|gagnez|no risk", re.IGNORECASE
@@ -125,6 +129,12 @@ def _hints(plain: str, subject: str, weight: int, cleaned: Cleaned) -> list[str]
         hints.append("Mostly pictures and little text: many filters and readers dislike that.")
     if weight > CLIPPED_AT:
         hints.append(f"At {weight:,} bytes some mailboxes cut the message before its end.")
+    if sum(len(sheet) for sheet in _SHEET.findall(cleaned.html)) > LONGEST_SHEETS:
+        hints.append(f"Over {LONGEST_SHEETS:,} characters of style sheets: some mailboxes leave all of them out.")
+    if len(_EMBEDDED.findall(cleaned.html)) > cleaned.removed["tracking pixel"]:
+        hints.append("Pictures embedded in the message (data:) are not shown by several mailboxes.")
+    if cleaned.removed["tracking pixel"]:
+        hints.append(f"{cleaned.removed['tracking pixel']} pictures of one point were replaced: they tell who opens.")
     if _SHOUTING.search(f"{subject}\n{plain}") or (len(subject) > 8 and subject.isupper()):
         hints.append("Long passages in capitals look like spam.")
     if "!!" in subject or plain.count("!") > 20:
@@ -133,17 +143,3 @@ def _hints(plain: str, subject: str, weight: int, cleaned: Cleaned) -> list[str]
     if found:
         hints.append(f"Phrases that filters dislike: {', '.join(found)}.")
     return hints
-
-
-def decode_html(raw: bytes) -> str:
-    """The text of an HTML file: byte order mark, declared character set, UTF-8, else Windows-1252."""
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if raw.startswith(mark):
-            return raw.decode(name, "replace")
-    declared = re.search(rb"charset\s*=\s*[\"']?([A-Za-z0-9_-]+)", raw[:4096])
-    for name in ("utf-8", declared[1].decode("ascii") if declared else "", "cp1252"):
-        try:
-            return raw.decode(name) if name else raw.decode("cp1252")
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return raw.decode("latin-1")

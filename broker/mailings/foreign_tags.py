@@ -10,76 +10,62 @@ import re
 from collections import Counter
 from typing import Final
 
-# Names in all spellings, lower-case and without what stands between words → our tag.
-_NAMES: Final = {
-    **dict.fromkeys(("fname", "firstname", "prenom", "merge1", "givenname"), "first_name"),
-    **dict.fromkeys(("lname", "lastname", "nom", "surname", "merge2", "familyname"), "last_name"),
-    **dict.fromkeys(("city", "ville", "town"), "city"),
-    **dict.fromkeys(
-        ("unsub", "unsubscribe", "unsubscribeurl", "unsubscribelink", "unsublink", "unsublinkfr", "unsublinken",
-         "updateprofile", "optout", "optouturl", "liendesinscription"), "unsubscribe_url"
-    ),
-    **dict.fromkeys(("listcompany", "listname", "companyname"), "advertiser_name"),
-    **dict.fromkeys(
-        ("listaddress", "htmllistaddresshtml", "htmllistaddress", "listaddressline", "listaddresshtml"),
-        "advertiser_identity",
-    ),
-    **dict.fromkeys(("currentyear", "year"), "current_year"),
-}  # fmt: skip
-# Said by our own legal lines, or about a page that a mail does not have.
-_EMPTY: Final = frozenset(
-    ("listdescription", "htmlrewards", "rewards", "archive", "forward", "permalink", "viewinbrowser", "mirror",
-     "weblink", "webversion", "view", "mcpreviewtext", "rewardsurl", "mcsubject")
-)  # fmt: skip
+from broker.mailings.foreign_blocks import understand_blocks
+from broker.mailings.foreign_names import EMPTY, NAMES, plain
+
+_WORD: Final = r"[A-Za-zÀ-ÿ_][A-Za-zÀ-ÿ0-9_ .:-]{0,60}?"
+_FALLBACK: Final = r"(?:\"([^\"{}<>]*)\"|'([^'{}<>]*)'|&quot;([^\"{}<>&]*)&quot;|&#39;([^'{}<>&]*)&#39;)"
 _CASE: Final = re.compile(r"^(?:title|upper|lower|html|url):", re.IGNORECASE)
-_CONDITION: Final = re.compile(
-    r"\*\|(IF|IFNOT):([^|*<>]{1,60})\|\*((?:(?!\*\|(?:IF|IFNOT):).)*?)\*\|END:IF\|\*", re.IGNORECASE | re.DOTALL
+_FILTERS: Final = r"(?:\|\s*(?:title|capitalize|upper|upcase|lower|downcase|trim|strip|escape|safe|e)\b\s*){0,5}+"
+
+# Forms that no other text has: an unknown name in them is named to the author. Group 1 is the name, others a default.
+_TAGS: Final = (
+    re.compile(r"\*\|([^|*<>]{1,80})\|\*"),  # Mailchimp
+    re.compile(r"%%([A-Za-z_ .]{1,40})%%"),  # Salesforce, Acoustic
+    re.compile(rf"\[\[\s*(?:data:|var:)?({_WORD})(?:(?::|\s+OR)\s*{_FALLBACK})?\s*\]\]"),  # Mailjet, GetResponse
+    re.compile(rf"\$\[\s*(?:LI:|UD:)?({_WORD})\s*(?:\|([^\]|<>]*))?\]\$"),  # Zoho
+    re.compile(
+        r"\{\{\{?\s*(?:(?:contact|params|subscriber|recipient|profile|customer|person|user|var|data|site_settings"
+        rf"|organization|account|pm|event)[.:])?\$?\{{?({_WORD})\}}?\s*{_FILTERS}"
+        rf"(?:(?:\|\s*default(?:_if_none)?\s*:?\s*\(?|:)\s*{_FALLBACK}\s*\)?\s*)?{_FILTERS}\}}\}}\}}?"
+    ),  # Brevo, HubSpot, Klaviyo, Mailjet, Braze, SendGrid, Postmark, Emarsys
+    re.compile(rf"\{{%-?\s*({_WORD})\s*-?%\}}"),  # Klaviyo's own
 )
-_ELSE: Final = re.compile(r"\*\|ELSE(?::|IF:[^|]*)?\|\*", re.IGNORECASE)
-_STAR: Final = re.compile(r"\*\|([^|*<>]{1,80})\|\*")
-_PERCENT: Final = re.compile(r"%%([A-Za-z_ .]{1,40})%%")
-_BRACKET: Final = re.compile(r"\[\[\s*(?:data:|var:)?([A-Za-z_ ]{1,40})(?::\s*(?:\"([^\"\]]*)\"|'([^'\]]*)'))?\s*\]\]")
-_BRACES: Final = re.compile(
-    r"\{\{\s*(?:contact|params|subscriber|recipient|profile|customer)\.([A-Za-z_]{1,40})"
-    r"\s*(?:\|\s*default\s*:?\s*\(?\s*(?:\"([^\"{}]*)\"|'([^'{}]*)')\s*\)?\s*)?\}\}"
+# Forms that other text may have too: they mean something only with a name that is known.
+_LIKELY: Final = (
+    re.compile(
+        r"(?<![\w%<])%([A-Z][A-Z0-9_-]{2,30}|recipient\.\w{2,30}|[a-z_]{4,30}_url)%(?!%)"
+    ),  # ActiveCampaign, Mailgun
+    re.compile(
+        r"(?<!\{)\{\$?(?:contactfield=)?([A-Za-z_ ]{3,30})(?:\|([^{}<>]{0,60}))?\}(?!\})"
+    ),  # MailerLite, Mautic, Sendinblue
+    re.compile(r"\[%?([A-Za-z_]{3,30})%?(?:,\s*fallback=([^\]<>]{0,60}))?\]"),  # Campaign Monitor, Sendinblue, SendGrid
+    re.compile(r"<%=?\s*(?:recipient\.)?(\w{3,40})\s*%>"),  # SendGrid, Adobe
+    re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z ]{2,29})\$(?![\w$])"),  # Emarsys, Splio
+    re.compile(r"(?<![\w@.])@([A-Z_]{4,30})@(?![\w@])"),  # Dotdigital
+    re.compile(r"(?<![\w#])##([A-Za-z_ ]{3,30})##(?!#)"),
+    re.compile(r"(?<![\w~])~@?([A-Z_]{3,30})~(?![\w~])"),  # Selligent
 )
-_BRACES_LINK: Final = re.compile(r"\{\{\s*(unsubscribe(?:_link|_url)?|optout|mirror|view_in_browser)\s*\}\}")
-_DEPTH: Final = 20  # of conditions inside one another
 
 
 def understand(source: str) -> tuple[str, Counter[str]]:
     """The source in our tags, and how many foreign tags were taken out because they say nothing here."""
     dropped: Counter[str] = Counter()
-    for _ in range(_DEPTH):
-        source, count = _CONDITION.subn(_branch, source)
-        if not count:
-            break
-    for pattern in (_STAR, _PERCENT, _BRACKET, _BRACES, _BRACES_LINK):
+    source = understand_blocks(source, dropped)
+    for pattern in _TAGS:
+        source = pattern.sub(lambda match: _ours(match, dropped), source)
+    for pattern in _LIKELY:
         source = pattern.sub(lambda match: _ours(match, dropped), source)
     return source, dropped
 
 
-def _branch(match: re.Match[str]) -> str:
-    """What every reader of ours gets: not in an archive, no rewards; a name may be there or have its default."""
-    wanted, *other = _ELSE.split(match[3], maxsplit=1)
-    true = _plain(match[2]) not in ("archivepage", "rewards", "translate")
-    if match[1].upper() == "IFNOT":
-        true = not true
-    return wanted if true else "".join(other)
-
-
 def _ours(match: re.Match[str], dropped: Counter[str]) -> str:
     name = _CASE.sub("", match[1].strip()) if not match[1].lower().startswith("html:list") else match[1]
-    plain = _plain(name)
-    if plain in _EMPTY or _plain(match[1]) in _EMPTY:
+    if plain(name) in EMPTY or plain(match[1]) in EMPTY:
         dropped["merge tag"] += 1
         return ""
-    tag = _NAMES.get(plain) or _NAMES.get(_plain(match[1]))
+    tag = NAMES.get(plain(name)) or NAMES.get(plain(match[1]))
     if tag is None:
         return match[0]
     default = next((group for group in match.groups()[1:] if group), "").strip()
     return f"{{{{{tag}|{default}}}}}" if default else f"{{{{{tag}}}}}"
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from broker.mailings.slots import link_slot
+from broker.mailings.visible_html import visible_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,9 @@ def lines_for(own: bool) -> tuple[LegalLine, ...]:
 
 
 def missing_lines(html: str, own: bool = False) -> list[str]:
-    """The names of the legal lines that a cleaned creative does not hold."""
-    return [line.name for line in lines_for(own) if line.slot not in html]
+    """The names of the legal lines that no reader of a cleaned creative sees."""
+    seen = visible_html(html)
+    return [line.name for line in lines_for(own) if line.slot not in seen]
 
 
 def with_legal_lines(html: str, language: str, own: bool = False) -> str:

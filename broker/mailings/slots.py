@@ -30,8 +30,16 @@ URL_TAGS: Final = ("unsubscribe_url", "partners_url")
 SLOT: Final = re.compile(r"\{\{\s*([a-z_][a-z0-9_]*(?::\d+)?)\s*(?:\|([^{}]*))?\}\}")
 ANY_TAG: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 IMAGE_SLOT: Final = re.compile(r"\{\{image:([0-9a-f]{32}\.(?:png|jpg|gif|webp))\}\}")
-FOREIGN: Final = re.compile(r"\*\|[^|*<>]{1,80}\|\*|%%[A-Za-z_ ]{1,40}%%|\[\[[A-Za-z_ :]{1,40}\]\]")
-TAG_IN_URL: Final = re.compile(r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[", re.IGNORECASE)
+FOREIGN: Final = re.compile(
+    r"\*\|[^|*<>]{1,80}\|\*|%%=?[A-Za-z_ .()@]{1,60}=?%%|\[\[[A-Za-z_ :]{1,40}\]\]|\$\[[A-Za-z_:| ]{1,60}\]\$"
+    r"|\{%[^{}%]{1,120}%\}|<%[^<>%]{1,120}%>|\$\{[\w. ]{1,60}\}|\{\$[\w.]{1,60}\}|\{contactfield=[^{}]{1,60}\}"
+    r"|(?<![\w%])%(?![0-9A-F]{2})[A-Z][A-Z0-9_]{3,30}%(?!%)"
+)
+TAG_IN_URL: Final = re.compile(
+    r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[|\{%|<%"
+    r"|\$\{|\{\$|\$\[[A-Z]{2}:|%%=|\{contactfield=|%(?![0-9A-F]{2})[A-Z_]{4,30}%",
+    re.IGNORECASE,
+)
 
 
 def person_field(tag: str) -> str | None:

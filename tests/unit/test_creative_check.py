@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.mailings.clean_css import clean_css
-from broker.mailings.creative_check import check_creative, decode_html
+from broker.mailings.creative_check import check_creative
+from broker.mailings.decode_html import decode_html
 from broker.mailings.slots import link_slot
 from broker.operate.cli import cli
 
@@ -190,6 +191,13 @@ def test_files_are_decoded_as_they_say() -> None:
     assert decode_html("é".encode("cp1252")) == "é"
     assert decode_html("﻿é".encode()) == "é"
     assert decode_html(b"<meta charset=iso-8859-15>\xa4") == "<meta charset=iso-8859-15>€"
+    utf8 = b"<meta charset=utf-8>"
+    assert decode_html(utf8 + "été ’œuvre’ €".encode("cp1252")).endswith("été ’œuvre’ €")
+    assert decode_html(utf8 + "été ".encode() + "à".encode("cp1252")).endswith("été à")  # both in one file
+    assert decode_html(b"<meta charset=iso-8859-1>\x93x\x94").endswith("“x”")
+    assert decode_html(b"<meta charset=shift_jis>" + "日本".encode("cp932")).endswith("日本")
+    assert decode_html(b"<meta charset=no-such-set>\xe9\x81").endswith("é\x81")
+    assert decode_html("<p>é</p>".encode("utf-16-le")) == "<p>é</p>"
 
 
 def test_the_command_reports_and_writes_the_composed_html(tmp_path: Path) -> None:

@@ -38,11 +38,45 @@ URL = "https://img.test/a.png?v=1&w=2"
         ("*|IF:REWARDS|*a*|HTML:REWARDS|*b*|END:IF|*c", "c"),
         ("*|IF:FNAME|*Chère *|FNAME|**|ELSE:|*Bonjour*|END:IF|*", "Chère {{first_name}}"),
         ("*|IFNOT:ARCHIVE_PAGE|*x*|IF:REWARDS|*y*|END:IF|*z*|END:IF|*", "xz"),
+        ("{{ person.first_name|title|default:'vous' }}", "{{first_name|vous}}"),
+        ('{{ first_name | default: "vous" }}', "{{first_name|vous}}"),
+        ("{{first_name|vous}}", "{{first_name|vous}}"),
+        ('{{var:prenom:"vous"}}', "{{first_name|vous}}"),
+        ("{{${first_name} | default: 'vous'}}", "{{first_name|vous}}"),
+        ("{{ Prénom }}", "{{first_name}}"),
+        ("{{{unsubscribe}}}", "{{unsubscribe_url}}"),
+        ("{{ view_as_page_url }}", ""),
+        ("{% unsubscribe 'Partir' %}", '<a href="{{unsubscribe_url}}">Partir</a>'),
+        ("{% unsubscribe %}", "{{unsubscribe_url}}"),
+        ("<unsubscribe>Partir</unsubscribe>", '<a href="{{unsubscribe_url}}">Partir</a>'),
+        ("[firstname,fallback=vous]", "{{first_name|vous}}"),
+        ("[UNSUBSCRIBE]", "{{unsubscribe_url}}"),
+        ("%FIRSTNAME% %UNSUBSCRIBELINK%", "{{first_name}} {{unsubscribe_url}}"),
+        ("{contactfield=firstname|vous}", "{{first_name|vous}}"),
+        ("$[FNAME|vous]$", "{{first_name|vous}}"),
+        ("<%asm_group_unsubscribe_raw_url%>", "{{unsubscribe_url}}"),
+        ("$First Name$", "{{first_name}}"),
+        ('[[FIRSTNAME OR "vous"]]', "{{first_name|vous}}"),
+        ("{% if contact.FIRSTNAME %}Cher {{contact.FIRSTNAME}}{% else %}Bonjour{% endif %}", "Cher {{first_name}}"),
+        ("*|IF:FNAME|*a{% if x > 1 %}b{% endif %}*|ELSE:|*c*|END:IF|*", "a{% if x > 1 %}b{% endif %}"),
+        ("de 5$ à 10$ [1] p{color:red} 100%", "de 5$ à 10$ [1] p{color:red} 100%"),
         ("*|EMAIL|* {{first_name}} %%41%% 100 %", "*|EMAIL|* {{first_name}} %%41%% 100 %"),
     ],
 )
 def test_tags_of_other_mailers_become_ours_or_stay_to_be_named(foreign: str, ours: str) -> None:
     assert understand(foreign)[0] == ours
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["{% if x > 1 %}", "<%= order.total %>", "${profile.age}", "{$company_id}", "$[UD:ORDER]$", "%CUSTOMFIELD%",
+     "%%=v(@name)=%%", "{contactfield=age}", "[[data:age]]"],
+)  # fmt: skip
+def test_what_no_tag_of_ours_means_is_named(tag: str) -> None:
+    assert check_creative(f"<p>Bonjour {tag}</p>").unknown_tags == (tag,)
+    link = check_creative(f'<p>Bonjour</p><a href="https://a.test/?x={tag.replace(" ", "")}">x</a>')
+    assert "holds a merge tag" in link.errors[0]
+    assert link.urls == ()
 
 
 def test_an_address_may_not_be_merged() -> None:

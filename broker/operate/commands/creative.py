@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from broker.kernel.errors import InvalidInput
-from broker.mailings.creative_check import CreativeReport, check_creative, decode_html
+from broker.mailings.creative_check import CreativeReport, check_creative
+from broker.mailings.decode_html import decode_html
 from broker.mailings.slots import SLOT
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table
@@ -42,7 +43,7 @@ def check(invocation: Invocation, file: Path, out: Path | None, language: str, s
         raw = file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.", code="file_unreadable") from None
-    if b"\0" in raw[:1024] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in raw[:1024] and not raw.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0")):
         raise InvalidInput(f"{file} is a binary file, not HTML.", code="not_html")
     report = check_creative(decode_html(raw), language, subject)
     if out is not None:
