@@ -77,12 +77,12 @@ def letter_file(unit: UnitOfWork, code: str) -> bytes:
 
 
 def set_rate(unit: UnitOfWork, kind: str, since: date, bp: int) -> None:
-    """Enter a published rate for a half-year. Raises `InvalidInput` (`bad_rate`), `Conflict` (`rate_known`)."""
+    """Enter a published rate for a half-year. Raises `InvalidInput` (`bad_reference_rate`), `Conflict` (`rate_known`)."""
     unit.actor.require("accountant", "broker")
     if kind not in ("ecb", "legal") or not 0 <= bp <= 10_000:
-        raise InvalidInput("A rate is ecb or legal, of 0 to 100 % a year.", code="bad_rate", field="bp")
+        raise InvalidInput("A rate is ecb or legal, of 0 to 100 % a year.", code="bad_reference_rate", field="bp")
     if since != half_year(since):
-        raise InvalidInput("A rate begins on 1 January or 1 July.", code="bad_rate", field="since")
+        raise InvalidInput("A rate begins on 1 January or 1 July.", code="bad_reference_rate", field="since")
     if not store.insert_rate(unit, kind, since, bp):
         raise Conflict("This half-year has its rate: what was claimed by it does not change.", code="rate_known")
     record(unit, "rate.set", "reference_rate", f"{kind}:{since}", bp=bp)

@@ -38,6 +38,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         PROGRAMMES, ("participations.index", _("Participations"), "users-group"),
         ("own_mailings.index", _("Own mailings"), "mail"), MAILINGS,
         ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
+        ("payouts.index", _("Payouts"), "credit-card"),
         ("domains.index", _("Sending domains"), "world"),
         ("compliance.register", _("Compliance"), "shield-check"),
     ),
@@ -73,7 +74,8 @@ BELONGS = {
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
-    "mandates": "accounting", "bank": "accounting", "closing": "accounting", "files": "accounting",
+    "mandates": "accounting", "bank": "accounting", "overdue": "accounting", "refunds": "accounting",
+    "payouts": "accounting", "closing": "accounting", "files": "accounting",
     "plans": "bases", "contacts": "bases", "contracts": "bases",
 }  # fmt: skip
 

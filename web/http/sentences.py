@@ -9,6 +9,7 @@ from web.http.import_sentences import IMPORT_SENTENCES
 from web.http.money_sentences import MONEY_SENTENCES
 from web.http.order_sentences import ORDER_SENTENCES
 from web.http.own_sentences import OWN_SENTENCES
+from web.http.payment_sentences import PAYMENT_SENTENCES
 from web.http.terms_words import TERMS_SENTENCES
 
 SENTENCES = {
@@ -17,6 +18,7 @@ SENTENCES = {
     **CONVERSION_SENTENCES,
     **OWN_SENTENCES,
     **ORDER_SENTENCES,
+    **PAYMENT_SENTENCES,
     **MONEY_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "mailing_held": _(
