@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from broker.delivery.encode import display_name, header_text, quoted_value, unfolded
 from broker.delivery.letter import Letter
@@ -18,7 +19,7 @@ from broker.delivery.sign import DkimSigner, whole_field
 from broker.delivery.template import Slot, Template, merge_value
 from broker.mailings.slots import SLOT, person_field
 from broker.vault.keyring import FrontKeys
-from broker.vault.tokens import make_token_rows
+from broker.vault.tokens import Purpose, make_token_rows
 
 # What may stand in RCPT TO and To: nothing that could end the line or the angle brackets.
 _DELIVERABLE = re.compile(r"[!-;=?A-~]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?").fullmatch
@@ -27,8 +28,7 @@ LONGEST_LOCAL = 64  # octets
 _ONE = (0,)
 
 
-@dataclass(frozen=True, slots=True)
-class Writable:
+class Writable(NamedTuple):
     """An address on its way out."""
 
     address: bytes
@@ -44,8 +44,7 @@ class Ahead:
     used: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A mail without its signature."""
 
     position: int
@@ -120,6 +119,7 @@ class Composer:
         self._domain = domain.encode()
         leave = f"<{envelope.public_url}/u/%b>,\r\n <mailto:u-%b@{envelope.bounce_domain}>"
         self._leave = leave.encode()
+        self._unfolded_leave = unfolded(self._leave)
         self._bounce = f"b-%b@{envelope.bounce_domain}".encode()
         self._raw = _format(self._fields(), canonical=False)
         self._canonical = _format(self._fields(), canonical=True)
@@ -176,10 +176,9 @@ class Composer:
         places = [writable(person["email"]) for _, person in people]
         positions = [position for position, _ in people]
         front, dispatch, mailing = self._front, envelope.dispatch_id, envelope.mailing_id
-        leaves = make_token_rows(front, "leave", dispatch, mailing, positions, _ONE)
-        messages = make_token_rows(front, "message", dispatch, mailing, positions, _ONE)
-        bounces = make_token_rows(front, "bounce", dispatch, mailing, positions, _ONE)
-        clicks = make_token_rows(front, "click", dispatch, mailing, positions, links) if links else []
+        wanted: list[tuple[Purpose, Sequence[int]]] = [("leave", _ONE), ("message", _ONE), ("bounce", _ONE)]
+        tokens = make_token_rows(front, dispatch, mailing, positions, [*wanted, ("click", links)])
+        leaves, messages, bounces, clicks = tokens
         date_text, timestamp = self._dated(date)
         for at, (position, person) in enumerate(people):
             place = places[at]
@@ -195,19 +194,16 @@ class Composer:
             subject = self._subject
             if subject is None:
                 subject = header_text(self._subject_of(person), 9)
-            filled = (
-                b"<%b>" % place.address,
-                subject,
-                date_text,
-                b"<%b@%b>" % (messages[at], self._domain),
-                self._leave % (leave, leave),
-            )
+            address, message = b"<%b>" % place.address, b"<%b@%b>" % (messages[at], self._domain)
+            filled = (address, subject, date_text, message, self._leave % (leave, leave))
+            unfolded_subject = unfolded(subject) if b"\n" in subject else subject
+            canonical = (address, unfolded_subject, date_text, message, self._unfolded_leave % (leave, leave))
             value = self._signer.field(digest.digest(), timestamp)
             yield _Draft(
                 position,
                 self._bounce % bounces[at],
                 place,
-                self._signer.signed_text(self._canonical % tuple([unfolded(one) for one in filled]), value),
+                self._signer.signed_text(self._canonical % canonical, value),
                 value,
                 self._raw % filled,
                 self._template.pieces[0],

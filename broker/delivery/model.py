@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from broker.delivery.letter import Attempted, Letter
@@ -44,8 +45,7 @@ class MailingFacts:
     started: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One leased send."""
 
     position: int
@@ -55,8 +55,7 @@ class Claimed:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
+class Addressed(NamedTuple):
     """A leased send with its person opened; `person` is None where the seal is gone (erased).
 
     `other_keys` are the person's keys under the peppers that the row's own key was not made with.
@@ -64,8 +63,11 @@ class Addressed:
 
     position: int
     attempts: int
-    person: dict[str, str] | None = field(repr=False)
+    person: dict[str, str] | None
     other_keys: tuple[bytes, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Addressed({self.position})"  # without the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,21 @@ class Batch:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A send ready to leave; without a letter its address cannot be written to."""
 
     position: int
     attempts: int
-    address: str = field(repr=False)
-    letter: Letter | None = field(repr=False)
+    address: str
+    letter: Letter | None
     other_keys: tuple[bytes, ...] = ()
     keys: Keys = ()
 
+    def __repr__(self) -> str:
+        return f"Prepared({self.position})"  # without the recipient
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+class Outcome(NamedTuple):
     """What is written of one attempt; `wait` (seconds) only for `deferred`, `reason` for what was not accepted."""
 
     position: int

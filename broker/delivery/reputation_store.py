@@ -33,6 +33,25 @@ def add(unit: UnitOfWork, sending_domain: str, relay: str, provider: str, counts
     )
 
 
+def add_all(unit: UnitOfWork, sending_domain: str, rows: Sequence[tuple[tuple[str, str], Mapping[str, int]]]) -> None:
+    """Add to many rows of this hour: ((relay, provider), counts), in an order that all writers keep."""
+    if not rows:
+        return
+    names = ", ".join(_COUNTED)
+    unit.run(
+        f"INSERT INTO mail_tally AS t (hour, sending_domain, relay, provider, {names})"
+        f" SELECT (SELECT date_trunc('hour', app_now())), :domain, relay, provider, {names}"
+        " FROM unnest(CAST(:relays AS text[]), CAST(:providers AS text[]),"
+        f" {', '.join(f'CAST(:{one} AS integer[])' for one in _COUNTED)}) AS u (relay, provider, {names})"
+        " ON CONFLICT (hour, sending_domain, relay, provider) DO UPDATE SET "
+        + ", ".join(f"{one} = t.{one} + excluded.{one}" for one in _COUNTED),
+        domain=sending_domain,
+        relays=[relay for (relay, _), _ in rows],
+        providers=[provider for (_, provider), _ in rows],
+        **{one: [counts.get(one, 0) for _, counts in rows] for one in _COUNTED},
+    )
+
+
 def known_provider(unit: UnitOfWork, name: str) -> bool:
     """Whether mails to this domain were counted under its own name lately."""
     return (

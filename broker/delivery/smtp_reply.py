@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _ADDRESS_LIKE = re.compile(r"[^\s<>()\[\]\"',;:=]+@[^\s<>()\[\]\"',;:=]+|[^\s<>]+(?:%40|=40)[^\s<>]+", re.IGNORECASE)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?:\s|$)")
@@ -53,8 +52,7 @@ _BY_CODE: dict[int, Reason] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One reply; the lines of a multi-line reply are joined by line feeds. `malformed`: its code was made up here."""
 
     code: int

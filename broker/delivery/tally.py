@@ -58,6 +58,5 @@ class Tally:
         for (relay, name), counts in self._counts.items():
             shown = is_provider(name) or counts.total() >= MANY
             gathered[relay, name if shown else OTHERS] += counts
-        for (relay, name), counts in sorted(gathered.items(), key=lambda pair: pair[0]):
-            store.add(unit, self._sending_domain, relay, name, counts)
+        store.add_all(unit, self._sending_domain, sorted(gathered.items(), key=lambda pair: pair[0]))
         self._counts.clear()
