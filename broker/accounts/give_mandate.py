@@ -96,6 +96,11 @@ def list_mandates(unit: UnitOfWork) -> list[Mandate]:
     return store.mandates(unit)
 
 
+def page_of_mandates(unit: UnitOfWork, page: int = 1, size: int = 50) -> Page[Mandate]:
+    """The same by pages."""
+    return store.mandates_page(unit, page, size)
+
+
 def _advertiser(unit: UnitOfWork, code: str) -> int:
     if unit.actor.role == "advertiser":
         return unit.actor.org

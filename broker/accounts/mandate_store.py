@@ -7,6 +7,7 @@ from uuid import UUID
 
 from broker.accounts.mandate_model import Mandate
 from broker.kernel.database import UnitOfWork
+from broker.kernel.paging import Page, offset
 
 _SELECT = (
     "SELECT m.code, a.code AS agency_code, a.name AS agency_name, c.code AS advertiser_code,"
@@ -21,6 +22,18 @@ def mandates(unit: UnitOfWork) -> list[Mandate]:
     """Those that the actor is a party of, or all for the staff: standing ones first, then the newest."""
     rows = unit.all(f"{_SELECT} ORDER BY m.state, m.id DESC", **_sight(unit))
     return [Mandate(**row._mapping) for row in rows]
+
+
+def mandates_page(unit: UnitOfWork, number: int, size: int) -> Page[Mandate]:
+    """A page of them."""
+    rows = unit.all(
+        f"{_SELECT} ORDER BY m.state, m.id DESC LIMIT :size OFFSET :offset",
+        size=size,
+        offset=offset(number, size),
+        **_sight(unit),
+    )
+    total = unit.scalar(f"SELECT count(*) FROM ({_SELECT}) AS found", **_sight(unit))  # noqa: S608 - a query of our own
+    return Page([Mandate(**row._mapping) for row in rows], int(total), number, size)
 
 
 def mandate(unit: UnitOfWork, code: str, *, lock: bool = False) -> Mandate | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -94,17 +95,26 @@ def close_session(unit: UnitOfWork, token_hash: bytes) -> None:
     unit.run("SELECT close_session(:token_hash)", token_hash=token_hash)
 
 
-def add_api_key(unit: UnitOfWork, org_id: int, user_id: int, prefix: str, secret_hash: bytes, name: str) -> ApiKey:
+def add_api_key(
+    unit: UnitOfWork,
+    org_id: int,
+    user_id: int,
+    prefix: str,
+    secret_hash: bytes,
+    name: str,
+    expires_at: datetime | None,
+) -> ApiKey:
     """Insert an API key."""
     row = unit.one(
-        "INSERT INTO api_key (org_id, user_id, prefix, secret_hash, name)"
-        " VALUES (:org_id, :user_id, :prefix, :secret_hash, :name)"
-        " RETURNING id, prefix, name, created_at, last_used_at, revoked_at",
+        "INSERT INTO api_key (org_id, user_id, prefix, secret_hash, name, expires_at)"
+        " VALUES (:org_id, :user_id, :prefix, :secret_hash, :name, :expires_at)"
+        " RETURNING id, prefix, name, created_at, last_used_at, revoked_at, expires_at",
         org_id=org_id,
         user_id=user_id,
         prefix=prefix,
         secret_hash=secret_hash,
         name=name,
+        expires_at=expires_at,
     )
     assert row is not None
     return ApiKey(**row._asdict())
@@ -113,7 +123,7 @@ def add_api_key(unit: UnitOfWork, org_id: int, user_id: int, prefix: str, secret
 def api_keys(unit: UnitOfWork, org_id: int) -> list[ApiKey]:
     """The keys of an organisation, newest first."""
     rows = unit.all(
-        "SELECT id, prefix, name, created_at, last_used_at, revoked_at FROM api_key WHERE org_id = :org"
+        "SELECT id, prefix, name, created_at, last_used_at, revoked_at, expires_at FROM api_key WHERE org_id = :org"
         " ORDER BY id DESC",
         org=org_id,
     )
@@ -121,7 +131,7 @@ def api_keys(unit: UnitOfWork, org_id: int) -> list[ApiKey]:
 
 
 def find_api_key(unit: UnitOfWork, prefix: str) -> Row[Any] | None:
-    """key_id, secret_hash, user_id, org_id, role, name, language of a key that was not revoked."""
+    """key_id, secret_hash, user_id, org_id, role, name, language of a key that is neither revoked nor expired."""
     return unit.one("SELECT * FROM find_api_key(:prefix)", prefix=prefix)
 
 

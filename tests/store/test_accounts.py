@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -155,6 +156,23 @@ def test_a_revoked_key_is_out_at_once(acting: As, anna: User) -> None:
         actor_of_api_key(acting(PUBLIC), secret)
     with pytest.raises(NotFound):
         revoke_api_key(acting(actor), key.prefix)
+
+
+def test_a_key_works_to_the_end_of_its_last_day(acting: As, anna: User) -> None:
+    owner = Actor("owner", anna.org_id, anna.id)
+    today = acting(owner).today
+    key, secret = create_api_key(acting(owner), "robot", today)
+    assert actor_of_api_key(acting(PUBLIC), secret).user_id == anna.id
+    acting(SYSTEM).run("UPDATE api_key SET expires_at = app_now() WHERE prefix = :prefix", prefix=key.prefix)
+    with pytest.raises(NotAuthenticated) as refusal:
+        actor_of_api_key(acting(PUBLIC), secret)
+    assert refusal.value.code == "bad_api_key"
+    assert key.expires_at is not None
+    assert key.expires_at > acting(owner).now
+    for wrong in (today - timedelta(days=1), today + timedelta(days=4000)):
+        with pytest.raises(InvalidInput) as bad:
+            create_api_key(acting(owner), "robot", wrong)
+        assert bad.value.code == "bad_expiry"
 
 
 def test_nobody_revokes_anothers_key(acting: As, anna: User) -> None:
