@@ -13,37 +13,7 @@ from psycopg.pq import PipelineStatus
 from broker.billing.model import Share
 from broker.kernel.database import UnitOfWork
 
-# One row where all that is asked for is accepted at one price, as it mostly is: then it is only counted. Otherwise one
-# row a price, of those that are. The span of the positions stands beside them: no plan then reads more than it.
-_ADD_SENDS = """
-WITH wanted AS (
-  SELECT %(positions)s::int4multirange - coalesce((
-    SELECT range_agg(a.positions) FROM accrual_sum a
-    WHERE line_keys(a.mailing_id, a.kind, a.positions) && line_keys(%(mailing)s, 'send', %(positions)s::int4multirange)
-  ), '{}') AS positions),
-found AS (
-  SELECT count(*) AS sends, min(s.price_micros) AS price, max(s.price_micros) AS highest FROM send s, wanted w
-  WHERE s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s AND s.position BETWEEN %(low)s AND %(high)s
-    AND s.position <@ w.positions AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0),
-whole AS (
-  SELECT f.price, f.price = f.highest AND f.sends = (run_sums(w.positions, 0, 0)).sends AS whole
-  FROM found f, wanted w),
-run AS (
-  SELECT w.positions, x.price FROM wanted w, whole x WHERE x.whole
-  UNION ALL
-  SELECT range_agg(int4range(s.position, s.position + 1)), s.price_micros FROM send s, wanted w
-  WHERE (SELECT whole IS false FROM whole)
-    AND s.dispatch_id = %(dispatch)s AND s.mailing_id = %(mailing)s AND s.position BETWEEN %(low)s AND %(high)s
-    AND s.position <@ w.positions AND s.state = 'accepted' AND NOT s.seed AND s.price_micros > 0
-  GROUP BY s.price_micros)
-INSERT INTO accrual_sum (mailing_id, kind, positions, price_micros, commission_bp, sends, gross_micros, owner_micros,
-  commission_micros, at)
-SELECT m.id, 'send', r.positions, r.price, m.commission_bp, c.sends, c.sends * r.price,
-  c.sends * r.price - c.commission, c.commission, app_now()
-FROM run r CROSS JOIN mailing m CROSS JOIN LATERAL run_sums(r.positions, r.price, m.commission_bp) c
-WHERE m.id = %(mailing)s AND m.closed_at IS NULL
-RETURNING sends
-"""
+_ADD_SENDS = "SELECT add_send_lines(%(mailing)s, %(dispatch)s, %(positions)s::int4multirange)"
 # What is taken back is what stands in a run of sends and in none of bounces.
 _ADD_BOUNCES = """
 WITH asked AS (
@@ -75,25 +45,19 @@ def add_sends(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Se
     The commission is that of `model.share_of_send`. Seeds cost nothing; a closed mailing accrues nothing more. In a
     pipelined unit, where no result is known yet, 0 is returned.
     """
-    return _add(unit, _ADD_SENDS, mailing_id, dispatch_id, positions)
+    values = {"mailing": mailing_id, "dispatch": dispatch_id, "positions": as_ranges(positions)}
+    return _add(unit, _ADD_SENDS, values)
 
 
-def add_bounces(unit: UnitOfWork, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
+def add_bounces(unit: UnitOfWork, mailing_id: int, positions: Sequence[int]) -> int:
     """The reversing line of each accrued send of the list, unless the mailing is closed; returns how many were added.
 
     The mailing's row is locked in share, so that no bounce slips in while the mailing is being settled.
     """
-    return _add(unit, _ADD_BOUNCES, mailing_id, dispatch_id, positions)
+    return _add(unit, _ADD_BOUNCES, {"mailing": mailing_id, "positions": as_ranges(positions)})
 
 
-def _add(unit: UnitOfWork, sql: str, mailing_id: int, dispatch_id: int, positions: Sequence[int]) -> int:
-    values = {
-        "dispatch": dispatch_id,
-        "mailing": mailing_id,
-        "positions": as_ranges(positions),
-        "low": min(positions),
-        "high": max(positions),
-    }
+def _add(unit: UnitOfWork, sql: str, values: dict[str, object]) -> int:
     cursor = unit.driver.execute(sql, values, prepare=True)
     if unit.driver.info.pipeline_status != PipelineStatus.OFF:
         return 0
@@ -102,17 +66,16 @@ def _add(unit: UnitOfWork, sql: str, mailing_id: int, dispatch_id: int, position
 
 def as_ranges(positions: Iterable[int]) -> str:
     """Positions in any order as the text of an `int4multirange`: 1, 2, 3, 7 are `{[1,4),[7,8)}`."""
-    ranges: list[str] = []
-    first = last = None
-    for position in sorted(set(positions)):
-        if last is None or position != last + 1:
-            if last is not None:
-                ranges.append(f"[{first},{last + 1})")
-            first = position
-        last = position
-    if last is not None:
-        ranges.append(f"[{first},{last + 1})")
-    return f"{{{','.join(ranges)}}}"
+    left = set(positions)
+    if left and max(left) - min(left) + 1 == len(left):
+        return f"{{[{min(left)},{max(left) + 1})}}"
+    ranges: list[list[int]] = []
+    for position in sorted(left):
+        if ranges and ranges[-1][1] == position:
+            ranges[-1][1] += 1
+        else:
+            ranges.append([position, position + 1])
+    return "{" + ",".join(f"[{first},{end})" for first, end in ranges) + "}"
 
 
 def accrued(unit: UnitOfWork, mailing_id: int) -> tuple[int, Share]:

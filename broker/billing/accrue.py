@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from broker.billing import accrual_store
@@ -10,10 +9,11 @@ from broker.kernel.database import UnitOfWork
 
 
 def accrue_sends(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> int:
-    """Write one balanced micro-unit row for each accepted send among `keys`, in the transaction of the outcome.
+    """Write one balanced micro-unit line for each accepted send among `keys`, in the transaction of the outcome.
 
     `keys` are (dispatch_id, position). Sends that are not accepted (uncertain ones too), seeds, and sends accrued
-    before add nothing, so a job that runs twice bills once. Returns the number of rows written.
+    before add nothing, so a job that runs twice bills once. Returns the number of lines written
+    (0 where results are not known yet, in a pipelined unit).
     """
     return sum(
         accrual_store.add_sends(unit, mailing_id, dispatch, positions) for dispatch, positions in _by_dispatch(keys)
@@ -23,16 +23,12 @@ def accrue_sends(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, in
 def reverse_bounces(unit: UnitOfWork, mailing_id: int, keys: Sequence[tuple[int, int]]) -> int:
     """Take back the accrual of bounced sends; once the mailing is settled a bounce changes nothing in the money.
 
-    Returns the number of reversing rows written.
+    Returns the number of reversing lines written.
     """
-    return sum(
-        accrual_store.add_bounces(unit, mailing_id, dispatch, positions) for dispatch, positions in _by_dispatch(keys)
-    )
+    return sum(accrual_store.add_bounces(unit, mailing_id, positions) for _, positions in _by_dispatch(keys))
 
 
 def _by_dispatch(keys: Sequence[tuple[int, int]]) -> Iterable[tuple[int, list[int]]]:
     # One statement a dispatch, by its number, so that only that month's partition of the sends is looked at.
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for dispatch, position in keys:
-        groups[dispatch].append(position)
-    return groups.items()
+    dispatches = {dispatch for dispatch, _ in keys}
+    return [(one, [position for dispatch, position in keys if dispatch == one]) for one in sorted(dispatches)]

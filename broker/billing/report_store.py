@@ -17,28 +17,28 @@ SELECT m.code AS mailing, m.kind, m.closed_at IS NOT NULL AS settled,
        CAST(coalesce(m.closed_at, m.started_at, m.created_at) AT TIME ZONE 'Europe/Paris' AS date) AS day,
        coalesce(o.card_title, g.title, '') AS title,
        coalesce(party_name(m.owner_id), '') AS owner, coalesce(party_name(m.advertiser_id), '') AS advertiser,
-       s.sends, s.bounced, s.uncertain, s.billable, s.sends_micros, x.other_micros, a.owner_micros, a.commission_micros,
+       coalesce(z.sends, s.sends) AS sends, coalesce(z.uncertain, s.uncertain) AS uncertain,
+       coalesce(z.bounced + (
+         SELECT count(*) FROM send l WHERE l.dispatch_id = m.dispatch_id AND l.mailing_id = m.id
+           AND l.bounced_at IS NOT NULL AND l.bounced_at > m.closed_at AND NOT l.seed), s.bounced) AS bounced,
+       coalesce(z.billable, s.billable) AS billable, coalesce(z.micros, s.micros) AS sends_micros,
+       x.other_micros, a.owner_micros, a.commission_micros,
        b.invoice, b.invoice_cents, b.bill AS self_bill, b.owner_cents, b.ledger_cents, m.contract_role AS role
 FROM mailing m JOIN dispatch d ON d.id = m.dispatch_id
 LEFT JOIN rental_order o ON o.id = d.order_id
 LEFT JOIN participation_send t ON t.id = d.participation_send_id
 LEFT JOIN participation p ON p.id = t.participation_id
 LEFT JOIN programme g ON g.id = p.programme_id
+LEFT JOIN settled_sends z ON z.mailing_id = m.id
 CROSS JOIN LATERAL (
-  SELECT z.sends, z.bounced + (SELECT count(*) FROM send WHERE send.dispatch_id = m.dispatch_id
-           AND send.mailing_id = m.id AND send.bounced_at > m.closed_at AND NOT seed) AS bounced,
-         z.uncertain, z.billable, z.micros AS sends_micros
-  FROM settled_sends z WHERE z.mailing_id = m.id
-  UNION ALL
-  SELECT count(*) FILTER (WHERE state IN ('accepted', 'refused', 'uncertain')),
-         count(*) FILTER (WHERE bounced_at IS NOT NULL),
-         count(*) FILTER (WHERE state = 'uncertain'),
-         count(*) FILTER (WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)),
+  SELECT count(*) FILTER (WHERE state IN ('accepted', 'refused', 'uncertain')) AS sends,
+         count(*) FILTER (WHERE bounced_at IS NOT NULL) AS bounced,
+         count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
+         count(*) FILTER (WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)) AS billable,
          coalesce(sum(price_micros) FILTER (
-           WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)), 0)::bigint
-  FROM send WHERE send.dispatch_id = m.dispatch_id AND send.mailing_id = m.id AND NOT seed
-    AND NOT EXISTS (SELECT 1 FROM settled_sends z WHERE z.mailing_id = m.id)
-  HAVING NOT EXISTS (SELECT 1 FROM settled_sends z WHERE z.mailing_id = m.id)) s
+           WHERE state = 'accepted' AND (bounced_at IS NULL OR bounced_at > m.closed_at)), 0)::bigint AS micros
+  FROM send WHERE send.dispatch_id = CASE WHEN z.mailing_id IS NULL THEN m.dispatch_id END  -- else none is read
+    AND send.mailing_id = m.id AND NOT seed) s
 CROSS JOIN LATERAL (
   SELECT coalesce(owner_micros, 0) AS owner_micros, coalesce(commission_micros, 0) AS commission_micros
   FROM share_of_mailing(m.id)) a

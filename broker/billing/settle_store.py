@@ -15,9 +15,12 @@ _DUE = """
  m.closed_at IS NULL AND m.kind <> 'own' AND m.state IN ('sent', 'cancelled', 'failed')
  AND (m.started_at IS NULL AND m.state <> 'sent'
       OR coalesce(m.ended_at, m.started_at, m.frozen_at, m.created_at) + make_interval(hours => :hours) <= app_now())
+ AND (m.kind <> 'affiliate' OR NOT conversions_open(m.id))
+"""
+# Looked at when the list is made; the settlement itself counts all sends once anyway (`count_sends`).
+_NONE_UNDER_WAY = """
  AND NOT EXISTS (SELECT 1 FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id
                  AND s.state IN ('claimed', 'attempting'))
- AND (m.kind <> 'affiliate' OR NOT conversions_open(m.id))
 """
 _DUE_IDS = "SELECT m.id FROM mailing m WHERE"
 # As principal, settled without a self-bill though something is owed (half a cent and more).
@@ -57,7 +60,7 @@ WHERE m.id = :id AND
 
 def due_mailings(unit: UnitOfWork, hours: int) -> list[int]:
     """Ids of mailings that can be settled now."""
-    return [row.id for row in unit.all(_DUE_IDS + _DUE + " ORDER BY m.id", hours=hours)]
+    return [row.id for row in unit.all(_DUE_IDS + _DUE + _NONE_UNDER_WAY + " ORDER BY m.id", hours=hours)]
 
 
 def lock_due(unit: UnitOfWork, mailing_id: int, hours: int) -> Row[Any] | None:
@@ -105,27 +108,37 @@ def close_mailing(unit: UnitOfWork, mailing_id: int) -> None:
     )
 
 
-def add_sums(unit: UnitOfWork, mailing_id: int) -> None:
-    """Count a closed mailing's sends and accruals by day, once: reports read these.
+def count_sends(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
+    """(under_way, sends, bounced, uncertain, billable, micros) of a mailing, seeds left out; micros of the billable.
 
-    Counted by a statement of its own, which several processes of PostgreSQL may share.
+    A statement of its own, which several processes of PostgreSQL may share.
     """
-    sends = unit.one(
-        "SELECT count(*) FILTER (WHERE s.state IN ('accepted', 'refused', 'uncertain')) AS sends,"
-        " count(*) FILTER (WHERE s.bounced_at IS NOT NULL) AS bounced,"
-        " count(*) FILTER (WHERE s.state = 'uncertain') AS uncertain,"
-        " count(*) FILTER (WHERE s.state = 'accepted' AND s.bounced_at IS NULL) AS billable,"
+    row = unit.one(
+        "SELECT count(*) FILTER (WHERE s.state IN ('claimed', 'attempting')) AS under_way,"
+        " count(*) FILTER (WHERE NOT s.seed AND s.state IN ('accepted', 'refused', 'uncertain')) AS sends,"
+        " count(*) FILTER (WHERE NOT s.seed AND s.bounced_at IS NOT NULL) AS bounced,"
+        " count(*) FILTER (WHERE NOT s.seed AND s.state = 'uncertain') AS uncertain,"
+        " count(*) FILTER (WHERE NOT s.seed AND s.state = 'accepted' AND s.bounced_at IS NULL) AS billable,"
         " coalesce(sum(s.price_micros) FILTER (WHERE s.state = 'accepted' AND s.bounced_at IS NULL), 0)::bigint"
         " AS micros FROM send s WHERE s.dispatch_id = (SELECT dispatch_id FROM mailing WHERE id = :id)"
-        " AND s.mailing_id = :id AND NOT s.seed",
+        " AND s.mailing_id = :id",
         id=mailing_id,
     )
-    assert sends is not None
+    assert row is not None
+    return row
+
+
+def add_sums(unit: UnitOfWork, mailing_id: int, sends: Row[Any]) -> None:
+    """Keep what a closed mailing's sends came to, and its accruals by day, once: reports read these."""
     unit.run(
         "INSERT INTO settled_sends (mailing_id, sends, bounced, uncertain, billable, micros)"
         " VALUES (:id, :sends, :bounced, :uncertain, :billable, :micros)",
         id=mailing_id,
-        **sends._mapping,
+        sends=sends.sends,
+        bounced=sends.bounced,
+        uncertain=sends.uncertain,
+        billable=sends.billable,
+        micros=sends.micros,
     )
     unit.run(
         "INSERT INTO settled_accrual (mailing_id, kind, day, events, gross_micros, owner_micros, commission_micros)"

@@ -413,6 +413,9 @@ def furnish_mailing(
     )
     counted = {"sends": 1, "bounced": 0, "uncertain": 0, "billable": 1, "micros": 25_000}
     add(connection, "settled_sends", "mailing_id", mailing_id=mailing, **counted)
+    split = {"gross_micros": 25_000, "owner_micros": 20_000, "commission_micros": 5_000}
+    day = {"kind": "send", "day": "2026-11-02", "events": 1}
+    add(connection, "settled_accrual", "mailing_id", mailing_id=mailing, **day, **split)
     return mailing
 
 

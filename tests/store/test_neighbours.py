@@ -168,7 +168,7 @@ def test_partitions_are_out_of_reach(admin: Connection, trade: Trade) -> None:
         "SELECT commission_micros FROM accrual_sum",
         "SELECT commission_bp FROM accrual_sum",
         "SELECT 1 FROM accrual",
-        "SELECT 1 FROM settled_accrual",
+        "SELECT owner_micros FROM settled_accrual",
         "SELECT commission_bp FROM rental_order",
         "SELECT commission_bp FROM programme",
         "SELECT commission_bp FROM mailing",
