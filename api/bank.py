@@ -10,13 +10,14 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import code_field, list_of, text
+from api.fields import PageQuery, code_field, page_of, text
 from api.work import front, unit
 from broker.billing.bank_lines import explain_line, list_statements, read_statement, suspense_lines
 from broker.billing.import_statement import import_statement
 from broker.billing.receipts import assign_receipt
 from broker.billing.reconcile_bank import reconcile_bank
 from broker.kernel.errors import InvalidInput
+from broker.kernel.paging import sliced
 
 calls = Blueprint("bank", __name__, description="The bank's statements against invoices, payouts and the ledger")
 
@@ -85,27 +86,30 @@ def take(body: dict[str, Any]) -> Any:
 
 
 @calls.route("/bank/statements", methods=["GET"])
-@calls.response(200, list_of(BankStatementSchema))
-def statements() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(BankStatementSchema))
+def statements(query: dict[str, Any]) -> Any:
     """Statements that were read."""
     with unit() as work:
-        return {"items": list_statements(work)}
+        return sliced(list_statements(work), query["page"])
 
 
 @calls.route("/bank/statements/<code:code>/lines", methods=["GET"])
-@calls.response(200, list_of(BankLineSchema))
-def lines(code: str) -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(BankLineSchema))
+def lines(query: dict[str, Any], code: str) -> Any:
     """The lines of a statement."""
     with unit() as work:
-        return {"items": read_statement(work, code)[1]}
+        return sliced(read_statement(work, code)[1], query["page"])
 
 
 @calls.route("/bank/suspense", methods=["GET"])
-@calls.response(200, list_of(BankLineSchema))
-def suspense() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(BankLineSchema))
+def suspense(query: dict[str, Any]) -> Any:
     """Lines of which something waits on account 471."""
     with unit() as work:
-        return {"items": suspense_lines(work)}
+        return sliced(suspense_lines(work), query["page"])
 
 
 class AssignSchema(Schema):

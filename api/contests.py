@@ -7,7 +7,7 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import list_of, text, whole
+from api.fields import LARGEST_INT, PageQuery, page_of, text, whole
 from api.work import front, unit
 from broker.billing.contests import (
     contest_invoice,
@@ -32,6 +32,10 @@ class ContestSchema(Schema):
     answer = fields.String(required=True)
     raised_at = fields.DateTime(required=True)
     credit = fields.String(required=True)
+    document_kind = fields.String(required=True)
+    left_cents = fields.Integer(required=True, metadata={"description": "Of the document, before VAT."})
+    new_net_cents = fields.Integer(required=True, allow_none=True)
+    replacement = fields.String(required=True)
 
 
 class ContestReasonSchema(Schema):
@@ -44,15 +48,23 @@ class Upheld(Schema):
     """By how much the owner is right, before VAT."""
 
     net_cents = whole(1)
+    new_net_cents = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        strict=True,
+        validate=validate.Range(1, LARGEST_INT),
+        metadata={"description": "Take the document back whole, and issue a new one of this amount before VAT."},
+    )
     answer = fields.String(load_default="", validate=validate.Length(max=2_000))
 
 
 @calls.route("/contests", methods=["GET"])
-@calls.response(200, list_of(ContestSchema))
-def contests() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(ContestSchema))
+def contests(query: dict[str, Any]) -> Any:
     """Contested documents that the caller is a party of, those that wait first."""
     with unit() as work:
-        return {"items": list_contests(work)}
+        return list_contests(work, query["page"])
 
 
 @calls.route("/invoices/<number:number>/contest", methods=["POST"])
@@ -79,7 +91,7 @@ def reject(body: dict[str, Any], code: str) -> Any:
 def uphold(body: dict[str, Any], code: str) -> Any:
     """The owner is right: a credit note is prepared for its signature, or issued, as the settings say."""
     with unit() as work:
-        return uphold_contest(work, front().settings, code, body["net_cents"], body["answer"])
+        return uphold_contest(work, front().settings, code, body["net_cents"], body["answer"], body["new_net_cents"])
 
 
 @calls.route("/contests/<code:code>/sign", methods=["POST"])

@@ -7,12 +7,13 @@ from typing import Any, get_args
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import list_of, one_of
-from api.periods import DayQuery, MonthQuery, PeriodQuery, month_of, period
+from api.fields import list_of, one_of, page_of
+from api.periods import DayQuery, MonthQuery, PagedPeriodQuery, PeriodQuery, month_of, period
 from api.work import unit
 from broker.billing.figures import conversions_by_state, cut_off, forecast, revenue_figures
 from broker.billing.figures_store import DIMENSIONS
 from broker.billing.statements import aged_balances, owner_statement, vat_summary
+from broker.kernel.paging import sliced
 from broker.rentals.sale_terms import Role
 
 calls = Blueprint("figures", __name__, description="Figures of the books")
@@ -131,13 +132,13 @@ class StatementRowSchema(Schema):
 
 
 @calls.route("/reports/statement", methods=["GET"])
-@calls.arguments(PeriodQuery, location="query")
-@calls.response(200, list_of(StatementRowSchema))
+@calls.arguments(PagedPeriodQuery, location="query")
+@calls.response(200, page_of(StatementRowSchema))
 def statement(query: dict[str, Any]) -> Any:
-    """The caller's own statement of account, as an owner."""
+    """The caller's own statement of account, as an owner; all of it at once is a file (`POST /files`)."""
     with unit() as work:
         work.actor.require("owner")
-        return {"items": owner_statement(work, work.actor.org, *period(query, work.today))}
+        return sliced(owner_statement(work, work.actor.org, *period(query, work.today)), query["page"])
 
 
 class ConversionsSchema(Schema):

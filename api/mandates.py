@@ -7,10 +7,11 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
-from api.fields import code_field, list_of, one_of, text, whole
+from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import unit
 from broker.billing.mandates import list_mandates, list_roles, record_mandate, record_role
 from broker.billing.vat_check import vat_answers
+from broker.kernel.paging import sliced
 
 calls = Blueprint("mandates", __name__, description="Mandates, contract roles, VAT numbers")
 ROLES = ("principal", "agent_of_owner", "agent_of_advertiser")
@@ -39,12 +40,13 @@ class NewInvoicingMandate(Schema):
 
 
 @calls.route("/invoicing-mandates", methods=["GET"])
-@calls.response(200, list_of(InvoicingMandateSchema))
-def mandates() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(InvoicingMandateSchema))
+def mandates(query: dict[str, Any]) -> Any:
     """The mandates that the caller is a party of."""
     with unit() as work:
         work.actor.require("owner", "broker", "accountant")
-        return {"items": list_mandates(work)}
+        return sliced(list_mandates(work), query["page"])
 
 
 @calls.route("/invoicing-mandates", methods=["POST"])
@@ -81,11 +83,12 @@ class NewRole(Schema):
 
 
 @calls.route("/roles", methods=["GET"])
-@calls.response(200, list_of(RoleSchema))
-def roles() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(RoleSchema))
+def roles(query: dict[str, Any]) -> Any:
     """The role contracts that the caller is a party of."""
     with unit() as work:
-        return {"items": list_roles(work)}
+        return sliced(list_roles(work), query["page"])
 
 
 @calls.route("/roles", methods=["POST"])
@@ -110,8 +113,9 @@ class VatAnswerSchema(Schema):
 
 
 @calls.route("/vat-answers", methods=["GET"])
-@calls.response(200, list_of(VatAnswerSchema))
-def answers() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(VatAnswerSchema))
+def answers(query: dict[str, Any]) -> Any:
     """Stored answers about VAT numbers, the newest first."""
     with unit() as work:
-        return {"items": vat_answers(work)}
+        return sliced(vat_answers(work), query["page"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from api.fields import PageQuery
 from broker.kernel.errors import InvalidInput
 
 MONTH = validate.Regexp(r"^(20|21)[0-9]{2}-(0[1-9]|1[0-2])$", error="Write a month as 2026-10.")
@@ -18,6 +19,10 @@ class PeriodQuery(Schema):
 
     from_ = fields.Date(data_key="from", load_default=None)
     to = fields.Date(load_default=None)
+
+
+class PagedPeriodQuery(PeriodQuery, PageQuery):
+    """The days, and which page of what they hold."""
 
 
 class DayQuery(Schema):

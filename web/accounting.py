@@ -12,12 +12,13 @@ from broker.billing.figures_store import DIMENSIONS
 from broker.billing.platform import list_documents
 from broker.billing.statements import aged_balances, owner_statement, vat_summary
 from broker.kernel.errors import CourtierError
+from broker.kernel.paging import sliced
 from broker.ledger.chart import add_account, rename_account
 from broker.ledger.list_accounts import chart
 from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
-from web.http.tables import table_reply
+from web.http.tables import asked_page, table_reply
 from web.http.work import unit
 
 pages = Blueprint("accounting", __name__)
@@ -76,7 +77,7 @@ def statement() -> str | Response:
         }  # fmt: skip
         lines = [tuple("" if cell is None else _text(cell) for cell in (getattr(r, n) for n in columns)) for r in rows]
         return table_reply("statement", kind, columns, lines)
-    return render_template("accounting/statement.html", rows=rows, start=start, end=end)
+    return render_template("accounting/statement.html", rows=sliced(rows, asked_page()), start=start, end=end)
 
 
 @pages.get("/accounting/chart")

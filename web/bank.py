@@ -13,9 +13,11 @@ from broker.billing.receipts import assign_receipt
 from broker.billing.reconcile_bank import reconcile_bank
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
+from broker.kernel.paging import sliced
 from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("bank", __name__)
@@ -23,7 +25,10 @@ _MONTH = timedelta(days=31)
 
 
 def _contents(work: UnitOfWork) -> dict[str, object]:
-    return {"statements": list_statements(work), "suspense": suspense_lines(work)}
+    return {
+        "statements": sliced(list_statements(work), asked_page("statements"), 20),
+        "suspense": sliced(suspense_lines(work), asked_page(), 20),
+    }
 
 
 @pages.get("/accounting/bank")

@@ -20,10 +20,12 @@ from broker.billing.mandates import list_mandates, list_roles, record_mandate, r
 from broker.billing.vat_check import ask_vat_check, vat_answers
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from broker.kernel.paging import sliced
 from broker.rentals.sale_terms import Role
 from web.http.forms import cents_of, day_of, required_day, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("mandates", __name__)
@@ -33,10 +35,10 @@ def _contents(work: UnitOfWork) -> dict[str, object]:
     staff = work.actor.role in ("broker", "accountant")
     parties = list_organisations(work) if staff else []
     return {
-        "mandates": list_mandates(work),
-        "roles": list_roles(work),
-        "contests": list_contests(work),
-        "answers": vat_answers(work)[:50],
+        "mandates": sliced(list_mandates(work), asked_page("mandates"), 20),
+        "roles": sliced(list_roles(work), asked_page("roles"), 20),
+        "contests": list_contests(work, asked_page()),
+        "answers": sliced(vat_answers(work), asked_page("answers"), 20),
         "owners": [(party.code, party.name) for party in parties if party.kind == "owner"],
         "parties": [(party.code, party.name) for party in parties if party.kind != "broker"],
         "today": work.today,
@@ -131,7 +133,8 @@ def answer(code: str, verb: str) -> Response:
                 reject_contest(work, code, form.get("answer", ""))
             else:
                 cents = cents_of(form.get("net", ""), "net")
-                uphold_contest(work, front().settings, code, cents, form.get("answer", ""))
+                new = cents_of(form["new_net"], "new_net") if form.get("new_net", "").strip() else None
+                uphold_contest(work, front().settings, code, cents, form.get("answer", ""), new)
     except CourtierError as refusal:
         with unit() as work:
             return page("accounting/mandates.html", refusal, form=form, **_contents(work))

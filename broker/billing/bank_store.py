@@ -75,23 +75,36 @@ def approve_account(unit: UnitOfWork, account_id: int, org_id: int, user: int) -
 
 
 _UNPAID = """
-SELECT * FROM (
-  SELECT i.seller_id AS owner_id, i.id, i.due_on <= :until AS due,
+WITH bill AS (
+  SELECT i.seller_id AS owner_id, i.id, i.kind, i.corrects_id, i.due_on,
     CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END
-    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f
-        WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), 0) ELSE 0 END AS total_cents
+    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f WHERE f.id = fee_on(i.id)),
+        0) ELSE 0 END AS total_cents,
+    i.kind <> 'owner_invoice'
+      OR NOT EXISTS (SELECT 1 FROM role_contract c WHERE c.pay_when_paid AND c.role = i.role
+           AND c.org_id = CASE i.role WHEN 'agent_of_owner' THEN i.seller_id ELSE i.buyer_id END
+           AND i.issued_on BETWEEN c.signed_on AND coalesce(c.ends_on, 'infinity'))
+      OR i.deposit_cents + coalesce((SELECT sum(s.amount_cents) FROM receipt_share s
+           WHERE s.invoice_id = i.id AND s.booked_at IS NOT NULL), 0)
+         + coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0) >= i.total_cents AS free
   FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
-    AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
-    AND NOT EXISTS (SELECT 1 FROM transfer_reversal_line l WHERE l.invoice_id = i.id AND l.live)
-    AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
-                    AND c.state IN ('open', 'prepared', 'signed'))
-    AND (i.kind <> 'owner_invoice'
-         OR NOT EXISTS (SELECT 1 FROM role_contract c WHERE c.pay_when_paid AND c.role = i.role
-              AND c.org_id = CASE i.role WHEN 'agent_of_owner' THEN i.seller_id ELSE i.buyer_id END
-              AND i.issued_on BETWEEN c.signed_on AND coalesce(c.ends_on, 'infinity'))
-         OR i.deposit_cents + coalesce((SELECT sum(s.amount_cents) FROM receipt_share s
-              WHERE s.invoice_id = i.id AND s.booked_at IS NOT NULL), 0) >= i.total_cents)
-) x WHERE total_cents <> 0 ORDER BY owner_id, id
+), bills AS (
+  SELECT * FROM bill
+  UNION ALL  -- as agent: what the owner credited, and what we gave back of our fee on it; with the bill they correct
+  SELECT b.owner_id, c.id, c.kind, c.corrects_id, c.due_on, -c.total_cents, b.free
+  FROM bill b JOIN invoice c ON c.corrects_id = b.id AND c.kind = 'credit_note' WHERE b.kind = 'owner_invoice'
+  UNION ALL
+  SELECT b.owner_id, c.id, c.kind, b.id, c.due_on, c.total_cents, b.free
+  FROM bill b JOIN invoice f ON f.id = fee_on(b.id) AND f.role = 'agent_of_owner'
+  JOIN invoice c ON c.corrects_id = f.id AND c.kind = 'credit_note' WHERE b.kind = 'owner_invoice'
+)
+SELECT i.owner_id, i.id, i.due_on <= :until AS due, i.total_cents FROM bills i
+WHERE i.free AND i.total_cents <> 0
+  AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
+  AND NOT EXISTS (SELECT 1 FROM transfer_reversal_line l WHERE l.invoice_id = i.id AND l.live)
+  AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
+                  AND c.state IN ('open', 'prepared', 'signed'))
+ORDER BY owner_id, id
 """
 
 
@@ -109,8 +122,7 @@ def bills_of_payout(unit: UnitOfWork, payout_id: int) -> list[Row[Any]]:
     """(number, account, amount_cents, fee, order_id) of what a payout pays; `fee` is the number of our fee on it."""
     return unit.all(
         "SELECT i.number, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END AS account, l.amount_cents,"
-        " (SELECT f.number FROM invoice f WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'"
-        "  AND f.role = 'agent_of_owner') AS fee, i.order_id"
+        " (SELECT f.number FROM invoice f WHERE f.id = fee_on(i.id) AND f.role = 'agent_of_owner') AS fee, i.order_id"
         " FROM payout_line l JOIN invoice i ON i.id = l.invoice_id WHERE l.payout_id = :id ORDER BY i.id",
         id=payout_id,
     )

@@ -14,7 +14,8 @@ class Contest:
     """An owner does not agree with a document issued in its name.
 
     open → rejected, or upheld for `net_cents`: prepared (the owner signs) → signed → corrected by the document
-    `credit`. Where the company issues corrections, an upheld one is signed at once.
+    `credit`, and by a new one of `new_net_cents` where it is to be replaced whole. Where the company issues
+    corrections, an upheld one is signed at once. `left_cents`: what is left of the document before VAT.
     """
 
     id: int
@@ -29,3 +30,7 @@ class Contest:
     raised_at: datetime
     answered_at: datetime | None
     credit: str
+    new_net_cents: int | None
+    replacement: str
+    document_kind: str
+    left_cents: int

@@ -68,3 +68,30 @@ def advertiser_fee_lines(
 def funds_back_lines(total: int, advertiser: int) -> list[Line]:
     """Agent of the advertiser: what its funds were not needed for is owed back (4197)."""
     return [debit(THIRD_PARTY, total, advertiser), credit("4197", total, advertiser)]
+
+
+def credited_sale_lines(account: str, total: int, set_off: int, owner: int, advertiser: int) -> list[Line]:
+    """As agent: the owner takes back `total`; `set_off` of it is still open (411, or 467 of the advertiser), the rest
+    was paid and is owed back (4197).
+    """
+    return [
+        debit(THIRD_PARTY, total, owner),
+        credit(account, set_off, advertiser),
+        credit("4197", total - set_off, advertiser),
+    ]
+
+
+def credited_fee_lines(net: int, vat: int, waiting: int, account: str, set_off: int, party: int) -> list[Line]:
+    """Our fee is given back: `waiting` of its VAT was not due yet, `set_off` of it is open or kept from the owner."""
+    return [
+        debit("706", net),
+        debit("44574", waiting),
+        debit("44571", vat - waiting),
+        credit(account, set_off, party),
+        credit("4197", net + vat - set_off, party),
+    ]
+
+
+def taken_over_lines(account: str, cents: int, advertiser: int) -> list[Line]:
+    """What a customer paid for a document that was credited pays the one in its place."""
+    return [debit("4197", cents, advertiser), credit(account, cents, advertiser)]

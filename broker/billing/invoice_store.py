@@ -68,12 +68,12 @@ def insert_invoice(unit: UnitOfWork, values: dict[str, Any], lines: Sequence[Inv
         unit.scalar(
             "INSERT INTO invoice (number, kind, type_code, seller_id, buyer_id, order_id, mailing_id, corrects_id,"
             " vat_bp, language, issued_on, due_on, net_cents, vat_cents, total_cents, deposit_cents, pdf, role,"
-            " mandate_id, late_rate, late_bp, set_off_cents, set_off_vat_cents, about_id)"
+            " mandate_id, late_rate, late_bp, set_off_cents, set_off_vat_cents, about_id, replaces_id, fee_of_id)"
             " VALUES (:number, :kind, :type_code, :seller_id, :buyer_id, :order_id, :mailing_id,"
             " :corrects_id, :vat_bp, :language, :issued_on, :due_on, :net_cents, :vat_cents, :total_cents,"
             " :deposit_cents, :pdf, :role, :mandate_id, :late_rate, :late_bp, :set_off_cents, :set_off_vat_cents,"
-            " :about_id) RETURNING id",
-            **{"about_id": None, **values},
+            " :about_id, :replaces_id, :fee_of_id) RETURNING id",
+            **{"about_id": None, "replaces_id": None, "fee_of_id": None, **values},
         )
     )
     unit.run_many(

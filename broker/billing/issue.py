@@ -46,6 +46,8 @@ class Draft:
     mandate: Mandate | None = None
     set_off_cents: int = 0  # what of a credit note lowers the open invoice, and the VAT that waits in it
     set_off_vat_cents: int = 0
+    replaces_id: int | None = None  # credited whole; this one takes its place
+    fee_of_id: int | None = None  # the owner's invoice that this fee is for, where it replaces another one
 
     @property
     def net_cents(self) -> int:
@@ -118,6 +120,8 @@ def issue(unit: UnitOfWork, settings: Settings, draft: Draft) -> Invoice:
             "late_bp": settings.dunning.contract_bp if settings.dunning.rate == "contract" else None,
             "set_off_cents": draft.set_off_cents,
             "set_off_vat_cents": draft.set_off_vat_cents,
+            "replaces_id": draft.replaces_id,
+            "fee_of_id": draft.fee_of_id,
         },
         draft.lines,
     )

@@ -45,6 +45,18 @@ _TEXTS = {
         "fr": "Correction de la facture {order}",
         "en": "Correction of invoice {order}",
     },
+    "replaces": {
+        "fr": "Remplace la facture {order}, créditée en entier",
+        "en": "Replaces invoice {order}, credited in full",
+    },
+    "fee_corrected": {
+        "fr": "Commission reprise sur la facture {order}",
+        "en": "Fee given back on invoice {order}",
+    },
+    "fee_replaces": {
+        "fr": "Commission sur la facture {order}",
+        "en": "Fee on invoice {order}",
+    },
     "reduction": {
         "fr": "Réduction accordée sur la facture {order}",
         "en": "Reduction on invoice {order}",

@@ -97,7 +97,7 @@ def unbooked_shares(unit: UnitOfWork, receipt_id: int) -> list[ReceiptShare]:
         "SELECT s.invoice_id, i.number, i.buyer_id, i.total_cents - i.deposit_cents AS due_cents, s.amount_cents,"
         " CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467' ELSE '411' END AS account,"
         " 'invoice:' || CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_owner' THEN coalesce((SELECT f.number"
-        " FROM invoice f WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), '') ELSE i.number END AS vat_key"
+        " FROM invoice f WHERE f.id = fee_on(i.id)), '') ELSE i.number END AS vat_key"
         " FROM receipt_share s JOIN invoice i ON i.id = s.invoice_id"
         " WHERE s.receipt_id = :id AND s.booked_at IS NULL ORDER BY i.id",
         id=receipt_id,

@@ -23,11 +23,19 @@ WITH open AS (
   UNION ALL
   SELECT i.seller_id, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END, i.due_on,
     CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END
-    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f
-        WHERE f.mailing_id = i.mailing_id AND f.kind = 'fee'), 0) ELSE 0 END - coalesce((
+    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f WHERE f.id = fee_on(i.id)),
+        0) ELSE 0 END - coalesce((
     SELECT sum(l.amount_cents) FROM payout_line l JOIN payout p ON p.id = l.payout_id
     WHERE l.invoice_id = i.id AND l.live AND p.state = 'paid' AND p.paid_on <= :on), 0)
-  FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.issued_on <= :on)
+  FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.issued_on <= :on
+  UNION ALL  -- as agent: what an owner credited its customer, and what we gave back of our fee
+  SELECT CASE o.kind WHEN 'fee' THEN c.buyer_id ELSE c.seller_id END, '467', c.due_on,
+    CASE o.kind WHEN 'fee' THEN c.total_cents ELSE -c.total_cents END - coalesce((
+    SELECT sum(l.amount_cents) FROM payout_line l JOIN payout p ON p.id = l.payout_id
+    WHERE l.invoice_id = c.id AND l.live AND p.state = 'paid' AND p.paid_on <= :on), 0)
+  FROM invoice c JOIN invoice o ON o.id = c.corrects_id
+  WHERE c.kind = 'credit_note' AND c.issued_on <= :on AND (o.kind = 'owner_invoice' OR o.kind = 'fee'
+    AND o.role = 'agent_of_owner'))
 SELECT coalesce(party_name(org), '') AS party, account,
   coalesce(sum(cents) FILTER (WHERE due_on >= :on), 0)::bigint AS not_due,
   coalesce(sum(cents) FILTER (WHERE :on - due_on BETWEEN 1 AND 30), 0)::bigint AS to_30,

@@ -223,6 +223,7 @@ def upgrade() -> None:
     )
     definer("answer_reopening(text, boolean)", to="courtier_web, courtier_worker")
     definer("drop_export(text)", to="courtier_web, courtier_worker")
+    definer("fee_on(bigint)", to="courtier_web, courtier_worker")
     definer(ANSWER, to="courtier_web, courtier_worker")
     op.execute("RESET ROLE")
 

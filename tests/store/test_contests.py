@@ -61,7 +61,7 @@ def test_the_owner_signs_the_credit_note_that_was_prepared(scene: MoneyScene) ->
         assert sign_correction(unit, contest.code).state == "signed"
     run_correction(scene, contest.code)
     with scene.web.begin(scene.owner) as unit:
-        (done,) = list_contests(unit)
+        (done,) = list_contests(unit).items
         credit = find_invoice(unit, done.credit)
     assert (done.state, credit.type_code, credit.corrects_number) == ("corrected", 381, number)
     assert (credit.seller_id, credit.net_cents, credit.vat_cents) == (scene.owner.org, 267, 53)
@@ -84,7 +84,7 @@ def test_the_company_issues_a_self_billed_credit_note_where_the_settings_say_so(
         number_of_kind = unit.scalar("SELECT id FROM invoice_contest WHERE code = :c", c=contest.code)
     issue_correction(scene.worker, BY_US, number_of_kind)
     with scene.web.begin(scene.accountant) as unit:
-        done = next(item for item in list_contests(unit) if item.code == contest.code)
+        done = next(item for item in list_contests(unit).items if item.code == contest.code)
         credit = find_invoice(unit, done.credit)
     assert (credit.type_code, credit.net_cents, credit.vat_cents) == (261, 8_000, 1_600)
     assert standing(scene, "401", scene.owner.org) == 9_600  # paid already: netted against what comes

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask import Response
+from flask import Response, request
 
 from broker.billing.tables import Columns, Row, write_table
 
@@ -26,3 +26,8 @@ def table_reply(name: str, kind: str, columns: Columns, rows: Iterable[Row]) -> 
     reply = Response(content, mimetype=_TYPES[kind])
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     return reply
+
+
+def asked_page(name: str = "page") -> int:
+    """Which page of a list the address asks for, from 1; several lists on one page have names of their own."""
+    return max(1, min(request.args.get(name, 1, type=int), 1_000_000))
