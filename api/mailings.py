@@ -13,6 +13,7 @@ from api.work import unit
 from broker.kernel.database import UnitOfWork
 from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
+from broker.mailings.choose_variant import choose_variant
 from broker.mailings.find_mailing import find_mailing, page_of_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.legal_report import list_legal_reports
@@ -67,6 +68,13 @@ class MailingReportSchema(Schema):
 class MailingReasonSchema(Schema):
     """Why."""
 
+    reason = fields.String(load_default="", validate=[validate.Length(max=1000), storable])
+
+
+class ChosenVariantSchema(Schema):
+    """Which subject the rest gets."""
+
+    variant = one_of("A", "B", "C", "D")
     reason = fields.String(load_default="", validate=[validate.Length(max=1000), storable])
 
 
@@ -205,6 +213,16 @@ def set_waves(body: dict[str, Any], code: str) -> Any:
 def waves(code: str) -> Any:
     """How a mailing leaves, how far it is, and what its watch found."""
     with unit() as work:
+        return waves_of(work, code)
+
+
+@calls.route("/mailings/<code:code>/variant", methods=["POST"])
+@calls.arguments(ChosenVariantSchema)
+@calls.response(200, WavesSchema)
+def choose(body: dict[str, Any], code: str) -> Any:
+    """End a subject test by hand: everybody outside the test group gets this variant now."""
+    with unit() as work:
+        choose_variant(work, code, body["variant"], body["reason"])
         return waves_of(work, code)
 
 

@@ -14,6 +14,7 @@ from broker.billing.drill import lines_of_send
 from broker.kernel.clock import PARIS
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.mailings.cancel import cancel_mailing
+from broker.mailings.choose_variant import choose_variant, may_choose
 from broker.mailings.find_mailing import find_mailing, list_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.list_sends import find_send, list_sends
@@ -64,6 +65,17 @@ def waves(code: str) -> Response:
     except CourtierError as refusal:
         return page("mailings/show.html", refusal, form=form, **_shown(code))
     return redirect(url_for("mailings.show", code=code, done="waves_set"), 303)
+
+
+@pages.post("/mailings/<code>/variant")
+def choose(code: str) -> Response:
+    """End a subject test by hand."""
+    try:
+        with unit() as work:
+            choose_variant(work, code, request.form.get("variant", ""), request.form.get("reason", ""))
+    except CourtierError as refusal:
+        return page("mailings/show.html", refusal, form=request.form, **_shown(code))
+    return redirect(url_for("mailings.show", code=code, done="variant_chosen"), 303)
 
 
 @pages.get("/mailings/<code>/sends")
@@ -137,6 +149,7 @@ def _shown(code: str) -> dict[str, Any]:
         "flow": flow.get("flow") or {},
         "progress": flow.get("progress") or {},
         "waves": flow.get("waves") or [],
+        "choosing": may_choose(live),
     }
 
 

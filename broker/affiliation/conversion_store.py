@@ -143,19 +143,33 @@ def approve_due(unit: UnitOfWork, most: int) -> list[int]:
     return sorted({row.mailing_id for row in rows})
 
 
-def find_clicks(unit: UnitOfWork, patience_hours: int) -> None:
-    """Look again for clicks that were on their way from a front's journal; decline what has had none for long."""
+def find_clicks(unit: UnitOfWork, patience_hours: int) -> list[int]:
+    """Look again for clicks that were on their way from a front's journal; decline what has had none for long.
+
+    The ids of those declined.
+    """
     unit.run(
         "UPDATE conversion c SET clicked_at = h.at FROM (SELECT w.id, max(x.at) AS at FROM conversion w"
         " JOIN hit x ON x.mailing_id = w.mailing_id AND x.position = w.position"
         "   AND x.at <= w.happened_at + interval '1 minute'"
         " WHERE w.state = 'pending' AND w.clicked_at IS NULL GROUP BY w.id) h WHERE c.id = h.id"
     )
-    unit.run(
+    rows = unit.all(
         "UPDATE conversion SET state = 'declined', reason = 'no_click', decided_at = app_now()"
         " WHERE state = 'pending' AND clicked_at IS NULL"
-        " AND received_at < app_now() - make_interval(hours => :hours)",
+        " AND received_at < app_now() - make_interval(hours => :hours) RETURNING id",
         hours=patience_hours,
+    )
+    return [row.id for row in rows]
+
+
+def owners_of(unit: UnitOfWork, ids: Sequence[int]) -> list[Row[Any]]:
+    """(owner_id, participation, programme, count) of these conversions."""
+    return unit.all(
+        "SELECT c.owner_id, p.code AS participation, g.title AS programme, count(*) AS count FROM conversion c"
+        " JOIN participation p ON p.id = c.participation_id JOIN programme g ON g.id = c.programme_id"
+        " WHERE c.id = ANY(:ids) GROUP BY c.owner_id, p.code, g.title ORDER BY p.code",
+        ids=list(ids),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from broker.affiliation import conversion_store as store
 from broker.affiliation.conversion_model import Conversion, ConversionSums
 from broker.affiliation.conversion_store import Wanted
+from broker.affiliation.tell_declined import tell_declined
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
@@ -60,7 +61,7 @@ def extend_conversion(unit: UnitOfWork, code: str) -> Conversion:
 
 def keep_conversions(unit: UnitOfWork) -> int:
     """Periodic: find late clicks, approve what waited its whole delay; asks for the accrual. How many mailings."""
-    store.find_clicks(unit, PATIENCE_HOURS)
+    tell_declined(unit, store.find_clicks(unit, PATIENCE_HOURS), "no_click")
     mailings = store.approve_due(unit, MOST_AT_ONCE)
     for mailing_id in mailings:
         unit.enqueue("accrue_conversions", mailing_id)
@@ -83,5 +84,7 @@ def _decide(unit: UnitOfWork, code: str, state: str, reason: str) -> Conversion:
         )
     if state == "approved":
         unit.enqueue("accrue_conversions", moved[0].mailing_id)
+    else:
+        tell_declined(unit, [row.id for row in moved], reason)
     record(unit, f"conversion.{state}", "conversion", code, reason=reason)
     return find_conversion(unit, code)

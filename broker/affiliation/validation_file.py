@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from broker.affiliation import conversion_store as store
 from broker.affiliation.decide_conversions import LONGEST_REASON
+from broker.affiliation.tell_declined import tell_declined
 from broker.audit.record import record
 from broker.catalogue.programmes import find_programme
 from broker.kernel.database import UnitOfWork
@@ -169,5 +170,6 @@ def _apply(unit: UnitOfWork, programme_id: int, lines: list[Line], result: Valid
             mailings.update(row.mailing_id for row in moved)
         else:
             result.declined -= short
+            tell_declined(unit, [row.id for row in moved], reason)
     for mailing_id in sorted(mailings):
         unit.enqueue("accrue_conversions", mailing_id)

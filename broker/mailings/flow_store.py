@@ -177,6 +177,18 @@ def write_decision(unit: UnitOfWork, mailing_id: int, decision: Decision) -> Non
     )
 
 
+def choose(unit: UnitOfWork, mailing_id: int, decision: Decision) -> bool:
+    """Keep the winner that a person chose; False when there is one, or the test is not the actor's to end."""
+    return bool(
+        unit.scalar(
+            "SELECT choose_mailing_variant(:id, CAST(:winner AS smallint), CAST(:decision AS jsonb))",
+            id=mailing_id,
+            winner=decision.winner,
+            decision=json.dumps(decision.keys()),
+        )
+    )
+
+
 def open_due_wave(unit: UnitOfWork, mailing_id: int, gap_minutes: int) -> int | None:
     """Open the next wave if its hour has come; its number. The one behind it gets its hour, counted from now."""
     row = unit.one(

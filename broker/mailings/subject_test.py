@@ -20,7 +20,7 @@ from typing import Literal
 from broker.bases.confidence import wilson
 
 LEVEL = 0.05
-Verdict = Literal["proven", "ahead", "tie", "no_clicks", "nobody"]
+Verdict = Literal["proven", "ahead", "tie", "no_clicks", "nobody", "by_hand"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, InvalidInput
 from broker.kernel.settings import Settings, WatchSettings
 from broker.mailings.cancel import cancel_mailing
+from broker.mailings.choose_variant import choose_variant
 from broker.mailings.find_mailing import find_mailing
 from broker.mailings.flow import set_flow
 from broker.mailings.model import Mailing
@@ -158,6 +159,35 @@ def test_the_test_group_gets_all_subjects_and_the_rest_the_winner(
     assert len(verified.checks) == 6
     assert check.ok
     assert not altered.ok
+
+
+def test_a_person_ends_a_test_and_the_rest_leaves_with_that_choice(
+    worker_engine: Engine, tmp_path: Path, sink: Sink
+) -> None:
+    at = desk(worker_engine, tmp_path, sink, OTHERS)
+    code = at.mailing.code
+    with at.database.begin(at.owner) as unit, pytest.raises(Conflict, match="after the mailing has begun"):
+        choose_variant(unit, code, "C")
+    at.run()
+    at.run()
+    at.click(range(1, 12, 3))  # everybody of variant B
+    with at.database.begin(at.owner) as unit:
+        with pytest.raises(InvalidInput, match="A, B, C"):
+            choose_variant(unit, code, "D")
+        choose_variant(unit, code, "c", "La B est épuisée")
+    with at.database.begin(at.owner) as unit, pytest.raises(Conflict):
+        choose_variant(unit, code, "B")  # once
+    at.run()
+    assert at.subjects() == {"Une offre": 4, "Objet B": 4, "Objet C": 4 + 48}
+    assert set(at.received().values()) == {1}
+    with at.database.begin() as unit:
+        progress = live_report(unit, code).flow["progress"]
+        noted = unit.scalar(
+            "SELECT detail FROM audit_entry WHERE object_id = :code AND action = 'mailing.variant_chosen'", code=code
+        )
+    assert (progress["winner"], progress["decision"]["verdict"]) == (2, "by_hand")
+    assert progress["decision"]["counts"][1] == {"variant": 1, "written": 4, "clickers": 4}
+    assert noted["reason"] == "La B est épuisée"
 
 
 def test_no_click_at_all_leaves_the_message_as_it_was_written(

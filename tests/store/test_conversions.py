@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from broker.affiliation.validation_file import validate_by_file
 from broker.billing.accrue_conversions import accrue_conversions, bill_clicks
 from broker.billing.settle import settle_mailing
 from broker.catalogue.change_programme import renew_secret
+from broker.kernel.clock import PARIS
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
 from broker.vault.keyring import FrontKeys, create_keys, load_front
 from broker.vault.tokens import make_token
@@ -130,6 +131,43 @@ def test_windows_count_whole_hours_over_a_change_of_the_clock(opening: Opening) 
     assert shop.post(clicked, "out", at=outside.isoformat()).reason == "outside_window"
     assert shop.post(clicked, "before", at=str(int(at.timestamp()) - 3_600)).reason == "before_click"
     assert shop.post(clicked, "ahead", at=str(int(at.timestamp()) + 40 * 3_600)).reason == "in_future"
+
+
+@pytest.mark.parametrize("spring", [False, True])
+def test_a_window_over_the_night_of_the_clock_is_as_many_hours_as_any(opening: Opening, spring: bool) -> None:
+    shop = opening(attribution_days=1, report_days=60)
+    with shop.scene.worker.begin() as unit:
+        before = unit.now
+    night = last_change(before.astimezone(PARIS).date(), 3 if spring else 10)
+    clicked_at = datetime.combine(night - timedelta(days=1), time(20), PARIS).astimezone(UTC)
+    clicked = shop.click(1, ago=before - clicked_at)
+    a_day = clicked_at + timedelta(hours=24)
+    assert a_day.astimezone(PARIS).hour == (21 if spring else 19)  # 24 hours of the world, not 20:00 once more
+    inside = shop.post(clicked, "in", at=(a_day - timedelta(seconds=5)).isoformat())
+    assert inside.reason in ("", "late")  # reported months later it is late, not outside
+    assert shop.post(clicked, "out", at=(a_day + timedelta(seconds=61)).isoformat()).reason == "outside_window"
+
+
+def last_change(today: date, month: int) -> date:
+    """The last Sunday of a month, the latest one past."""
+    year = today.year if date(today.year, month, 31) < today else today.year - 1
+    last = date(year, month, 31)
+    return last - timedelta(days=(last.weekday() + 1) % 7)
+
+
+def test_owners_are_told_what_was_declined_and_why(opening: Opening) -> None:
+    shop = opening()
+    codes = [shop.post(shop.click(position), f"r{position}").code for position in (1, 2, 3)]
+    with shop.scene.web.begin(shop.scene.advertiser) as unit:
+        decline_conversion(unit, codes[0], "Commande annulée")
+        validate_by_file(unit, shop.programme.code, b"reference,decision,reason\nr2,no,Fraude\nr3,no,Fraude\n")
+    with shop.scene.worker.begin() as unit:
+        told = unit.all(
+            "SELECT facts->>'count' AS count, facts->>'reason' AS reason FROM notification_event"
+            " WHERE org_id = :org AND kind = 'conversion.declined' ORDER BY id",
+            org=shop.scene.owner.org,
+        )
+    assert [tuple(row) for row in told] == [("1", "Commande annulée"), ("2", "Fraude")]
 
 
 def test_a_late_report_is_kept_and_refused(opening: Opening) -> None:

@@ -35,6 +35,7 @@ _VERDICTS = {
     "tie": _("Several were equally good: the first of them left."),
     "no_clicks": _("Nobody clicked: variant A left, the message as it was written."),
     "nobody": _("No mail of the test arrived: variant A left."),
+    "by_hand": _("The winner was chosen by hand, before the wait was over."),
 }
 
 

@@ -15,6 +15,7 @@ from broker.kernel.database import Database, UnitOfWork, make_engine
 from broker.kernel.errors import IntegrityFault
 from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
+from broker.mailings.choose_variant import choose_variant
 from broker.mailings.find_mailing import list_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.model import TRANSITIONS, Mailing
@@ -96,6 +97,22 @@ _reasoned(
 _reasoned(
     "cancel", "Stop a mailing for good; what has left stays counted and billed.", "Why (audited).", cancel_mailing
 )
+
+
+@command.command("choose-variant")
+@click.argument("code")
+@click.argument("variant", type=click.Choice(["A", "B", "C", "D"], case_sensitive=False))
+@click.option("--reason", default="", help="Why (audited).")
+@json_option
+@click.pass_obj
+def choose(invocation: Invocation, code: str, variant: str, reason: str, as_json: bool) -> None:
+    """End a subject test by hand: everybody outside the test group gets this variant now.
+
+    Example: courtier mailing choose-variant mailing_7m2k… B --reason "The stock of A is sold out"
+    """
+    with _unit(invocation) as unit:
+        mailing = choose_variant(unit, code, variant, reason)
+    _said(mailing, as_json)
 
 
 @command.command("list")
