@@ -64,7 +64,7 @@ class LateInvoiceSchema(OverdueSchema):
     stretches = fields.List(fields.Nested(StretchSchema), required=True)
 
 
-class LetterSchema(Schema):
+class DunningLetterSchema(Schema):
     """A letter; `mails` says what became of the mail to each person."""
 
     code = fields.String(required=True)
@@ -77,39 +77,39 @@ class LetterSchema(Schema):
     mails = fields.List(fields.String(), required=True)
 
 
-class HoldSchema(Schema):
+class DunningHoldSchema(Schema):
     """Why nothing is written, and until when; without a day until somebody ends it."""
 
     reason = text(500)
     until = fields.Date(load_default=None, allow_none=True)
 
 
-class PartSchema(Schema):
+class InstalmentSchema(Schema):
     """A part and its day."""
 
     due_on = fields.Date(required=True)
     amount_cents = whole(1)
 
 
-class PartsSchema(Schema):
+class InstalmentsSchema(Schema):
     """Parts that make what is open."""
 
-    parts = fields.List(fields.Nested(PartSchema), required=True, validate=validate.Length(min=1, max=36))
+    parts = fields.List(fields.Nested(InstalmentSchema), required=True, validate=validate.Length(min=1, max=36))
 
 
-class ClaimSchema(Schema):
+class InterestClaimSchema(Schema):
     """Whether the fixed compensation is claimed as well."""
 
     recovery = fields.Boolean(load_default=True)
 
 
-class ClaimedSchema(Schema):
+class InterestClaimedSchema(Schema):
     """The claim; a worker issues its document."""
 
     code = fields.String(required=True)
 
 
-class RateSchema(Schema):
+class PublishedRateSchema(Schema):
     """A published rate in basis points, from 1 January or 1 July on."""
 
     kind = one_of("ecb", "legal")
@@ -134,7 +134,7 @@ def show(number: str) -> Any:
 
 
 @calls.route("/overdue/<number:number>/hold", methods=["POST"])
-@calls.arguments(HoldSchema)
+@calls.arguments(DunningHoldSchema)
 @calls.response(204)
 def hold(body: dict[str, Any], number: str) -> None:
     """Write nothing about an invoice, in dispute for one."""
@@ -151,7 +151,7 @@ def go_on(number: str) -> None:
 
 
 @calls.route("/overdue/<number:number>/instalments", methods=["POST"])
-@calls.arguments(PartsSchema)
+@calls.arguments(InstalmentsSchema)
 @calls.response(204)
 def agree(body: dict[str, Any], number: str) -> None:
     """Agree days for what is open."""
@@ -160,8 +160,8 @@ def agree(body: dict[str, Any], number: str) -> None:
 
 
 @calls.route("/overdue/<number:number>/claim", methods=["POST"])
-@calls.arguments(ClaimSchema)
-@calls.response(202, ClaimedSchema)
+@calls.arguments(InterestClaimSchema)
+@calls.response(202, InterestClaimedSchema)
 def claim(body: dict[str, Any], number: str) -> Any:
     """Claim the interest that has grown, outside VAT."""
     with unit() as work:
@@ -177,7 +177,7 @@ def write() -> None:
 
 
 @calls.route("/overdue/letters", methods=["GET"])
-@calls.response(200, list_of(LetterSchema))
+@calls.response(200, list_of(DunningLetterSchema))
 def letters() -> Any:
     """Letters: staff sees all, a customer its own."""
     with unit() as work:
@@ -194,7 +194,7 @@ def letter(code: str) -> Response:
 
 
 @calls.route("/overdue/rates", methods=["POST"])
-@calls.arguments(RateSchema)
+@calls.arguments(PublishedRateSchema)
 @calls.response(204)
 def rate(body: dict[str, Any]) -> None:
     """Enter a published rate for a half-year."""

@@ -45,7 +45,7 @@ class RefundSchema(Schema):
     problem = fields.String(required=True)
 
 
-class AskSchema(Schema):
+class RefundAskSchema(Schema):
     """`source` is the code of an order, a payment or a transfer; the rest is for transfers."""
 
     source = code_field()
@@ -86,20 +86,20 @@ class PayoutHoldSchema(Schema):
     released_at = fields.DateTime(required=True, allow_none=True)
 
 
-class NewHoldSchema(Schema):
+class NewPayoutHoldSchema(Schema):
     """Whose payouts are held, and why."""
 
     organisation = code_field()
     reason = text(500)
 
 
-class FindingSchema(Schema):
+class HoldFindingSchema(Schema):
     """What was found."""
 
     finding = text(500)
 
 
-class AlertSchema(Schema):
+class PayoutAlertSchema(Schema):
     """What came too often: `seen` in `hours`, where `allowed` are usual (of payouts: cents)."""
 
     code = fields.String(required=True)
@@ -112,7 +112,7 @@ class AlertSchema(Schema):
     raised_at = fields.DateTime(required=True)
 
 
-class ReturnedSchema(Schema):
+class PayoutReturnedSchema(Schema):
     """The day on which it came back, and why (the bank's code)."""
 
     returned_on = fields.Date(required=True)
@@ -144,13 +144,13 @@ class SepaFileSchema(Schema):
     made_at = fields.DateTime(required=True)
 
 
-class AnswerSchema(Schema):
+class BankAnswerSchema(Schema):
     """A pain.002 file in Base64."""
 
     file = fields.String(required=True, validate=validate.Length(min=1, max=6_000_000))
 
 
-class StatusSchema(Schema):
+class TransferStatusSchema(Schema):
     """What was refused (codes), taken, and of no file of ours."""
 
     rejected = fields.List(fields.String(), required=True)
@@ -158,7 +158,7 @@ class StatusSchema(Schema):
     unknown = fields.Integer(required=True)
 
 
-class HeldSchema(Schema):
+class HeldFundsSchema(Schema):
     """What is held for one party."""
 
     party = fields.String(required=True)
@@ -169,7 +169,7 @@ class HeldSchema(Schema):
 class FundsSchema(Schema):
     """Others' money (467) against the bank's account (512)."""
 
-    held = fields.List(fields.Nested(HeldSchema), required=True)
+    held = fields.List(fields.Nested(HeldFundsSchema), required=True)
     held_cents = fields.Integer(required=True)
     cash_cents = fields.Integer(required=True)
     own_cents = fields.Integer(required=True)
@@ -185,7 +185,7 @@ def index() -> Any:
 
 
 @calls.route("/refunds", methods=["POST"])
-@calls.arguments(AskSchema)
+@calls.arguments(RefundAskSchema)
 @calls.response(201, RefundSchema)
 def ask(body: dict[str, Any]) -> Any:
     """Ask for a refund; above payment.refund_second_cents it waits for a second person."""
@@ -229,7 +229,7 @@ def holds() -> Any:
 
 
 @calls.route("/payout-holds", methods=["POST"])
-@calls.arguments(NewHoldSchema)
+@calls.arguments(NewPayoutHoldSchema)
 @calls.response(201, PayoutHoldSchema)
 def hold(body: dict[str, Any]) -> Any:
     """Hold what is paid to an organisation, on suspicion."""
@@ -238,7 +238,7 @@ def hold(body: dict[str, Any]) -> Any:
 
 
 @calls.route("/payout-holds/<code:code>/clear", methods=["POST"])
-@calls.arguments(FindingSchema)
+@calls.arguments(HoldFindingSchema)
 @calls.response(200, PayoutHoldSchema)
 def clear(body: dict[str, Any], code: str) -> Any:
     """The first person says what was found."""
@@ -255,7 +255,7 @@ def release(code: str) -> Any:
 
 
 @calls.route("/payout-alerts", methods=["GET"])
-@calls.response(200, list_of(AlertSchema))
+@calls.response(200, list_of(PayoutAlertSchema))
 def alerts() -> Any:
     """What came too often, the newest first."""
     with unit() as work:
@@ -263,7 +263,7 @@ def alerts() -> Any:
 
 
 @calls.route("/payouts/<code:code>/returned", methods=["POST"])
-@calls.arguments(ReturnedSchema)
+@calls.arguments(PayoutReturnedSchema)
 @calls.response(204)
 def came_back(body: dict[str, Any], code: str) -> None:
     """Say that a payout came back; a statement says so by itself."""
@@ -303,8 +303,8 @@ def file(message_id: str) -> Response:
 
 
 @calls.route("/sepa-files/status", methods=["POST"])
-@calls.arguments(AnswerSchema)
-@calls.response(200, StatusSchema)
+@calls.arguments(BankAnswerSchema)
+@calls.response(200, TransferStatusSchema)
 def status(body: dict[str, Any]) -> Any:
     """Read the bank's answer to a file (pain.002)."""
     try:

@@ -68,7 +68,8 @@ def change(code: str) -> Response:
         if not reason:
             raise InvalidInput("Say why.", code="bad_hold", field="reason")
         if act == "returned":
-            return return_payout(work, code, _day("day"), reason)
+            return_payout(work, code, _day("day"), reason)
+            return None
         return fail_payout(work, code, reason)
 
     return _done(do, {"approve": "payout_approved", "returned": "payout_returned"}.get(act, "payout_failed"))
