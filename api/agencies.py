@@ -7,9 +7,9 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from api.fields import code_field, list_of, one_of, text
+from api.fields import PageQuery, code_field, list_of, one_of, page_of, text
 from api.work import unit
-from broker.accounts.give_mandate import end_mandate, find_mandate, give_mandate, list_mandates
+from broker.accounts.give_mandate import end_mandate, find_mandate, give_mandate, page_of_mandates
 from broker.catalogue.sectors import sector_rules
 from broker.suppression.subscribe import (
     allow_host,
@@ -101,11 +101,12 @@ class HostsSchema(Schema):
 
 
 @calls.route("/mandates", methods=["GET"])
-@calls.response(200, list_of(MandateSchema))
-def mandates() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(MandateSchema))
+def mandates(query: dict[str, Any]) -> Any:
     """The mandates that the organisation is a party of. An agency's program names its client by `Courtier-For`."""
     with unit() as work:
-        return {"items": list_mandates(work)}
+        return page_of_mandates(work, query["page"])
 
 
 @calls.route("/mandates", methods=["POST"])

@@ -8,7 +8,7 @@ from flask import Response
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from api.fields import code_field, list_of, one_of, text, whole
+from api.fields import PageQuery, code_field, list_of, one_of, page_of, text, whole
 from api.orders import OrderSchema
 from api.work import front, unit
 from broker.rentals.approval_rules import find_policy, find_rule, list_rules, set_policy, stop_rule, write_rule
@@ -249,11 +249,12 @@ def write(body: dict[str, Any], code: str) -> Any:
 
 
 @calls.route("/approval-rules", methods=["GET"])
-@calls.response(200, list_of(ApprovalRuleSchema))
-def rules() -> Any:
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(ApprovalRuleSchema))
+def rules(query: dict[str, Any]) -> Any:
     """The owner's rules in the order in which they are tried, stopped ones last."""
     with unit() as work:
-        return {"items": list_rules(work)}
+        return list_rules(work, query["page"])
 
 
 @calls.route("/approval-rules", methods=["POST"])

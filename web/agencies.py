@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.accounts.act_for import act_for, act_for_nobody
-from broker.accounts.give_mandate import end_mandate, give_mandate, list_mandates
+from broker.accounts.give_mandate import end_mandate, give_mandate, page_of_mandates
 from broker.accounts.mandate_model import BillTo
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
@@ -74,7 +74,7 @@ def act() -> Response:
 
 def _contents(work: UnitOfWork) -> dict[str, Any]:
     return {
-        "mandates": list_mandates(work),
+        "mandates": page_of_mandates(work, request.args.get("page", 1, type=int)),
         "today": work.today,
         "acting": actor().agency_id is not None,
         "own_code": work.scalar("SELECT code FROM organisation WHERE id = :id", id=actor().org_id),

@@ -87,4 +87,8 @@ def _words(text: str) -> list[str]:
 
 
 def _contents(work: UnitOfWork) -> dict[str, Any]:
-    return {"rules": list_rules(work), "policy": find_policy(work), "bases": list_bases(work)}
+    return {
+        "rules": list_rules(work, request.args.get("page", 1, type=int)),
+        "policy": find_policy(work),
+        "bases": list_bases(work),
+    }

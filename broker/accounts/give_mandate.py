@@ -12,6 +12,7 @@ from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.ids import new_code
+from broker.kernel.paging import Page
 
 
 def give_mandate(

@@ -151,6 +151,7 @@ def check_selects(rule: Rule, offered: Iterable[str]) -> None:
             f'The card offers no select on "{extra[0][:60]}"; it offers: {names}.',
             code="select_not_offered",
             field="select_rule",
+            details={"offered": names},
         )
 
 

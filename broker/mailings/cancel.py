@@ -42,4 +42,6 @@ def _say_what_became_of_its_order(unit: UnitOfWork, mailing: Mailing, reason: st
         return
     record(unit, f"order.{order.state}", "rental_order", order.code, reason=reason, mailing=mailing.code)
     if order.state == "cancelled":
+        if reason and unit.actor.role != "broker":  # the broker writes into no order; its reason is told, and audited
+            rentals.note_reason(unit, order.id, reason)
         tell_parties(unit, order, "cancelled", reason)

@@ -10,6 +10,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.money import cpm_cents_to_micros
+from broker.kernel.paging import Page
 from broker.rentals import approval_store as store
 from broker.rentals.approval_model import ApprovalPolicy, ApprovalRule, Effect, clean_domain
 from broker.rentals.find import find_order
@@ -84,13 +85,10 @@ def find_rule(unit: UnitOfWork, code: str) -> ApprovalRule:
     return rule
 
 
-def list_rules(unit: UnitOfWork) -> list[ApprovalRule]:
-    """The acting owner's rules, stopped ones as well, in the order in which they are tried."""
+def list_rules(unit: UnitOfWork, page: int = 1, size: int = 50) -> Page[ApprovalRule]:
+    """The acting owner's rules in the order in which they are tried, those it stopped last."""
     unit.actor.require("owner")
-    return sorted(
-        store.rules_of(unit, unit.actor.org, stopped=True),
-        key=lambda rule: (not rule.active, rule.effect != "refuse", rule.id),
-    )
+    return store.rules_page(unit, unit.actor.org, page, size)
 
 
 def sender_of(unit: UnitOfWork, order_code: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from broker.kernel.database import UnitOfWork
+from broker.kernel.paging import Page, offset
 from broker.rentals.approval_model import ApprovalPolicy, ApprovalRule, Asked, Decision
 from broker.rentals.model import Order
 
@@ -17,10 +18,22 @@ _RULES = (
 )
 
 
-def rules_of(unit: UnitOfWork, owner_id: int, *, stopped: bool = False) -> list[ApprovalRule]:
-    """An owner's rules in the order in which they were written; without those it stopped unless asked for."""
-    rows = unit.all(f"{_RULES} AND (r.active OR :stopped) ORDER BY r.id", owner=owner_id, stopped=stopped)
+def rules_of(unit: UnitOfWork, owner_id: int) -> list[ApprovalRule]:
+    """An owner's rules that hold, in the order in which they were written."""
+    rows = unit.all(f"{_RULES} AND r.active ORDER BY r.id", owner=owner_id)
     return [_rule(row) for row in rows]
+
+
+def rules_page(unit: UnitOfWork, owner_id: int, number: int, size: int) -> Page[ApprovalRule]:
+    """A page of an owner's rules in the order in which they are tried, stopped ones last."""
+    rows = unit.all(
+        f"{_RULES} ORDER BY r.active DESC, r.effect <> 'refuse', r.id LIMIT :size OFFSET :offset",
+        owner=owner_id,
+        size=size,
+        offset=offset(number, size),
+    )
+    total = unit.scalar("SELECT count(*) FROM approval_rule WHERE owner_id = :owner", owner=owner_id)
+    return Page([_rule(row) for row in rows], int(total), number, size)
 
 
 def rule_by_code(unit: UnitOfWork, owner_id: int, code: str) -> ApprovalRule | None:

@@ -98,7 +98,7 @@ def hold_day(unit: UnitOfWork, audience: Counter, order: Order) -> None:
         f"{shown} free on {order.send_on}; {order.volume:,} were quoted. Others hold them meanwhile: ask for a quote"
         " of fewer names, or for another day.",
         code="not_free",
-        details={"free": free},
+        details={"free": free, "send_on": order.send_on.isoformat()},
     )
 
 

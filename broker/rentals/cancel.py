@@ -32,7 +32,7 @@ def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
     allowed = [order.advertiser_id if party == "advertiser" else order.owner_id for party in step.parties]
     if unit.actor.role != "system" and unit.actor.org not in allowed:
         raise Forbidden(f"Only the {' or the '.join(step.parties)} may cancel this order now.", code="order_party")
-    store.set_state(unit, order.id, "cancelled")
+    store.set_state(unit, order.id, "cancelled", refusal=reason.strip() or None)
     record(unit, "order.cancelled", "rental_order", order.code, reason=reason.strip())
     tell_parties(unit, order, "cancelled", reason)
     return find_order(unit, code)

@@ -100,7 +100,11 @@ def order_on_credit(unit: UnitOfWork, code: str) -> Order:
         reason = str(refusal.details.get("constraint", ""))
         if reason not in sentences:
             raise
-        raise Conflict(sentences[reason], code=reason) from None
+        raise Conflict(
+            sentences[reason],
+            code=reason,
+            details={"left_cents": credit.left_cents, "limit_cents": credit.limit_cents},
+        ) from None
     record(unit, "order.on_credit", "rental_order", code, cents=order.total_cents)
     tell_parties(unit, order, "on_credit")
     return find_order(unit, code)

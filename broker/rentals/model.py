@@ -61,46 +61,33 @@ TRANSITIONS: tuple[Transition, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A booking of one data card. Prices are micros a send, amounts cents; terms never change once quoted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTerms:
+    """What a quote says and an order keeps. Prices are micros a send, amounts cents; they never change once quoted.
 
-    `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed;
-    `commission_bp`, what the broker keeps, is None for the advertiser. `price_micros` is a send of the first use,
-    `reuse_price_micros` of each further one (0: there is none), both after discount and re-use rate of
-    `list_price_micros`; an agency's discount is between it and the broker, and an owner reads none. `remail_of` is the
-    code of the mailing whose `clickers` or `non_clickers` are written to again.
-    `held_until`: its contacts are kept for it on its day until then; None where nothing is held.
+    `price_micros` is a send of the first use, `reuse_price_micros` of each further one (0: there is none), both after
+    discount and re-use rate of `list_price_micros`; an agency's discount is between it and the broker, and an owner
+    reads none.
     """
 
-    id: int
     code: str
-    state: OrderState
+    state: OrderState = "quote"
     advertiser_id: int
-    advertiser_name: str
     owner_id: int
-    owner_name: str
     card_id: int
     card_code: str
     card_title: str
     base_id: int
     segment_id: int
-    creative_id: int | None
-    creative_code: str | None
     volume: int
     select_rule_text: str
     size_shown: int
     price_micros: int
-    commission_bp: int | None
     vat_bp: int
-    contract_role: str
     net_cents: int
     vat_cents: int
     send_on: date | None
     valid_until: datetime
-    refusal: str | None
-    created_at: datetime
-    updated_at: datetime
     list_price_micros: int
     discount_bp: int
     reuse_bp: int
@@ -113,9 +100,41 @@ class Order:
     shortfall: str
     tolerance_bp: int
     remedy: str | None
-    remail_of: str | None
     remail_who: str | None
     option_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder(OrderTerms):
+    """A fresh quote as it is stored; `select_rule` is JSON, `remail_of` the id of a mailing."""
+
+    commission_bp: int
+    select_rule: str | None
+    created_by: int | None
+    remail_of: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(OrderTerms):
+    """A booking of one data card, as its reader may see it.
+
+    `owner_name` is empty for the advertiser while the order is only a quote; `creative_code` is None until placed;
+    `commission_bp`, what the broker keeps, is None for the advertiser. `remail_of` is the code of the mailing whose
+    `clickers` or `non_clickers` are written to again. `refusal`: why it was refused, or ended by a party.
+    `held_until`: its contacts are kept for it on its day until then; None where nothing is held.
+    """
+
+    id: int
+    advertiser_name: str
+    owner_name: str
+    creative_id: int | None
+    creative_code: str | None
+    commission_bp: int | None
+    contract_role: str
+    refusal: str | None
+    created_at: datetime
+    updated_at: datetime
+    remail_of: str | None
     held_until: datetime | None
 
     @property
@@ -168,19 +187,25 @@ def check_volume(volume: int, minimum: int, size_shown: int, step: int) -> None:
     """
     if volume < minimum:
         raise InvalidInput(
-            f"The smallest order of this card is {minimum:,} names.", code="under_minimum", field="volume"
+            f"The smallest order of this card is {minimum:,} names.",
+            code="under_minimum",
+            field="volume",
+            details={"minimum": minimum},
         )
     if volume > size_shown:
         raise InvalidInput(
             f"The count shows about {size_shown:,} names; order at most that many.",
             code="over_size",
             field="volume",
+            details={"size_shown": size_shown},
         )
     if volume % step:
+        example = max(-(-minimum // step) * step, volume - volume % step)
         raise InvalidInput(
-            f"Order a multiple of {step:,} names, for example {max(minimum, volume - volume % step):,}.",
+            f"Order a multiple of {step:,} names, for example {example:,}.",
             code="volume_not_round",
             field="volume",
+            details={"step": step, "example": example},
         )
 
 

@@ -21,7 +21,7 @@ from broker.kernel.money import micros_to_cents
 from broker.kernel.settings import CompanySettings, Settings
 from broker.ledger.vat import Party
 from broker.rentals import store
-from broker.rentals.model import Order, check_volume
+from broker.rentals.model import NewOrder, Order, check_volume
 from broker.rentals.price import Price, price_of, run_price
 from broker.rentals.regulated import check_order_sector
 from broker.rentals.sale_terms import sale_terms
@@ -100,7 +100,7 @@ def write_quote(
     code = new_code("order")
     order_id = store.insert_order(
         unit,
-        store.NewOrder(
+        NewOrder(
             code=code,
             advertiser_id=unit.actor.org,
             owner_id=card.owner_id,
@@ -186,6 +186,7 @@ def _size(
             else f"Fewer of these names than may be shown are free on {send_on}. Choose another day.",
             code="not_free",
             field="volume",
+            details={"free": free, "send_on": send_on.isoformat()},
         )
     return min(size, free) if free else size
 
@@ -202,5 +203,6 @@ def _surcharge(rule: Rule, selects: list[dict[str, Any]]) -> int:
             f"This card offers no select on {', '.join(foreign)}; it offers: {offered}.",
             code="select_not_offered",
             field="select_rule",
+            details={"offered": offered},
         )
     return sum(prices[name] for name in used)

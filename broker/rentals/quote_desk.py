@@ -52,7 +52,12 @@ def share_volume(volume: int, shown: Sequence[int], step: int) -> list[int]:
             field="cards",
         )
     if volume <= 0 or volume % step:
-        raise InvalidInput(f"Order a multiple of {step:,} names.", code="volume_not_round", field="volume")
+        raise InvalidInput(
+            f"Order a multiple of {step:,} names.",
+            code="volume_not_round",
+            field="volume",
+            details={"step": step, "example": max(step, volume - volume % step)},
+        )
     steps = volume // step
     exact = [(steps * figure) // whole for figure in shown]
     by_rest = sorted(range(len(shown)), key=lambda place: (-(steps * shown[place] % whole), place))

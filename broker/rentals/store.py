@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row
 
 from broker.kernel.database import UnitOfWork
-from broker.rentals.model import Order, OrderState
+from broker.rentals.model import NewOrder, Order, OrderState
 
 # A quote is its advertiser's alone; the owner sees the order once it is placed. The policies say the same.
 _VISIBLE = """
@@ -49,47 +49,6 @@ class CardTerms:
     base_price_micros: int
     minimum_order: int
     selects: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class NewOrder:
-    """The columns of a fresh quote."""
-
-    code: str
-    advertiser_id: int
-    owner_id: int
-    card_id: int
-    card_code: str
-    card_title: str
-    base_id: int
-    segment_id: int
-    volume: int
-    select_rule_text: str
-    select_rule: str | None
-    size_shown: int
-    price_micros: int
-    commission_bp: int
-    vat_bp: int
-    net_cents: int
-    vat_cents: int
-    send_on: date | None
-    valid_until: datetime
-    created_by: int | None
-    list_price_micros: int
-    discount_bp: int
-    reuse_bp: int
-    reuse_price_micros: int
-    uses: int
-    use_until: date | None
-    net_names: bool
-    net_floor_bp: int
-    run_micros: int
-    shortfall: str
-    tolerance_bp: int
-    remedy: str | None
-    option_days: int
-    remail_of: int | None = None
-    remail_who: str | None = None
 
 
 def card_terms(unit: UnitOfWork, code: str) -> CardTerms | None:
@@ -145,6 +104,11 @@ def set_state(
         creative_id=creative_id,
         refusal=refusal,
     )
+
+
+def note_reason(unit: UnitOfWork, order_id: int, reason: str) -> None:
+    """Why an order ended that the database moved: its parties read it on its page."""
+    unit.run("UPDATE rental_order SET refusal = :reason WHERE id = :id", id=order_id, reason=reason)
 
 
 def creative_of(unit: UnitOfWork, code: str, org_id: int) -> Row[Any] | None:

@@ -62,6 +62,7 @@ def plan_use(unit: UnitOfWork, code: str, send_on: date) -> Order:
             f"This use may be taken until {use.use_until}; later ones need another order.",
             code="after_licence",
             field="send_on",
+            details={"use_until": use.use_until.isoformat()},
         )
     require_free(unit, order.base_id, send_on)
     store.lock_days(unit, order.base_id)

@@ -44,7 +44,7 @@ class Feed:
 
 
 def host_of(url: str) -> str:
-    """The host of an address to subscribe: https, no user, no odd port. Raises `InvalidInput` (`bad_url`)."""
+    """The host of an address to subscribe: https, no user, no odd port. Raises `InvalidInput` (`bad_feed_url`)."""
     try:
         parts = urlsplit(url)
         fine = parts.scheme == "https" and parts.hostname and not parts.username and parts.port in (None, 443)
@@ -53,7 +53,7 @@ def host_of(url: str) -> str:
     if not fine or len(url) > 2_000 or any(char.isspace() for char in url):
         raise InvalidInput(
             "Write the whole address of the file, starting with https://, without user or port.",
-            code="bad_url",
+            code="bad_feed_url",
             field="url",
         )
     return (parts.hostname or "").lower()
@@ -70,6 +70,8 @@ def clean_host(text: str) -> str:
         raise InvalidInput(
             f"{text.strip()!r} is no host name; write it as files.example.com.", code="bad_host", field="host"
         )
-    if host.replace(".", "").isdigit():
+    if host.rpartition(".")[2][
+        :1
+    ].isdigit():  # an address in digits, however it is written (0x7f.1): RFC 3696, section 2
         raise InvalidInput("Name the host by its name, not by a number.", code="bad_host", field="host")
     return host

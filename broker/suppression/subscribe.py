@@ -29,6 +29,7 @@ def subscribe(unit: UnitOfWork, name: str, url: str) -> Feed:
             f"Files may be fetched from hosts that the broker has allowed for you ({known}). Ask it for {host}.",
             code="host_not_allowed",
             field="url",
+            details={"host": host, "allowed": ", ".join(allowed)} if allowed else {"host": host},
         )
     if len(store.feeds_of_org(unit)) >= MOST_FEEDS:
         raise Conflict(f"There are {MOST_FEEDS} subscriptions already: end one first.", code="too_many_feeds")

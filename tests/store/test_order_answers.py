@@ -107,7 +107,7 @@ def test_a_trusted_advertiser_is_named_by_its_order_and_a_stopped_rule_answers_n
     assert scene.answer(placed(scene)).state == "approved"
     with scene.money.web.begin(scene.owner) as unit:
         stop_rule(unit, written)
-        assert [one.active for one in list_rules(unit)] == [False]
+        assert [one.active for one in list_rules(unit).items] == [False]
     assert scene.answer(placed(scene)).state == "ordered"
     with pytest.raises(CourtierError) as refusal, scene.money.web.begin(scene.owner) as unit:
         unit.run("UPDATE approval_rule SET active = true WHERE code = :code", code=written)

@@ -232,11 +232,11 @@ def test_a_subscription_that_ends_counts_no_more_and_is_forgotten(scene: Scene, 
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("http://files.shop.test/a", "bad_url"),
-        ("https://user:word@files.shop.test/a", "bad_url"),
-        ("https://files.shop.test:8443/a", "bad_url"),
-        ("https://files.shop.test/a b", "bad_url"),
-        ("ftp://files.shop.test/a", "bad_url"),
+        ("http://files.shop.test/a", "bad_feed_url"),
+        ("https://user:word@files.shop.test/a", "bad_feed_url"),
+        ("https://files.shop.test:8443/a", "bad_feed_url"),
+        ("https://files.shop.test/a b", "bad_feed_url"),
+        ("ftp://files.shop.test/a", "bad_feed_url"),
         ("https://files.shop.test.evil.test/a", "host_not_allowed"),
         ("https://169.254.169.254/latest", "host_not_allowed"),
     ],
@@ -251,7 +251,7 @@ def test_only_https_addresses_of_allowed_hosts_are_subscribed(scene: Scene, url:
         assert subscribe(unit, "Ours", "https://files.shop.test/a?token=1").state == "new"
 
 
-@pytest.mark.parametrize("host_name", ["127.0.0.1", "localhost", "[::1]", "a b.test", "-"])
+@pytest.mark.parametrize("host_name", ["127.0.0.1", "0x7f.1", "127.1", "localhost", "[::1]", "a b.test", "-"])
 def test_only_names_are_allowed_as_hosts(scene: Scene, host_name: str) -> None:
     with pytest.raises(InvalidInput) as refusal, scene.database.begin(scene.broker) as unit:
         allow_host(unit, scene.code, host_name)

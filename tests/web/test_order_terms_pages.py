@@ -138,3 +138,25 @@ def test_programs_take_the_same_steps(house: House, card: str) -> None:
     forged = client.put(f"/advertisers/{advertiser}/credit", json={"limit_cents": 1}, headers=headers)
     assert forged.status_code == 403
     assert client.get(path, headers=house.program("stranger")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("volume", "sentence"),
+    [("4000", "5\u202f000"), ("120100", "120\u202f000"), ("10050", "un multiple de 100 noms, par exemple 10\u202f000")],
+)
+def test_a_refusal_names_its_figures_in_french_too(house: House, card: str, volume: str, sentence: str) -> None:
+    client, token = house.browser("advertiser")
+    client.get("/?lang=fr")
+    reply = client.post(f"/catalogue/{card}/quote", data={"csrf_token": token, "volume": volume})
+    assert sentence in reply.get_data(as_text=True)
+
+
+def test_a_quote_is_dropped_with_a_reason_on_its_page(house: House, card: str) -> None:
+    _, code = asked(house, card)
+    assert "Drop the quote" in page(house, "advertiser", f"/orders/{code}")
+    client, token = house.browser("advertiser")
+    reply = client.post(f"/orders/{code}/cancel", data={"csrf_token": token, "reason": "Too early in the year"})
+    assert reply.headers["Location"].endswith("done=cancelled")
+    shown = page(house, "advertiser", f"/orders/{code}")
+    assert "Too early in the year" in shown
+    assert "Drop the quote" not in shown

@@ -34,6 +34,7 @@ ORDER_SENTENCES = {
     "sector_wording": _("The message lacks the wording of its sector; the page of regulated sectors has the text."),
     "age_select_needed": _("Messages of this sector go to adults only: add “age >= 18” to the selection."),
     "host_not_allowed": _("Files may be fetched from hosts that the broker has allowed for you. Ask it for this one."),
+    "bad_feed_url": _("Write the whole address of the file, starting with https://, without user or port."),
     "bad_host": _("Write a host name as files.example.com."),
     "too_many_feeds": _("There are ten subscriptions already: end one first."),
 }

@@ -22,6 +22,7 @@ from broker.kernel.errors import (
     NotFound,
     Unavailable,
 )
+from web.http.figured import with_figures
 from web.http.language import current
 from web.http.sentences import SENTENCES
 from web.http.session import to_login
@@ -33,7 +34,7 @@ def sentence(error: CourtierError) -> str:
     """What the page says of a refusal, in its language."""
     if current() == "en":
         return error.sentence
-    known = SENTENCES.get(error.code)
+    known = with_figures(error) or SENTENCES.get(error.code)
     if known is not None:
         return str(known)
     return f"{general(error)} ({error.sentence})"

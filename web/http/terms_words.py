@@ -26,6 +26,7 @@ TERMS_NOTICES = {
     "option_taken": _("The contacts are held for you on that day."),
     "on_credit": _("The order is on your account. The recipients are about to be drawn."),
     "use_planned": _("The day is chosen; its mailing is being prepared."),
+    "use_stopped": _("This use is stopped."),
     "use_given_up": _("This use is given up. What was prepaid for it is credited."),
     "credit_set": _("The credit limit is set."),
 }

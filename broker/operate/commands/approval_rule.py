@@ -82,16 +82,17 @@ def stop(invocation: Invocation, rule: str, org_code: str, as_json: bool) -> Non
 
 
 @command.command("list")
+@click.option("--page", default=1, type=click.IntRange(1), help="Which page of 200.")
 @as_option
 @json_option
 @click.pass_obj
-def show_all(invocation: Invocation, org_code: str, as_json: bool) -> None:
+def show_all(invocation: Invocation, org_code: str, page: int, as_json: bool) -> None:
     """The rules in the order in which they are tried, stopped ones last.
 
     Example: courtier approval-rule list --as org_5h3j…
     """
     with acting(invocation.settings, org_code) as unit:
-        rules = list_rules(unit)
+        rules = list_rules(unit, page, 200).items
     if as_json:
         keys = (
             "code",
