@@ -125,7 +125,7 @@ def add_contacts(unit: UnitOfWork, keys: WorkerKeys, base_id: int, persons: Sequ
     return ids
 
 
-def frozen_mailing(database: Database, owner: int, advertiser: int) -> Mailing:
+def frozen_mailing(database: Database, owner: int, advertiser: int, variants: Sequence[Variation] = ()) -> Mailing:
     """A frozen mailing of an owner's new base for an advertiser, to nobody."""
     with database.begin() as unit:
         base_id = unit.scalar(
@@ -133,7 +133,7 @@ def frozen_mailing(database: Database, owner: int, advertiser: int) -> Mailing:
             org=owner,
             code=new_code("b").replace("_", "-"),
         )
-        send_id = picked_send(unit, owner, advertiser, base_id)
+        send_id = picked_send(unit, owner, advertiser, base_id, variants=variants)
     with database.begin() as unit:
         planned = schedule_participation_send(unit, send_id)
         freeze_store.make_partition(unit, planned)

@@ -7,7 +7,10 @@ from sqlalchemy import Engine
 
 from broker.kernel.database import Database
 from broker.kernel.ids import new_code
+from broker.mailings import flow_store
+from broker.mailings.flow_store import Progress
 from broker.mailings.model import Mailing
+from broker.mailings.variants import Variation
 from tests.front_house import House
 from tests.mail_house import HTML, frozen_mailing
 
@@ -52,6 +55,34 @@ def test_a_stopped_mailing_asks_its_owner_why_it_may_go_on(
     said = client.post(f"{address}/resume", data={"csrf_token": token, "reason": "All eight were one person's tests."})
     assert said.status_code == 303
     assert 'name="reason"' not in client.get(address).text
+
+
+@pytest.mark.parametrize("who", ["owner", "advertiser"])
+def test_a_running_test_of_subjects_is_ended_by_hand_with_its_figures_in_view(
+    house: House, worker_engine: Engine, who: str
+) -> None:
+    owner, advertiser = (house.people[one].actor.org for one in ("owner", "advertiser"))
+    mailing = frozen_mailing(Database(worker_engine), owner, advertiser, [Variation("Dernier jour")])
+    client, token = house.browser(who)
+    address = f"/mailings/{mailing.code}"
+    assert 'name="variant"' not in client.get(address).text  # nothing is tested yet
+    early = client.post(f"{address}/variant", data={"csrf_token": token, "variant": "B"})
+    assert early.status_code == 409
+    with Database(worker_engine).begin() as unit:
+        unit.run("UPDATE mailing SET state = 'sending' WHERE id = :id", id=mailing.id)
+        unit.run("UPDATE mailing SET started_at = app_now() WHERE id = :id AND started_at IS NULL", id=mailing.id)
+        flow_store.begin(unit, mailing.id, Progress(100, 2, 20, 20, None, None, None), [100], None)
+    page = client.get(address).text
+    assert page.count('name="variant"') == 2
+    assert "Dernier jour" in page
+    wrong = client.post(f"{address}/variant", data={"csrf_token": token, "variant": "D"})
+    assert wrong.status_code == 422
+    chosen = client.post(f"{address}/variant", data={"csrf_token": token, "variant": "B", "reason": "Stock"})
+    assert chosen.status_code == 303
+    after = client.get(address).text
+    assert 'name="variant"' not in after
+    assert "chosen by hand" in after
+    assert client.post(f"{address}/variant", data={"csrf_token": token, "variant": "A"}).status_code == 409
 
 
 def test_the_report_is_a_page_a_table_and_a_paper_for_its_parties_alone(house: House, mailing: Mailing) -> None:
