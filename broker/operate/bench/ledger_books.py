@@ -185,7 +185,8 @@ class Books:
             unit.run(
                 "INSERT INTO send (dispatch_id, mailing_id, position, contact_id, contact_key, state, price_micros,"
                 " outcome_at) SELECT :dispatch, :mailing, n, n,"
-                " decode(lpad(to_hex(CAST(:mailing AS bigint) * 100000000 + n), 32, '0'), 'hex'), 'accepted', 20000, app_now() FROM generate_series(1, :size) n",
+                " decode(lpad(to_hex(CAST(:mailing AS bigint) * 100000000 + n), 32, '0'), 'hex'),"
+                " 'accepted', 20000, app_now() FROM generate_series(1, :size) n",
                 dispatch=mailing.dispatch_id,
                 mailing=mailing.id,
                 size=size,
