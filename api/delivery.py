@@ -10,6 +10,8 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import list_of, one_of, text, whole
 from api.work import front, unit
+from broker.delivery.dkim_model import KeptKey
+from broker.delivery.dkim_rotation import WISHES, ask_for_key, ask_new_key, list_kept_keys
 from broker.delivery.list_relays import list_relays
 from broker.delivery.pace_model import LONGEST_PLAN, SCOPES, PaceRule
 from broker.delivery.set_pace import list_paces, reset_pace, set_pace
@@ -57,6 +59,27 @@ class PaceSchema(Schema):
     per_minute = fields.Integer(required=True, allow_none=True)
     at_once = fields.Integer(required=True, allow_none=True)
     shipped = fields.Boolean(required=True)
+
+
+class SigningKeySchema(Schema):
+    """A DKIM key of the platform. `record` is empty until a worker has made the key; `finding` is what the DNS says."""
+
+    code = fields.String(required=True)
+    selector = fields.String(required=True)
+    name = fields.String(required=True)
+    record = fields.String(required=True)
+    state = fields.String(required=True, metadata={"enum": ["waiting", "signs", "leaving"]})
+    finding = fields.String(required=True, metadata={"enum": ["", "ok", "missing", "wrong", "unanswered"]})
+    found = fields.String(required=True)
+    checked_at = fields.DateTime(required=True, allow_none=True)
+    signs_since = fields.DateTime(required=True, allow_none=True)
+    free_from = fields.DateTime(required=True, allow_none=True)
+
+
+class KeyWish(Schema):
+    """What a worker is to do with a key."""
+
+    wish = one_of(*WISHES)
 
 
 class DomainName(Schema):
@@ -150,6 +173,42 @@ def end(body: dict[str, Any]) -> None:
     """End a plan: no cap any more."""
     with unit() as work:
         end_warm_up(work, body["domain"])
+
+
+@calls.route("/delivery/keys", methods=["GET"])
+@calls.response(200, list_of(SigningKeySchema))
+def signing_keys() -> Any:
+    """The keys that mails are signed with, and what the DNS says of their records."""
+    with unit() as work:
+        return {"items": [_key(key) for key in list_kept_keys(work, front().settings.mail)]}
+
+
+@calls.route("/delivery/keys", methods=["POST"])
+@calls.response(201, SigningKeySchema)
+def make_key() -> Any:
+    """Have a key made under the selector that is free; its record is there once a worker made it."""
+    with unit() as work:
+        mail = front().settings.mail
+        code = ask_new_key(work, mail)
+        return next(_key(key) for key in list_kept_keys(work, mail) if key.code == code)
+
+
+@calls.route("/delivery/keys/<code>/wish", methods=["POST"])
+@calls.arguments(KeyWish)
+@calls.response(204)
+def ask_key(body: dict[str, Any], code: str) -> None:
+    """Have a key looked up, sign (once its record is seen), or retire (a week after it signed last)."""
+    with unit() as work:
+        ask_for_key(work, code, body["wish"])
+
+
+def _key(key: KeptKey) -> dict[str, Any]:
+    record = key.published
+    return asdict(key) | {
+        "name": record.name,
+        "record": record.record if key.public_key else "",
+        "free_from": key.free_from,
+    }
 
 
 def _pace(rule: PaceRule) -> dict[str, Any]:

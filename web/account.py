@@ -22,6 +22,7 @@ from broker.accounts.second_factor import (
 from broker.accounts.sessions import close_session, list_sessions
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
+from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import front, session_view, unit
@@ -105,7 +106,7 @@ def remove_factor() -> Response:
 def keys() -> str:
     """The organisation's API keys."""
     with unit() as work:
-        return render_template("account/keys.html", keys=list_api_keys(work), secret="")
+        return render_template("account/keys.html", keys=list_api_keys(work), secret="", now=work.now)
 
 
 @pages.post("/account/keys")
@@ -113,12 +114,15 @@ def create_key() -> Response | str:
     """Make a key; its secret is shown this once."""
     try:
         with unit() as work:
-            _, secret = create_api_key(work, request.form.get("name", ""))
+            last_day = day_of(request.form.get("expires", ""), "expires")
+            _, secret = create_api_key(work, request.form.get("name", ""), last_day)
     except CourtierError as refusal:
         with unit() as work:
-            return page("account/keys.html", refusal, keys=list_api_keys(work), secret="", form=request.form)
+            return page(
+                "account/keys.html", refusal, keys=list_api_keys(work), secret="", form=request.form, now=work.now
+            )
     with unit() as work:
-        return render_template("account/keys.html", keys=list_api_keys(work), secret=secret)
+        return render_template("account/keys.html", keys=list_api_keys(work), secret=secret, now=work.now)
 
 
 @pages.post("/account/keys/<prefix>/revoke")

@@ -73,6 +73,7 @@ from web import (
     sectors,
     seeds,
     segments,
+    signing_keys,
     suggestions,
     suppression_feeds,
     suppression_lists,
@@ -105,7 +106,7 @@ NOUNS = (
     conversions, private_offers,
     accounting, closing, files, bank, mandates, overdue, payouts, refunds,
     desk, suppression_lists, notifications, webhooks, results, domains, reputation,
-    order_people, order_terms, delivery, approval_rules, agencies, sectors, suppression_feeds,
+    order_people, order_terms, delivery, signing_keys, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024
 STRIPE_HOSTS = "https://checkout.stripe.com"

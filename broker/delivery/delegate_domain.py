@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
-
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from broker.audit.record import record
 from broker.delivery import domain_store as store
+from broker.delivery.dkim_keys import dkim_record
 from broker.delivery.look_up_records import Ask, ask_dns, look_up
-from broker.delivery.sending_domain import RETURN_LABEL, SendingDomain, records_of, state_after, subdomain
+from broker.delivery.sending_domain import (
+    RETURN_LABEL,
+    SendingDomain,
+    records_of,
+    selectors,
+    state_after,
+    subdomain,
+)
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
 from broker.kernel.ids import new_code
@@ -83,7 +88,7 @@ def check_domain(
         found = store.locked(unit, domain_id)
     if found is None:
         return
-    seen = look_up(records_of(found[0].domain, settings.mail), settings.mail, public_key(worker, settings.mail), ask)
+    seen = look_up(records_of(found[0].domain, settings.mail), settings.mail, public_keys(worker, settings.mail), ask)
     with database.begin() as unit:
         now = store.locked(unit, domain_id)
         if now is None:
@@ -109,10 +114,7 @@ def ask_due_checks(unit: UnitOfWork) -> int:
     return len(numbers)
 
 
-def public_key(worker: WorkerKeys, mail: MailSettings) -> str:
-    """The base64 of our DKIM key as its record holds it (RFC 6376, 3.6.1); empty without one."""
-    pem = worker.dkim.get(f"{mail.sending_domain}:{mail.dkim_selector}")
-    if pem is None:
-        return ""
-    public = load_pem_private_key(pem.encode(), None).public_key()
-    return base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+def public_keys(worker: WorkerKeys, mail: MailSettings) -> frozenset[str]:
+    """The base64 of our DKIM keys as their records hold it (RFC 6376, 3.6.1)."""
+    names = (f"{mail.sending_domain}:{selector}" for selector in selectors(mail))
+    return frozenset(dkim_record(worker.dkim[name]).rpartition("p=")[2] for name in names if name in worker.dkim)

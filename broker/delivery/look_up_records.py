@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import dns.exception
 import dns.resolver
@@ -31,11 +31,13 @@ def ask_dns(name: str, kind: str) -> Sequence[str] | None:
     return [str(record.target).lower().rstrip(".") for record in answer]
 
 
-def look_up(records: Sequence[Record], mail: MailSettings, public_key: str, ask: Ask = ask_dns) -> list[Seen]:
-    """What the DNS says of each record. `public_key` is the base64 of our DKIM key: a copy of it will do as well."""
+def look_up(
+    records: Sequence[Record], mail: MailSettings, public_keys: Collection[str], ask: Ask = ask_dns
+) -> list[Seen]:
+    """What the DNS says of each record. `public_keys`: our DKIM keys in base64; a copy of one will do as well."""
     seen = []
     for record in records:
-        state, found = _JUDGES[record.purpose](record, mail, public_key, ask)
+        state, found = _JUDGES[record.purpose](record, mail, public_keys, ask)
         seen.append(
             Seen(record.purpose, record.name, record.kind, record.value, state, "; ".join(found)[:LONGEST_SHOWN])
         )
@@ -45,7 +47,7 @@ def look_up(records: Sequence[Record], mail: MailSettings, public_key: str, ask:
 Judged = tuple[Finding, Sequence[str]]
 
 
-def _dkim(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judged:
+def _dkim(record: Record, mail: MailSettings, public_keys: Collection[str], ask: Ask) -> Judged:
     texts = ask(record.name, "TXT")  # a resolver follows the CNAME
     if texts is None:
         return "unanswered", []
@@ -54,11 +56,11 @@ def _dkim(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judg
         pointed = ask(record.name, "CNAME") or []
         # It leads to us, and we have not published our own key (courtier doctor says so): not the owner's fault.
         return ("ok", pointed) if record.value in pointed else ("wrong" if pointed else "missing", pointed)
-    same = any(_plain(text).partition("p=")[2].partition(";")[0] == public_key for text in keys)
+    same = any(_plain(text).partition("p=")[2].partition(";")[0] in public_keys for text in keys)
     return ("ok" if same and len(keys) == 1 else "wrong"), keys
 
 
-def _spf(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judged:
+def _spf(record: Record, mail: MailSettings, public_keys: Collection[str], ask: Ask) -> Judged:
     texts = ask(record.name, "TXT")
     if texts is None:
         return "unanswered", []
@@ -70,7 +72,7 @@ def _spf(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judge
     return ("ok" if led and len(policies) == 1 else "wrong"), policies  # two policies are none (RFC 7208, 4.5)
 
 
-def _mx(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judged:
+def _mx(record: Record, mail: MailSettings, public_keys: Collection[str], ask: Ask) -> Judged:
     hosts = ask(record.name, "MX")
     if hosts is None:
         return "unanswered", []
@@ -81,7 +83,7 @@ def _mx(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judged
     return ("ok" if ours else "wrong"), hosts
 
 
-def _dmarc(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Judged:
+def _dmarc(record: Record, mail: MailSettings, public_keys: Collection[str], ask: Ask) -> Judged:
     name = record.name
     while True:  # a policy of the domain above holds here as well (RFC 7489, 6.6.3)
         texts = ask(name, "TXT")
@@ -96,8 +98,8 @@ def _dmarc(record: Record, mail: MailSettings, public_key: str, ask: Ask) -> Jud
         name = f"_dmarc.{above}"
 
 
-_JUDGES: dict[str, Callable[[Record, MailSettings, str, Ask], Judged]] = {
-    "dkim": _dkim, "spf": _spf, "return_path": _mx, "replies": _mx, "dmarc": _dmarc,
+_JUDGES: dict[str, Callable[[Record, MailSettings, Collection[str], Ask], Judged]] = {
+    "dkim": _dkim, "dkim_spare": _dkim, "spf": _spf, "return_path": _mx, "replies": _mx, "dmarc": _dmarc,
 }  # fmt: skip
 
 

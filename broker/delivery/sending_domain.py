@@ -28,7 +28,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record to publish. `purpose`: dkim, spf, return_path, replies, dmarc."""
+    """One record to publish. `purpose`: dkim, dkim_spare, spf, return_path, replies, dmarc."""
 
     purpose: str
     name: str
@@ -98,11 +98,18 @@ def _shared_suffixes() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+def selectors(mail: MailSettings) -> tuple[str, str]:
+    """The two selectors whose keys sign by turns; both are delegated from the start, so that none is added later."""
+    return mail.dkim_selector, f"{mail.dkim_selector[:61]}-b"
+
+
 def records_of(domain: str, mail: MailSettings) -> list[Record]:
     """What an owner publishes for a subdomain."""
-    back, host, key = f"{RETURN_LABEL}.{domain}", mail.bounce_domain, f"{mail.dkim_selector}._domainkey"
+    back, host = f"{RETURN_LABEL}.{domain}", mail.bounce_domain
+    first, second = (f"{selector}._domainkey" for selector in selectors(mail))
     return [
-        Record("dkim", f"{key}.{domain}", "CNAME", f"{key}.{mail.sending_domain}"),
+        Record("dkim", f"{first}.{domain}", "CNAME", f"{first}.{mail.sending_domain}"),
+        Record("dkim_spare", f"{second}.{domain}", "CNAME", f"{second}.{mail.sending_domain}"),
         Record("return_path", back, "MX", f"10 {host}"),
         Record("spf", back, "TXT", f"v=spf1 include:{host} -all"),
         Record("replies", domain, "MX", f"10 {host}"),
@@ -111,7 +118,13 @@ def records_of(domain: str, mail: MailSettings) -> list[Record]:
 
 
 def state_after(before: DomainState, seen: Sequence[Seen]) -> DomainState:
-    """Green when all are in place; a silent DNS changes nothing; what was green and is not is broken."""
+    """Green when all are in place; a silent DNS changes nothing; what was green and is not is broken.
+
+    The second selector is asked for at the start; later its absence breaks nothing but the next renewal of the key,
+    which waits for it.
+    """
+    if before != "waiting":
+        seen = [one for one in seen if one.purpose != "dkim_spare"]
     if any(one.state in ("missing", "wrong") for one in seen):
         return "waiting" if before == "waiting" else "broken"
     if any(one.state == "unanswered" for one in seen):

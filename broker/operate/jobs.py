@@ -61,6 +61,7 @@ from broker.delivery.reputation import KEEP, tell_day, watch_reputation
 from broker.delivery.reputation_store import forget_tally
 from broker.delivery.send_mailing import send_mailing
 from broker.delivery.send_proofs import send_proofs
+from broker.delivery.tend_dkim_key import Signing, ask_due_keys, tend_dkim_key
 from broker.feedback.account_letter import post_account_letter
 from broker.feedback.account_store import forget_letters
 from broker.feedback.answer_request import answer_request
@@ -136,7 +137,16 @@ class Means:
     @property
     def keys(self) -> WorkerKeys:
         """The ring of this moment: each job asks when it starts, so that a rotation needs no restart."""
-        return self.ring()
+        return self._signing.keys()
+
+    @property
+    def signing(self) -> Settings:
+        """The settings with the DKIM selector that signs at this moment."""
+        return self._signing.now()
+
+    @property
+    def _signing(self) -> Signing:
+        return Signing(self.database, self.ring, self.settings)
 
 
 def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
@@ -211,34 +221,35 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "send_mailing": lambda row_id: send_mailing(
             database,
             means.keys,
-            settings,
+            means.signing,
             row_id,
             accrue_sends,
             should_stop=means.stopping.is_set,
             journal=JournalledSends(journal_of(settings.journal_dir)),
         ),
-        "send_proofs": lambda row_id: send_proofs(database, means.keys, settings, row_id),
+        "send_proofs": lambda row_id: send_proofs(database, means.keys, means.signing, row_id),
         "study_mailing": lambda row_id: study_mailing(database, means.keys, settings, row_id),
         "write_legal_report": lambda row_id: write_legal_report(database, row_id),
         "presign_mailing": lambda row_id: presign_mailing(
-            database, means.keys, settings, row_id, should_stop=means.stopping.is_set
+            database, means.keys, means.signing, row_id, should_stop=means.stopping.is_set
         ),
         "key_suppression_list": lambda row_id: key_suppression_list(database, means.keys, settings, row_id, few_match),
-        "read_inbound": lambda row_id: read_inbound(database, means.keys, settings, row_id, take_back),
+        "read_inbound": lambda row_id: read_inbound(database, means.keys, means.signing, row_id, take_back),
         "classify_hits": lambda row_id: classify_hits(database, row_id),
         "check_sending_domain": lambda row_id: check_domain(database, means.keys, settings, row_id),
+        "tend_dkim_key": lambda row_id: tend_dkim_key(database, means.keys, settings, row_id),
         "look_at_seeds": lambda row_id: look_at_seeds(database, means.keys, settings, row_id),
         "collect_results": lambda row_id: collect_results(database, means.keys, settings, row_id),
-        "match_request": lambda row_id: match_request(database, means.keys, settings, row_id),
-        "answer_request": lambda row_id: answer_request(database, means.keys, settings, row_id),
+        "match_request": lambda row_id: match_request(database, means.keys, means.signing, row_id),
+        "answer_request": lambda row_id: answer_request(database, means.keys, means.signing, row_id),
         "apply_profile": lambda row_id: apply_profile(database, means.keys, row_id),
         "renew_base": renew,
-        "post_account_letter": lambda row_id: post_account_letter(database, means.keys, settings, row_id),
+        "post_account_letter": lambda row_id: post_account_letter(database, means.keys, means.signing, row_id),
         "post_notification": lambda row_id: post_notification(
-            database, means.keys.front, settings, row_id, notice_poster(means.keys, settings)
+            database, means.keys.front, settings, row_id, notice_poster(means.keys, means.signing)
         ),
         "post_digest": lambda row_id: post_digest(
-            database, means.keys.front, settings, row_id, notice_poster(means.keys, settings)
+            database, means.keys.front, settings, row_id, notice_poster(means.keys, means.signing)
         ),
         "tell_news": lambda row_id: tell_news(database, row_id),
         "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
@@ -248,7 +259,7 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "book_bank_line": lambda row_id: book_bank_line(database, row_id),
-        "post_dunning": lambda row_id: post_dunning(database, means.keys, settings, row_id),
+        "post_dunning": lambda row_id: post_dunning(database, means.keys, means.signing, row_id),
         "settle_mailing": lambda row_id: settle_mailing(database, settings, row_id),
         "bill_clicks": lambda row_id: bill_clicks(database, row_id),
         "accrue_conversions": lambda row_id: accrue_conversions(database, row_id),
@@ -315,6 +326,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         with database.begin() as unit:
             ask_for_results(unit)
             ask_due_checks(unit)
+            ask_due_keys(unit, means.ring(), settings.mail)
 
     def watch(timestamp: int) -> None:
         """Hold mail that fares badly; see whether control mails arrive; look at what comes too often."""

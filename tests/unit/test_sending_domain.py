@@ -16,6 +16,7 @@ DOMAIN = "news.marque.fr"
 KEY = "MIIBKEY"
 GOOD: dict[tuple[str, str], Sequence[str] | None] = {
     (f"c1._domainkey.{DOMAIN}", "TXT"): [f"v=DKIM1; k=rsa; p={KEY}"],
+    (f"c1-b._domainkey.{DOMAIN}", "CNAME"): ["c1-b._domainkey.mail.platform.test"],
     (f"bounce.{DOMAIN}", "MX"): ["10 bounce.platform.test"],
     (f"bounce.{DOMAIN}", "TXT"): ["google-site-verification=x", "v=spf1 include:bounce.platform.test -all"],
     (DOMAIN, "MX"): ["5 bounce.platform.test"],
@@ -26,7 +27,7 @@ GOOD: dict[tuple[str, str], Sequence[str] | None] = {
 
 def seen(changes: Mapping[tuple[str, str], Sequence[str] | None] | None = None) -> dict[str, str]:
     answers = GOOD | dict(changes or {})
-    found = look_up(records_of(DOMAIN, MAIL), MAIL, KEY, lambda name, kind: answers.get((name, kind), []))
+    found = look_up(records_of(DOMAIN, MAIL), MAIL, {KEY}, lambda name, kind: answers.get((name, kind), []))
     return {one.purpose: one.state for one in found}
 
 

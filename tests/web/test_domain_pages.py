@@ -37,6 +37,9 @@ def test_an_owner_delegates_a_subdomain_and_sees_its_records_become_green(
         (f"{mail.dkim_selector}._domainkey.{name}", "CNAME"): [
             f"{mail.dkim_selector}._domainkey.{mail.sending_domain}"
         ],
+        (f"{mail.dkim_selector}-b._domainkey.{name}", "CNAME"): [
+            f"{mail.dkim_selector}-b._domainkey.{mail.sending_domain}"
+        ],
         (f"bounce.{name}", "MX"): [f"10 {mail.bounce_domain}"],
         (f"bounce.{name}", "TXT"): [f"v=spf1 include:{mail.bounce_domain} -all"],
         (name, "MX"): [f"10 {mail.bounce_domain}"],

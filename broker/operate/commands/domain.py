@@ -85,7 +85,7 @@ def look(invocation: Invocation, name: str, as_json: bool) -> None:
     Example: courtier domain look news.marque.fr
     """
     mail = invocation.settings.mail
-    seen = look_up(records_of(subdomain(name, mail), mail), mail, "")
+    seen = look_up(records_of(subdomain(name, mail), mail), mail, ())
     if as_json:
         print_json({"records": [asdict(one) for one in seen]})
     else:
