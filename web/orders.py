@@ -24,6 +24,7 @@ from web.http.refusals import page
 from web.http.words import word
 from web.http.work import actor, front, unit
 from web.order_parts import around
+from web.order_payment import payment_around
 from web.order_terms_parts import terms_around
 
 pages = Blueprint("orders", __name__)
@@ -89,12 +90,10 @@ def pay(code: str) -> Response:
     """Start the prepayment and go to the gateway's page."""
     try:
         with unit() as work:
-            payment = start_payment(work, front().gateway(pay_at_once=False), code)
+            payment = start_payment(work, front().gateway(pay_at_once=False), code, front().settings)
     except CourtierError as refusal:
         return shown_again(code, refusal)
-    if payment.checkout.startswith("/"):  # the fake's own page; Stripe's secret is for its script, not an address
-        return redirect(f"{payment.checkout}?order={code}", 303)
-    return redirect(url_for("orders.show", code=code, done="paid"), 303)
+    return redirect(payment.checkout or url_for("orders.show", code=code, done="paid"), 303)
 
 
 def act(code: str, news: str, step: Any) -> Response:
@@ -129,6 +128,7 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "ending": ending(work, order),
         "today": work.today,
         **terms_around(work, order),
+        **payment_around(work, order),
         **around(work, order),
     }
 

@@ -22,6 +22,7 @@ from web import (
     closing,
     compliance,
     consents,
+    connect,
     contacts,
     contracts,
     conversions,
@@ -33,6 +34,7 @@ from web import (
     files,
     health,
     home,
+    gateway,
     imports,
     insight,
     insight_forms,
@@ -54,6 +56,7 @@ from web import (
     own_mailings,
     participations,
     partners,
+    payment_means,
     payments,
     payouts,
     people,
@@ -104,12 +107,12 @@ NOUNS = (
     rules, suggestions, overlaps, calendar,
     own_mailings, pressure, leaks, seeds, mailing_reports,
     conversions, private_offers,
-    accounting, closing, files, bank, mandates, overdue, payouts, refunds,
+    accounting, closing, files, bank, mandates, overdue, payouts, refunds, gateway, connect, payment_means,
     desk, suppression_lists, notifications, webhooks, results, domains, reputation,
     order_people, order_terms, delivery, signing_keys, approval_rules, agencies, sectors, suppression_feeds,
 )  # fmt: skip
 LARGEST_FORM = 6 * 1024 * 1024
-STRIPE_HOSTS = "https://checkout.stripe.com"
+STRIPE_HOSTS = "https://checkout.stripe.com https://connect.stripe.com"
 
 
 def create_pages(front: Front) -> Flask:

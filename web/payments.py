@@ -1,46 +1,50 @@
-"""Payments: the gateway's webhooks, and the local fake's page where a demo pays with no money."""
+"""Payments: the gateway's webhooks, and the local fake's pages where a demo pays, signs and onboards with no money."""
 
 from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.collect import find_payment
 from broker.billing.fake_gateway import FakeGateway
 from broker.billing.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import NotFound
 from web.http.session import for_roles
-from web.http.work import front, unit
+from web.http.work import front
 
 pages = Blueprint("payments", __name__)
 
 
 @pages.get("/fake-gateway/<reference>")
-@for_roles("advertiser")
+@for_roles("advertiser", "owner")
 def fake(reference: str) -> str:
     """The fake's page: it says what it is."""
-    intent = fake_gateway().read_intent(reference)
-    return render_template("payments/fake.html", intent=intent, order=request.args.get("order", ""))
+    return render_template("payments/fake.html", found=fake_gateway().shown(reference))
 
 
 @pages.post("/fake-gateway/<reference>")
-@for_roles("advertiser")
-def pay(reference: str) -> Response:
+@for_roles("advertiser", "owner")
+def press(reference: str) -> Response:
     """Press its button: the fake sends its signed webhook, as Stripe would."""
-    means, gateway = front(), fake_gateway()
-    payload, signature = gateway.pay(reference)
+    means, gateway, form = front(), fake_gateway(), request.form
+    found = gateway.shown(reference)
+    if found["object"] == "account":
+        payload, signature = gateway.onboard(reference, *form.getlist("due"))
+        back = url_for("connect.show", done="connect_back")
+    else:
+        payload, signature = gateway.pay(reference, form.get("kind", ""), form.get("plays", ""))
+        if found["mode"] == "setup":
+            back = url_for("payment_means.index", done="means_started")
+        else:
+            back = url_for("orders.show", code=found["client_reference_id"], done="paid")
     with means.database.begin(PUBLIC) as work:
         receive_webhook(work, gateway, payload, signature)
-    order = request.form.get("order", "")
-    with unit() as work:
-        known = find_payment(work, order) is not None
-    return redirect(url_for("orders.show", code=order, done="paid") if known else url_for("orders.index"), 303)
+    return redirect(back, 303)
 
 
 @pages.post("/webhooks/stripe")
 def stripe_webhook() -> tuple[str, int]:
-    """A webhook of the gateway: verified, stored, and read again by a worker."""
+    """A webhook of the gateway: verified, stored, and read again by a worker. One that was here before is thanked."""
     gateway = front().gateway()
     with front().database.begin(PUBLIC) as work:
         receive_webhook(work, gateway, request.get_data(), request.headers.get("Stripe-Signature", ""))

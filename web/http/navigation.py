@@ -13,7 +13,7 @@ from broker.kernel.settings import Settings
 from web.http.notices import notice
 from web.http.sector_reasons import SECTOR_REASONS
 from web.http.words import SECTORS, tone, word
-from web.http.work import session_view
+from web.http.work import front, session_view
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
         ("own_mailings.index", _("Own mailings"), "mail"), MAILINGS,
         ("revenue.show", _("Revenue"), "chart-line"), ("invoices.index", _("Statements"), "report-money"),
         ("payouts.index", _("Payouts"), "credit-card"),
+        ("connect.show", _("Account at the gateway"), "building"),
         ("domains.index", _("Sending domains"), "world"),
         ("compliance.register", _("Compliance"), "shield-check"),
     ),
     "advertiser": (
         HOME, ("catalogue.index", _("Find an audience"), "search"), ORDERS,
         ("creatives.index", _("Creatives"), "mail"), PROGRAMMES, MAILINGS, INVOICES,
+        ("payment_means.index", _("Means of payment"), "credit-card"),
     ),
     "agency": (HOME, ("agencies.index", _("Clients"), "users-group"), INVOICES),
     "broker": (
@@ -73,6 +75,7 @@ BELONGS = {
     "insight": "bases", "insight_forms": "bases", "breaches": "compliance", "alerts": "audit",
     "imports": "bases", "segments": "bases", "suggestions": "bases", "overlaps": "bases", "uploads": "bases",
     "calendar": "bases", "quality": "bases", "enrichment": "bases",
+    "gateway": "accounting", "payments": "orders",
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
     "mandates": "accounting", "bank": "accounting", "overdue": "accounting", "refunds": "accounting",
     "payouts": "accounting", "closing": "accounting", "files": "accounting",
@@ -90,6 +93,7 @@ def menu() -> list[Item]:
     return [
         Item(url_for(endpoint), str(label), icon, endpoint.partition(".")[0] in lit)
         for endpoint, label, icon in MENUS.get(view.actor.role, (HOME,))
+        if endpoint != "connect.show" or front().settings.payment.connect
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from web.http.conversion_sentences import CONVERSION_SENTENCES
+from web.http.gateway_sentences import GATEWAY_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
 from web.http.money_sentences import MONEY_SENTENCES
 from web.http.order_sentences import ORDER_SENTENCES
@@ -19,6 +20,7 @@ SENTENCES = {
     **OWN_SENTENCES,
     **ORDER_SENTENCES,
     **PAYMENT_SENTENCES,
+    **GATEWAY_SENTENCES,
     **MONEY_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
     "mailing_held": _(

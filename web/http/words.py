@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 
 from web.http.conversion_words import CONVERSION_WORDS
 from web.http.desk_words import DESK_WORDS
+from web.http.gateway_words import GATEWAY_WORDS
 from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
 from web.http.mailing_words import MAILING_WORDS
@@ -16,6 +17,7 @@ from web.http.terms_words import TERMS_WORDS
 
 WORDS = {
     **MAILING_WORDS,
+    **GATEWAY_WORDS,
     # parties
     "owner": _("Base owner"),
     "advertiser": _("Advertiser"),
