@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask_smorest import Blueprint
@@ -266,31 +267,32 @@ def plan(body: dict[str, Any], code: str) -> Any:
         return full(work, code)
 
 
+def _changed(act: Callable[[UnitOfWork, str], object], code: str) -> Any:
+    """Do it, and say how the mailing stands."""
+    with unit() as work:
+        act(work, code)
+        return full(work, code)
+
+
 @calls.route("/own-mailings/<code:code>/pause", methods=["POST"])
 @calls.response(200, OwnMailingFull)
 def pause(code: str) -> Any:
     """Stop for now: no day is frozen, what is under way stops too."""
-    with unit() as work:
-        pause_own_mailing(work, code)
-        return full(work, code)
+    return _changed(pause_own_mailing, code)
 
 
 @calls.route("/own-mailings/<code:code>/resume", methods=["POST"])
 @calls.response(200, OwnMailingFull)
 def resume(code: str) -> Any:
     """Go on; the events of the pause are not made up for."""
-    with unit() as work:
-        resume_own_mailing(work, code)
-        return full(work, code)
+    return _changed(resume_own_mailing, code)
 
 
 @calls.route("/own-mailings/<code:code>/cancel", methods=["POST"])
 @calls.response(200, OwnMailingFull)
 def cancel(code: str) -> Any:
     """Stop for good; what has left stays counted."""
-    with unit() as work:
-        cancel_own_mailing(work, code)
-        return full(work, code)
+    return _changed(cancel_own_mailing, code)
 
 
 @calls.route("/own-mailings/<code:code>/effect", methods=["GET"])

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from broker.operate.database_server import DatabaseServer
-from tests.store.neighbourhood import Somebody, Trade, furnish
+from tests.store.neighbour_rows import Somebody, Trade
+from tests.store.neighbourhood import furnish
 
 # Rows that are not anybody's in particular, and why.
 COMMON = {

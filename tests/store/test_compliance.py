@@ -21,7 +21,7 @@ from broker.kernel.actor import SYSTEM, Actor
 from broker.kernel.database import UnitOfWork, identify
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
 from broker.kernel.settings import TradeSettings
-from tests.store.neighbourhood import Somebody, add, settle_in
+from tests.store.neighbour_rows import Somebody, add, settle_in
 
 As = Callable[[Actor], UnitOfWork]
 TRADE = TradeSettings(prospect_retention_months=24)

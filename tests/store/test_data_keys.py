@@ -18,7 +18,7 @@ from broker.vault.keyring import create_keys, load_front, load_worker
 from broker.vault.open import open_message, open_row
 from broker.vault.rotate import renew_opening_key, rewrap_data_keys
 from broker.vault.seal import seal_message, seal_rows
-from tests.store.neighbourhood import add, settle_in
+from tests.store.neighbour_rows import add, settle_in
 from tests.unit.rings import worker_ring
 
 WORKER = worker_ring()

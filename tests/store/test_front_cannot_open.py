@@ -34,7 +34,7 @@ from broker.vault.data_keys import current_data_key
 from broker.vault.keyring import create_keys, load_front, load_worker
 from broker.vault.open import OpeningReader, open_message, open_row
 from broker.vault.seal import SealingWriter, seal_message, seal_rows
-from tests.store.neighbourhood import add, settle_in
+from tests.store.neighbour_rows import add, settle_in
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "unmistakable.canary@example.test"

@@ -20,7 +20,7 @@ from tests.store.neighbour_probes import (
     refusal,
     trade,
 )
-from tests.store.neighbourhood import DISPATCH, Somebody, Trade, settle_in
+from tests.store.neighbour_rows import DISPATCH, Somebody, Trade, settle_in
 
 __all__ = ["admin", "trade"]
 

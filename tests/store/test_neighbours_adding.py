@@ -19,7 +19,7 @@ from tests.store.neighbour_probes import (
     refusal,
     trade,
 )
-from tests.store.neighbourhood import Trade, settle_in
+from tests.store.neighbour_rows import Trade, settle_in
 
 __all__ = ["admin", "trade"]
 

@@ -16,7 +16,7 @@ from tests.store.neighbour_probes import (
     refusal,
     trade,
 )
-from tests.store.neighbourhood import Somebody, Trade, add, settle_in
+from tests.store.neighbour_rows import Somebody, Trade, add, settle_in
 
 __all__ = ["admin", "trade"]
 

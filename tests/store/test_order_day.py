@@ -91,6 +91,14 @@ def drawn(unit: UnitOfWork, scene: Scene, mailing_id: int, day: date | None) -> 
     )
 
 
+def of_all(unit: UnitOfWork, scene: Scene, order: OrderDraw, **terms: Any) -> Any:
+    """A draw of everybody, for an order of its own terms."""
+    asked: dict[str, Any] = {"rule": parse_rule("all"), "draw_seed": 1} | terms
+    return select_recipients(
+        unit, scene.settings, base_id=scene.base, advertiser_id=scene.advertiser, order=order, **asked
+    )
+
+
 def freeze(unit: UnitOfWork, mailing: int, dispatch: int, contacts: list[int], state: str = "pending") -> None:
     unit.run("SELECT make_send_partition(:month)", month=dispatch // 1_000_000)
     unit.run_many(
@@ -197,16 +205,8 @@ def test_a_run_of_net_names_measures_its_duplicates_and_tells_no_size(scene: Sce
     with scene.database.begin() as unit:
         order = order_of(unit, scene, 1_000, day, net_names=True, run_micros=5)
         mailing, dispatch = planned(unit, order, day)
-        plain = select_recipients(
-            unit,
-            scene.settings,
-            base_id=scene.base,
-            advertiser_id=scene.advertiser,
-            rule=parse_rule("all"),
-            volume=1_000,
-            draw_seed=7,
-            order=OrderDraw(code=unit.scalar("SELECT code FROM rental_order WHERE id = :id", id=order)),
-        )
+        code = unit.scalar("SELECT code FROM rental_order WHERE id = :id", id=order)
+        plain = of_all(unit, scene, OrderDraw(code=code), volume=1_000, draw_seed=7)
         chosen = plain.contact_ids.tolist()
         twice = chosen[:130]
         freeze_other(unit, scene, dispatch, twice)
@@ -242,16 +242,13 @@ def test_even_a_run_without_duplicates_is_rounded(scene: Scene) -> None:
     """Else one name of a suppression file more or less would tell whether that person was drawn."""
     with scene.database.begin() as unit:
         draws = [
-            select_recipients(
+            of_all(
                 unit,
-                scene.settings,
-                base_id=scene.base,
-                advertiser_id=scene.advertiser,
-                rule=parse_rule("all"),
+                scene,
+                OrderDraw(code=f"order_{number}", net_names=True),
                 volume=1_000,
                 draw_seed=7,
                 round_when_short=True,
-                order=OrderDraw(code=f"order_{number}", net_names=True),
             )
             for number in range(6)
         ]
@@ -268,17 +265,7 @@ def test_each_use_of_a_licence_goes_to_the_same_people_and_names_made_good_to_ot
         freeze(unit, mailing, dispatch, first, "accepted")
         code = unit.scalar("SELECT code FROM rental_order WHERE id = :id", id=order)
         again, others = (
-            select_recipients(
-                unit,
-                scene.settings,
-                base_id=scene.base,
-                advertiser_id=scene.advertiser,
-                rule=parse_rule("all"),
-                volume=600,
-                draw_seed=1,
-                order=OrderDraw(code=code, earlier_of=earlier),
-            )
-            for earlier in (None, order)
+            of_all(unit, scene, OrderDraw(code=code, earlier_of=earlier), volume=600) for earlier in (None, order)
         )
     assert set(again.contact_ids.tolist()) == set(first)
     assert len(others.contact_ids) == 600
@@ -298,15 +285,7 @@ def test_a_re_mail_goes_to_those_who_clicked_or_did_not(scene: Scene) -> None:
         )
         unit.run("UPDATE send SET bounced_at = app_now() WHERE mailing_id = :id AND position <= 10", id=mailing)
         found = {
-            who: select_recipients(
-                unit,
-                scene.settings,
-                base_id=scene.base,
-                advertiser_id=scene.advertiser,
-                rule=parse_rule("all"),
-                draw_seed=1,
-                order=OrderDraw(code="r", remail_of=mailing, remail_who=who),
-            )
+            who: of_all(unit, scene, OrderDraw(code="r", remail_of=mailing, remail_who=who))
             for who in ("clickers", "non_clickers")
         }
     assert set(found["clickers"].contact_ids.tolist()) == set(range(11, 101))
@@ -322,10 +301,7 @@ def test_a_guaranteed_volume_that_falls_short_is_owed_or_credited(scene: Scene, 
         mailing = mailing_by_id(unit, mailing_id)
         assert mailing is not None
         plan = plan_of(unit, mailing)
-        chosen = select_recipients(
-            unit, scene.settings, base_id=scene.base, advertiser_id=scene.advertiser, rule=plan.rule,
-            volume=plan.volume, draw_seed=1, order=order_draw(plan),
-        )  # fmt: skip
+        chosen = of_all(unit, scene, order_draw(plan), rule=plan.rule, volume=plan.volume)
         note_draw(unit, scene.settings, mailing, plan, chosen)
         row = unit.one("SELECT kind, volume, price_micros FROM order_use WHERE order_id = :id", id=order)
         audited = unit.scalar(
