@@ -120,6 +120,12 @@ CHECKS = (
         "An earlier month is still open: close it first.",
     ),
     Check(
+        "gateway_differs",
+        True,
+        "Des lignes du solde du prestataire de paiement ne sont pas dans les livres : dites ce qu'elles sont.",
+        "Lines of the payment gateway's balance are not in the books: say what they are.",
+    ),
+    Check(
         "pending_payments",
         False,
         "Des paiements demandés n'ont pas encore été encaissés ; ils seront datés du jour de l'encaissement.",

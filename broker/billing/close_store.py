@@ -129,7 +129,13 @@ CHECKS = {
     "earlier_open": "SELECT DISTINCT to_char(date_trunc('month', e.day), 'YYYY-MM') FROM ledger_entry e"
     " WHERE e.day < :first AND coalesce((SELECT p.state FROM ledger_period p"
     " WHERE p.month = date_trunc('month', e.day)::date), 'open') = 'open' ORDER BY 1",
-    "pending_payments": "SELECT code FROM payment WHERE state = 'pending' AND created_at < :end ORDER BY id",
+    "gateway_differs": "SELECT l.code FROM gateway_line l WHERE l.moved_on < :end AND l.booked_at IS NULL AND"
+    " l.explained_account IS NULL AND l.amount_cents <> l.fee_cents AND l.kind NOT LIKE 'payout%'"
+    " AND l.kind NOT LIKE '%reserve%' AND NOT EXISTS (SELECT 1 FROM gateway_movement m WHERE m.reference = l.reference)"
+    " AND NOT EXISTS (SELECT 1 FROM payout p WHERE p.transfer_line = l.reference)"
+    " AND NOT EXISTS (SELECT 1 FROM transfer_reversal r WHERE r.line = l.reference) ORDER BY l.id",
+    "pending_payments": "SELECT code FROM payment WHERE state IN ('pending', 'processing') AND created_at < :end"
+    " ORDER BY id",
     "in_freeze": "SELECT m.code FROM mailing m WHERE m.kind <> 'own' AND (m.closed_at IS NULL OR m.closed_at >="
     " :end) AND EXISTS (SELECT 1 FROM accrual_sum a WHERE a.mailing_id = m.id AND a.at < :end) ORDER BY m.id",
     "mandate_missing": "SELECT m.code FROM mailing m WHERE m.kind <> 'own' AND m.contract_role = 'principal'"

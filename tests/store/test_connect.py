@@ -261,11 +261,10 @@ def test_a_reversal_that_is_dropped_nets_into_the_next_payout(scene: GatewayScen
     assert refusal.value.code == "reversal_exceeds"
     with scene.money.worker.begin() as unit:  # two that together exceed the transfer, whatever code asks for them
         payout = unit.scalar("SELECT max(id) FROM payout WHERE owner_id = :org AND state = 'paid'", org=scene.owner.org)
+    twice = (
+        "INSERT INTO transfer_reversal (code, payout_id, owner_id, amount_cents, reason, proposed_by)"
+        " SELECT :code || n, id, owner_id, amount_cents, 'x', proposed_by FROM payout, generate_series(1, 2) n"
+        " WHERE id = :id"
+    )
     with pytest.raises(CourtierError), scene.money.worker.begin() as unit:
-        for n in range(2):
-            unit.run(
-                "INSERT INTO transfer_reversal (code, payout_id, owner_id, amount_cents, reason, proposed_by)"
-                " SELECT :code, id, owner_id, amount_cents, 'x', proposed_by FROM payout WHERE id = :id",
-                code=f"rev_{n}_{too_much}",
-                id=payout,
-            )
+        unit.run(twice, code=f"rev_{too_much}", id=payout)

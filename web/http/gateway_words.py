@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 GATEWAY_WORDS = {
+    "check_gateway_differs": _("Gateway's balance not in the books"),
     "means_card": _("card"),
     "means_sepa_debit": _("SEPA direct debit"),
     "page_open": _("waits for the payer"),
