@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -140,17 +141,23 @@ CHECKS = (
 )
 
 
-def month_findings(unit: UnitOfWork, settings: Settings, month: date) -> list[Finding]:
-    """What stands in the way of closing a month, and what is good to know; an empty list is a clean month."""
+def month_findings(
+    unit: UnitOfWork, settings: Settings, month: date, made: Callable[[int], object] = lambda _: None
+) -> list[Finding]:
+    """What stands in the way of closing a month, and what is good to know; an empty list is a clean month.
+
+    `made` is told after each check how many have been made.
+    """
     unit.actor.require("accountant", "broker")
     first, last = bounds(month)
     hours = settings.trade.bounce_freeze_hours
     found = []
-    for check in CHECKS:
+    for number, check in enumerate(CHECKS, 1):
         names = store.codes(unit, check.code, first, last, hours)
         if names:
             examples = tuple(names[:EXAMPLES])
             found.append(Finding(check.code, check.blocks, len(names), examples, check.fr, check.en))
+        made(number)
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from broker.billing import close_store as store
@@ -41,12 +43,16 @@ class CloseResult:
 
 @dataclass(frozen=True, slots=True)
 class CloseAnswer:
-    """An ask of a page: `findings` (code, blocks, count, examples, fr, en) are None until a job has treated it."""
+    """An ask of a page: `findings` (code, blocks, count, examples, fr, en) are None until a job has treated it.
+
+    Until then `checks_done` of the checks (`CHECKS`) have been made.
+    """
 
     target: Target
     asked_at: datetime
     done_at: datetime | None
     findings: list[dict[str, object]] | None
+    checks_done: int
 
 
 def ask_close(unit: UnitOfWork, month: date, target: Target = "locked") -> int:
@@ -58,13 +64,18 @@ def ask_close(unit: UnitOfWork, month: date, target: Target = "locked") -> int:
 
 
 def close_asked(database: Database, settings: Settings, close_id: int) -> None:
-    """Treat an ask, once."""
+    """Treat an ask, once. Killed at any moment nothing of it is there, and the job begins again."""
     with database.begin() as unit:
         asked = store.ask(unit, close_id)
         if asked is None or asked.done:
             return
-        result = close_month(unit, settings, asked.month, asked.target)
+        result = close_month(unit, settings, asked.month, asked.target, partial(_note, database, close_id))
         store.answer(unit, close_id, [asdict(finding) for finding in result.findings])
+
+
+def _note(database: Database, close_id: int, done: int) -> None:
+    with database.begin() as unit:  # of its own, so that it is seen while the close runs
+        store.note_check(unit, close_id, done)
 
 
 def close_answers(unit: UnitOfWork, month: date) -> list[CloseAnswer]:
@@ -80,7 +91,13 @@ def period_state(unit: UnitOfWork, month: date) -> PeriodState:
     return state
 
 
-def close_month(unit: UnitOfWork, settings: Settings, month: date, target: Target = "locked") -> CloseResult:
+def close_month(
+    unit: UnitOfWork,
+    settings: Settings,
+    month: date,
+    target: Target = "locked",
+    made: Callable[[int], object] = lambda _: None,
+) -> CloseResult:
     """Close a month in the caller's transaction, unless something stands in the way: then nothing changes.
 
     A soft-closed month takes no more entries and may be opened again (`ledger.reopen`); a locked one never. Closed anew
@@ -95,7 +112,7 @@ def close_month(unit: UnitOfWork, settings: Settings, month: date, target: Targe
     before = period_state(unit, first)
     if before == "locked" or before == target:
         return CloseResult(first, before, (), 0, 0)
-    findings = tuple(month_findings(unit, settings, first))
+    findings = tuple(month_findings(unit, settings, first, made))
     if any(finding.blocks for finding in findings):
         return CloseResult(first, before, findings, 0, 0)
     entries, cents = _cut_off(unit, settings, last) if before == "open" else (0, 0)

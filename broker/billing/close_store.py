@@ -12,46 +12,6 @@ from broker.kernel.clock import PARIS
 from broker.kernel.database import UnitOfWork
 from broker.ledger.vat import OTHER_MEMBERS
 
-# Each of the three sums where it was written, for mailings closed in the month: one pass over their sends, one over
-# their accruals. Micros and numbers of sends and their accruals are equal to the last one, and so are the sums that a
-# settlement kept for the reports (net names and conversions are billed without a send); cents were rounded from an
-# order's total. The pass over the sends is a plain one, bounded by two dispatches and without a join: PostgreSQL lets
-# several processes share it, and reads no other month's sends. Bounces after the closing, which changed no money, are
-# found by their index.
-_UNEQUAL = """
-SELECT m.code FROM mailing m
-LEFT JOIN settled_sends z ON z.mailing_id = m.id
-LEFT JOIN (
-  SELECT mailing_id, count(*) FILTER (WHERE price_micros > 0) AS priced, count(*) AS sends,
-    sum(price_micros)::bigint AS micros
-  FROM send WHERE dispatch_id BETWEEN CAST(:low AS bigint) AND CAST(:high AS bigint)
-    AND state = 'accepted' AND NOT seed AND bounced_at IS NULL
-  GROUP BY mailing_id) k ON k.mailing_id = m.id
-CROSS JOIN LATERAL (
-  SELECT coalesce(k.priced, 0) + count(*) FILTER (WHERE price_micros > 0) AS priced,
-    coalesce(k.sends, 0) + count(*) AS sends, coalesce(k.micros, 0) + coalesce(sum(price_micros), 0)::bigint AS micros
-  FROM send WHERE send.dispatch_id = m.dispatch_id AND send.mailing_id = m.id AND state = 'accepted' AND NOT seed
-    AND bounced_at IS NOT NULL AND bounced_at > m.closed_at) s
-LEFT JOIN (
-  SELECT a.mailing_id, sum(a.gross_micros)::bigint AS micros, sum(a.sends)::bigint AS events,
-    sum(a.gross_micros) FILTER (WHERE a.kind IN ('send', 'bounce'))::bigint AS sent,
-    sum(CASE a.kind WHEN 'send' THEN a.sends WHEN 'bounce' THEN -a.sends END)::bigint AS lines
-  FROM accrual_sum a JOIN mailing b ON b.id = a.mailing_id
-  WHERE b.closed_at >= :start AND b.closed_at < :end GROUP BY a.mailing_id) a ON a.mailing_id = m.id
-LEFT JOIN (
-  SELECT t.mailing_id, sum(t.gross_micros)::bigint AS micros, sum(t.events)::bigint AS events
-  FROM settled_accrual t JOIN mailing b ON b.id = t.mailing_id
-  WHERE b.closed_at >= :start AND b.closed_at < :end GROUP BY t.mailing_id) t ON t.mailing_id = m.id
-CROSS JOIN LATERAL (SELECT invoice_cents AS cents, ledger_cents AS ledger FROM money_of_mailing(m.id)) i
-WHERE m.kind <> 'own' AND m.closed_at >= :start AND m.closed_at < :end
-  AND (s.micros <> coalesce(a.sent, 0) OR s.priced <> coalesce(a.lines, 0)
-       OR coalesce(i.cents, 0) <> coalesce(i.ledger, 0)
-       OR abs(coalesce(a.micros, 0) - coalesce(i.cents, 0) * 10000) > 10000
-       OR z.mailing_id IS NOT NULL AND (z.billable, z.micros, coalesce(t.micros, 0), coalesce(t.events, 0)) <>
-         (s.sends, s.micros, coalesce(a.micros, 0), coalesce(a.events, 0)))
-ORDER BY m.id
-"""
-
 
 def codes(unit: UnitOfWork, check: str, first: date, last: date, hours: int) -> list[str]:
     """What a check finds, by name; see CHECKS."""
@@ -59,27 +19,13 @@ def codes(unit: UnitOfWork, check: str, first: date, last: date, hours: int) -> 
     values: dict[str, object] = {"first": first, "last": last, "start": start, "end": end, "hours": hours}
     values |= {"members": sorted(OTHER_MEMBERS)}
     statement = CHECKS[check]
-    if ":low" in statement:
-        values["low"], values["high"] = _dispatches(unit, start, end)
     used = {name: value for name, value in values.items() if f":{name}" in statement}
     return [str(row[0]) for row in unit.all(statement, **used)]
 
 
-def _dispatches(unit: UnitOfWork, start: datetime, end: datetime) -> tuple[int | None, int | None]:
-    """The first and the last dispatch whose mailings were closed in a span of time."""
-    row = unit.one(
-        "SELECT min(dispatch_id) AS low, max(dispatch_id) AS high FROM mailing"
-        " WHERE closed_at >= :start AND closed_at < :end",
-        start=start,
-        end=end,
-    )
-    assert row is not None
-    return row.low, row.high
-
-
 # Check -> statement that names what is wrong, one row each. Their sentences stand in close_checks.py.
 CHECKS = {
-    "unequal": _UNEQUAL,
+    "unequal": "SELECT * FROM unequal_mailings(:start, :end)",
     "sends_without_outcome": "SELECT DISTINCT m.code FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id"
     " AND s.mailing_id = m.id WHERE m.kind <> 'own' AND m.closed_at IS NULL AND m.state <> 'planned'"
     " AND m.started_at < :end AND s.state IN ('claimed', 'attempting') ORDER BY m.code",
@@ -197,11 +143,17 @@ def ask(unit: UnitOfWork, close_id: int) -> Row[Any] | None:
 
 
 def asks(unit: UnitOfWork, month: date) -> list[Row[Any]]:
-    """(target, asked_at, done_at, findings) of a month's asks, the newest first."""
+    """(target, asked_at, done_at, findings, checks_done) of a month's asks, the newest first."""
     return unit.all(
-        "SELECT target, asked_at, done_at, findings FROM ledger_close WHERE month = :month ORDER BY id DESC",
+        "SELECT target, asked_at, done_at, findings, checks_done FROM ledger_close WHERE month = :month"
+        " ORDER BY id DESC",
         month=month,
     )
+
+
+def note_check(unit: UnitOfWork, close_id: int, done: int) -> None:
+    """How many of the checks of an ask have been made."""
+    unit.run("UPDATE ledger_close SET checks_done = :done WHERE id = :id", id=close_id, done=done)
 
 
 def answer(unit: UnitOfWork, close_id: int, findings: list[dict[str, object]]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime
 
 import click
 
 from broker.accounts.find_user import actor_of_user
-from broker.billing.close_checks import Finding, month_findings
+from broker.billing.close_checks import CHECKS, Finding, month_findings
 from broker.billing.close_month import close_month, period_state
 from broker.kernel.errors import Conflict, InvalidInput
 from broker.ledger.reopen import answer_reopening, ask_reopening, list_reopenings
@@ -50,12 +51,14 @@ def command(
     day = month.date()
     if reopen:
         return _reopen(invocation, day, reason, email, refuse=refuse, as_json=as_json)
+    made = _progress if sys.stderr.isatty() else (lambda _: None)
     with acting(invocation.settings) as unit:
         entries = accrued = 0
         if check:
-            findings, state = tuple(month_findings(unit, invocation.settings, day)), period_state(unit, day)
+            findings = tuple(month_findings(unit, invocation.settings, day, made))
+            state = period_state(unit, day)
         else:
-            result = close_month(unit, invocation.settings, day, "soft_closed" if soft else "locked")
+            result = close_month(unit, invocation.settings, day, "soft_closed" if soft else "locked", made)
             findings, state = result.findings, result.state
             entries, accrued = result.entries, result.accrued_cents
     if as_json:
@@ -92,6 +95,11 @@ def _reopen(invocation: Invocation, day: date, reason: str, email: str, *, refus
     else:
         print(f"{day:%Y-%m}: {state.replace('_', '-')}; opening it again: {found.state}")
     return 0
+
+
+def _progress(done: int) -> None:
+    """One line on the terminal, written over."""
+    click.echo(f"\r{done} of {len(CHECKS)} checks " + ("\n" if done == len(CHECKS) else ""), err=True, nl=False)
 
 
 def _row(item: Finding) -> tuple[object, ...]:
