@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from binascii import b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -100,7 +102,13 @@ def dkim_signer(keys: WorkerKeys, domain: str, selector: str, *, key_of: str = "
             " create it, or set mail.sending_domain and mail.dkim_selector to the one there is.",
             field="mail.dkim_selector",
         )
-    key = load_pem_private_key(pem.encode(), None)
+    key = _loaded(pem)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise SettingsError(f"The DKIM key of {domain} is not an RSA key.", field="mail.dkim_selector")
     return DkimSigner(domain, selector, key)
+
+
+@lru_cache(maxsize=64)
+def _loaded(pem: str) -> PrivateKeyTypes:
+    """The key, proven to be one: that takes 34 ms, as long as a hundred signatures."""
+    return load_pem_private_key(pem.encode(), None)

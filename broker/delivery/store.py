@@ -16,6 +16,7 @@ from broker.kernel.database import UnitOfWork
 
 NEAR = 8  # batches: as far ahead as other workers of the same mailing usually are
 LAST_POSITION = 2**31 - 1
+WIDEST = 4  # times as many positions in a span as outcomes told of it, in one look
 
 _FACTS = """
 SELECT m.id, m.code, m.kind, m.state, m.dispatch_id, d.order_id, d.participation_send_id, m.base_id,
@@ -65,7 +66,7 @@ _CLAIM_PUT_OFF = _CLAIM.format(
     which="s.state = 'deferred' AND s.next_attempt_at <= app_now() ORDER BY s.next_attempt_at",
 )
 # Positions come as an array and as its span: a plan that goes by the span alone is still no longer than the window.
-_THESE = f"{_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = ANY(%(positions)s)"
+_THESE = f"{_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.position = ANY(%(positions)s::integer[])"
 _HOLD = f"""
 UPDATE send s SET state = 'claimed', lease = %(token)s WHERE {_THESE}
 RETURNING s.position, s.contact_id, s.contact_key, s.seed, s.attempts
@@ -81,7 +82,18 @@ UPDATE send s SET state = 'withheld', outcome_at = (SELECT app_now()), lease = N
   reply = 'suppressed since the freeze'
 WHERE {_THESE} AND s.state = 'claimed' AND s.lease = %(token)s AND {{suppressed}}
 """
+# `which` has a number for each position of the span: that of its outcome among those told, or NULL. A look into arrays
+# takes half the time of a join with them.
+_WHICH = "(%(which)s::integer[])[s.position - %(low)s + 1]"
 _OUTCOMES = f"""
+UPDATE send s SET state = (%(states)s::text[])[{_WHICH}], reply = (%(replies)s::text[])[{_WHICH}],
+  outcome_at = (SELECT app_now()), lease = NULL, reason = (%(reasons)s::text[])[{_WHICH}],
+  next_attempt_at = (SELECT app_now()) + make_interval(secs => (%(waits)s::integer[])[{_WHICH}])
+WHERE {_MINE} AND s.position BETWEEN %(low)s AND %(high)s AND s.state = 'attempting' AND s.lease = %(token)s
+  AND {_WHICH} IS NOT NULL
+"""
+# Those that stand far from each other (put off before) are found one by one.
+_SCATTERED_OUTCOMES = f"""
 UPDATE send s SET state = o.state, reply = o.reply, outcome_at = (SELECT app_now()), lease = NULL,
   next_attempt_at = (SELECT app_now()) + make_interval(secs => o.wait), reason = o.reason
 FROM unnest(%(positions)s::integer[], %(states)s::text[], %(replies)s::text[], %(waits)s::integer[],
@@ -221,7 +233,7 @@ def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after:
         found = [row[0] for row in unit.driver.execute(_CLAIM_SEEDS, values, prepare=True)]
     if not found:
         return []
-    values = _values(facts, token, **_span(found))
+    values = _values(facts, token, **_literal_span(found))
     rows = unit.driver.execute(_HOLD, values, prepare=True).fetchall()
     unit.run(
         "INSERT INTO send_batch (token, dispatch_id, mailing_id, low, high, leased_until)"
@@ -238,6 +250,11 @@ def claim(unit: UnitOfWork, facts: MailingFacts, token: UUID, limit: int, after:
 
 def _span(positions: Sequence[int]) -> dict[str, Any]:
     return {"positions": list(positions), "low": min(positions), "high": max(positions)}
+
+
+def _literal_span(positions: Sequence[int]) -> dict[str, Any]:
+    """As `_span`, the positions written as PostgreSQL reads them: the driver takes as long as the statement for it."""
+    return {"positions": f"{{{','.join(map(str, positions))}}}", "low": min(positions), "high": max(positions)}
 
 
 def sealed_contacts(unit: UnitOfWork, contact_ids: Sequence[int]) -> list[tuple[int, int, bytes | None]]:
@@ -266,16 +283,27 @@ def renew(unit: UnitOfWork, token: UUID, seconds: int) -> Cursor[Any]:
 
 def write_outcomes(unit: UnitOfWork, facts: MailingFacts, token: UUID, outcomes: Sequence[Outcome]) -> None:
     """Write what became of attempts that are still ours."""
-    values = _values(
-        facts,
-        token,
-        **_span([outcome.position for outcome in outcomes]),
-        states=[outcome.state for outcome in outcomes],
-        replies=[outcome.reply for outcome in outcomes],
-        waits=[outcome.wait for outcome in outcomes],
-        reasons=[outcome.reason for outcome in outcomes],
-    )
+    span = _span([outcome.position for outcome in outcomes])
+    low, high = span["low"], span["high"]
+    if high - low >= WIDEST * len(outcomes):
+        values = _values(facts, token, **span, **_columns(outcomes))
+        unit.driver.execute(_SCATTERED_OUTCOMES, values, prepare=True)
+        return
+    kinds: dict[Outcome, str] = {}
+    which = ["NULL"] * (high - low + 1)
+    for outcome in outcomes:
+        which[outcome.position - low] = kinds.setdefault(outcome._replace(position=0), str(len(kinds) + 1))
+    values = _values(facts, token, low=low, high=high, which=f"{{{','.join(which)}}}", **_columns(list(kinds)))
     unit.driver.execute(_OUTCOMES, values, prepare=True)
+
+
+def _columns(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    return {
+        "states": [outcome.state for outcome in outcomes],
+        "replies": [outcome.reply for outcome in outcomes],
+        "waits": [outcome.wait for outcome in outcomes],
+        "reasons": [outcome.reason for outcome in outcomes],
+    }
 
 
 def take(unit: UnitOfWork, facts: MailingFacts, token: UUID, window: Sequence[Prepared]) -> Cursor[Any]:
@@ -291,8 +319,8 @@ def withhold(unit: UnitOfWork, facts: MailingFacts, token: UUID, window: Sequenc
 
 
 def _with_keys(sql: str, facts: MailingFacts, token: UUID, window: Sequence[Prepared]) -> tuple[str, dict[str, Any]]:
-    positions = [row.position for row in window]
-    values = _values(facts, token, **_span(positions), base=facts.base_id, advertiser=facts.advertiser_id)
+    values = _values(facts, token, **_literal_span([row.position for row in window]))
+    values |= {"base": facts.base_id, "advertiser": facts.advertiser_id}
     others = [(row.position, key) for row in window for key in row.other_keys]
     if not others:
         return sql.format(suppressed=_UNDER_ITS_KEY), values
@@ -304,7 +332,7 @@ def withhold_erased(unit: UnitOfWork, facts: MailingFacts, token: UUID, position
     """People erased since the freeze have no address any more."""
     unit.driver.execute(
         "UPDATE send s SET state = 'withheld', outcome_at = app_now(), lease = NULL, next_attempt_at = NULL,"
-        f" reply = 'erased since the freeze' WHERE {_MINE} AND s.position = ANY(%(positions)s)"
+        f" reply = 'erased since the freeze' WHERE {_MINE} AND s.position = ANY(%(positions)s::integer[])"
         " AND s.state = 'claimed' AND s.lease = %(token)s",
         _values(facts, token, positions=list(positions)),
     )
