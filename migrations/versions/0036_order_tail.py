@@ -170,8 +170,13 @@ TELL_AFTER = """BEGIN
   FOR v_org IN SELECT id FROM organisation"""
 
 
+# A letter with a link for its person leaves outside of any transaction: this marks it while it does.
+LETTERS = "ALTER TABLE account_letter ADD COLUMN leaving_since timestamptz"
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
+    op.execute(LETTERS)
     op.execute(MAILING)
     for function in ("order_ends_with_mailing()", "order_keeps_mailing()"):
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
@@ -196,6 +201,7 @@ def _rewritten(signature: str, before: str, after: str) -> str:
 
 def downgrade() -> None:
     op.execute("SET LOCAL ROLE courtier_owner")
+    op.execute("ALTER TABLE account_letter DROP COLUMN leaving_since")
     op.execute(_rewritten(TELL_SIGNATURE, TELL_AFTER, TELL_BEFORE))
     op.execute("DROP FUNCTION may_tell(bigint, text, text)")
     definer("live_mandate(bigint, bigint)", to=BOTH)
