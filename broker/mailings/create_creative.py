@@ -124,7 +124,7 @@ def _checked(unit: UnitOfWork, message: Message) -> tuple[CreativeReport, tuple[
             f"This creative cannot be sent: {' '.join(errors[:5])}",
             code="bad_creative",
             field="html",
-            details=report.keys(),
+            details={**report.keys(), "errors": errors},
         )
     return report, variants
 

@@ -106,6 +106,9 @@ def test_a_creative_is_written_with_other_subjects_under_one_proof(house: House)
     }  # fmt: skip
     same = client.post("/creatives", data=form | {"subject_b": "Soldes", "preheader_b": ""})
     assert same.status_code == 422
+    bad = client.post("/creatives", data=form | {"html": "<p>x</p><a href='soldes.html'>y</a>"})
+    assert bad.status_code == 422
+    assert "Link 1 (soldes.html) is relative" in bad.text
     made = client.post("/creatives", data=form)
     assert made.status_code == 303
     address = made.location.partition("?")[0]

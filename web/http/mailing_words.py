@@ -10,6 +10,8 @@ import flask_babel
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
+from web.http.creative_lines import creative_line
+
 MAILING_WORDS = {
     "rate_bounces": _("Came back"),
     "rate_clickers": _("People who clicked"),
@@ -68,4 +70,4 @@ def instant(value: str | datetime | None) -> str:
     return flask_babel.format_datetime(at, "d MMM y, HH:mm")
 
 
-FILTERS = {"verdict": verdict, "alarm": alarm, "instant": instant}
+FILTERS = {"verdict": verdict, "alarm": alarm, "instant": instant, "creative_line": creative_line}
