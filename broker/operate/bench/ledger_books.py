@@ -21,7 +21,7 @@ from broker.kernel.errors import IntegrityFault
 from broker.kernel.settings import Settings
 from broker.mailings import freeze_store
 from broker.mailings.schedule import schedule_participation_send
-from broker.operate.bench.bench_send import cpu_seconds
+from broker.operate.bench.send_ours import cpu_seconds
 from broker.operate.bench.send_scene import Scene
 
 MONTH = 10  # of these are the sends of the month that is closed
