@@ -33,9 +33,11 @@ def export_fec(
 ) -> ExportResult:
     """Write `<SIREN>FEC<AAAAMMJJ>.txt` (tabs) with every posting of the period, in order of entry number.
 
-    UTF-8, or ISO 8859-15 as the decree's older form: letters that it lacks lose their accent, or become `?`. What was
-    written is read again and held to the rules (`check_fec`). Raises `Conflict` (`no_siren`), `IntegrityFault`
-    (`fec_faulty`).
+    UTF-8, or ISO 8859-15 as the decree's older form: letters that it lacks lose their accent, or become `?`.
+    `first` is the first day of the exercise: EcritureNum counts its entries from 1 in the order of their validation,
+    since the ledger's own numbers run on over the years, and those of one exercise have gaps where entries of two were
+    validated between each other. What was written is read again and held to the rules (`check_fec`). Raises `Conflict`
+    (`no_siren`), `IntegrityFault` (`fec_faulty`).
     """
     unit.actor.require("accountant", "broker")
     if not re.fullmatch(r"[0-9]{9}", siren):
@@ -46,11 +48,13 @@ def export_fec(
         )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{siren}FEC{last:%Y%m%d}.txt"
-    rows = debit = credit = 0
+    rows = debit = credit = entry = number = 0
     with path.open("w", encoding=encoding, errors="replace", newline="") as file:
         file.write("\t".join(COLUMNS) + "\r\n")
         for row in counted(journal_rows(unit, first, last), progress):
-            line = "\t".join(fields(row))
+            if row.number != entry:
+                entry, number = row.number, number + 1
+            line = "\t".join(fields(row, number))
             file.write((line if encoding == "utf-8" else _narrow(line)) + "\r\n")
             rows, debit, credit = rows + 1, debit + row.debit_cents, credit + row.credit_cents
     for fault in check_fec(path, first, last):
@@ -58,12 +62,12 @@ def export_fec(
     return ExportResult((path,), rows, debit, credit)
 
 
-def fields(row: Row[Any]) -> Iterator[str]:
-    """The eighteen columns of a posting. Foreign currency is empty: all amounts are in euro."""
+def fields(row: Row[Any], number: int) -> Iterator[str]:
+    """The eighteen columns of a posting of the exercise's n-th entry; foreign currency is empty: all is in euro."""
     auxiliary = bool(row.org_code)
     yield row.journal
     yield _plain(row.journal_label)
-    yield str(row.number)
+    yield str(number)
     yield f"{row.day:%Y%m%d}"
     yield row.account
     yield _plain(row.account_label)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from broker.billing.close_checks import bounds, month_findings
 from broker.billing.close_month import ask_close, close_asked, close_month, period_state
+from broker.billing.export_fec import export_fec
 from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer
 from broker.billing.settle import settle_mailing
 from broker.kernel import clock
@@ -19,6 +21,7 @@ from broker.kernel.errors import Conflict
 from broker.ledger.model import credit, debit
 from broker.ledger.periods import set_period
 from broker.ledger.post import post
+from broker.ledger.reopen import answer_reopening, ask_reopening
 from broker.ledger.store import balance, trial_balance
 from broker.operate.database_server import DatabaseServer
 from broker.operate.migrate import migrate
@@ -154,3 +157,45 @@ def test_a_tampered_send_is_noticed(scene: MoneyScene) -> None:
     with scene.worker.begin() as unit:
         unit.run("UPDATE send SET price_micros = price_micros + 1 WHERE mailing_id = :id AND position = 7", id=mailing)
     assert codes(scene, month) == {"unequal": True}
+
+
+def test_a_leap_february_is_cut_off_on_its_29th_opened_again_and_closed_without_a_second_cut_off(
+    scene: MoneyScene, tmp_path: Path
+) -> None:
+    leap = date(2028, 2, 29)
+    with scene.worker.begin() as unit:
+        noon = datetime.combine(leap, datetime.min.time(), tzinfo=unit.now.tzinfo) + timedelta(hours=12)
+        clock.advance(unit.session, noon - unit.now)
+        assert unit.today == leap
+    order = scene.on_credit()
+    mailing, dispatch, _ = scene.mailing_of(order)
+    scene.send(mailing, dispatch, 10_000)
+    assert dispatch // 1_000_000 >= 202_802
+    scene.wait(24)
+    with scene.worker.begin() as unit:
+        assert unit.today == date(2028, 3, 1)
+        closed = close_month(unit, SETTINGS, leap, "soft_closed")
+    assert (closed.state, closed.entries, closed.accrued_cents) == ("soft_closed", 4, 33_333)
+    assert balances(scene, leap)["4181"] == 40_000
+    assert balances(scene, date(2028, 2, 28)).get("4181", 0) == 0
+    first, second = scene.person(), scene.person()
+    with scene.web.begin(first) as unit:
+        asked = ask_reopening(unit, leap, "a late charge")
+    with scene.web.begin(second) as unit:
+        answer_reopening(unit, asked.code, yes=True)
+    with scene.worker.begin() as unit:
+        post(unit, "BQ", leap, "FRAIS", "Frais", [debit("627", 100), credit("512", 100)], "late-charge")
+        again = close_month(unit, SETTINGS, leap)
+        assert (again.state, again.entries) == ("locked", 0)
+    assert {account: cents for account, cents in balances(scene, date(2028, 3, 1)).items() if cents} == {
+        "627": 100,
+        "512": -100,
+    }
+    scene.wait(HOURS)
+    settle_mailing(scene.worker, SETTINGS, mailing)
+    with scene.worker.begin() as unit:
+        due = unit.scalar("SELECT due_on - issued_on FROM invoice WHERE kind = 'invoice'")
+        fec = export_fec(unit, "732829320", date(2027, 3, 1), leap, tmp_path)
+    assert due == 30
+    assert fec.files[0].name == "732829320FEC20280229.txt"
+    assert fec.debit_cents == fec.credit_cents > 0

@@ -30,7 +30,7 @@ def posting(number: int, cents: int, **other: Any) -> Any:
 
 def written(folder: Path, rows: list[Any], name: str = "732829320FEC20281231.txt", encoding: str = "utf-8") -> Path:
     path = folder / name
-    lines = ["\t".join(COLUMNS), *("\t".join(fields(row)) for row in rows)]
+    lines = ["\t".join(COLUMNS), *("\t".join(fields(row, row.number)) for row in rows)]
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode(encoding, "replace"))
     return path
 

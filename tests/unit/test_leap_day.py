@@ -77,6 +77,6 @@ def test_the_fec_of_a_year_that_ends_on_the_leap_day(tmp_path: Any) -> None:
     other = SimpleNamespace(**{**vars(row), "account": "706", "debit_cents": 0, "credit_cents": 1})
     for name, rules in (("732829320FEC20280229.txt", []), ("732829320FEC20270229.txt", ["name"])):
         path = tmp_path / name
-        lines = ["\t".join(COLUMNS), "\t".join(fields(row)), "\t".join(fields(other))]
+        lines = ["\t".join(COLUMNS), "\t".join(fields(row, row.number)), "\t".join(fields(other, 1))]
         path.write_text("\r\n".join(lines) + "\r\n")
         assert [fault.rule for fault in check_fec(path)] == rules
