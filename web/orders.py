@@ -82,7 +82,14 @@ def refuse(code: str) -> Response:
 @pages.post("/orders/<code>/cancel")
 def cancel(code: str) -> Response:
     """Withdraw, with its mailing where it has one; the other side reads the reason."""
-    return act(code, "cancelled", lambda work: withdraw_order(work, code, request.form.get("reason", "")))
+    news = "cancelled"
+    try:
+        with unit() as work:
+            if withdraw_order(work, code, request.form.get("reason", "")).state != "cancelled":
+                news = "use_stopped"
+    except CourtierError as refusal:
+        return shown_again(code, refusal)
+    return redirect(url_for("orders.show", code=code, done=news), 303)
 
 
 @pages.post("/orders/<code>/pay")
