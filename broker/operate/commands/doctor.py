@@ -10,7 +10,7 @@ from broker.kernel.errors import CourtierError
 from broker.kernel.settings import Settings
 from broker.operate.cli import Invocation
 from broker.operate.database_server import DatabaseServer, running_postgres
-from broker.operate.doctor import data, machine, mail
+from broker.operate.doctor import data, machine, mail, payment
 from broker.operate.doctor.check import Check, guarded
 from broker.operate.output import json_option, print_json
 
@@ -48,6 +48,7 @@ def _examine(invocation: Invocation, *, dns: bool) -> list[Check]:
         ("server", machine.embedded_server),
         ("separation", machine.separation),
         ("keys", data.keys),
+        ("payments", payment.gateway),
     ):
         checks.append(guarded(name, partial(look, settings)))
     checks += _database(settings)
