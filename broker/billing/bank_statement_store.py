@@ -46,6 +46,11 @@ def known_statement(unit: UnitOfWork, iban: str, reference: str) -> str | None:
     return None if found is None else str(found)
 
 
+def statement_id(unit: UnitOfWork, code: str) -> int:
+    """The id of a statement."""
+    return int(unit.scalar("SELECT id FROM bank_statement WHERE code = :code", code=code))
+
+
 def insert_statement(unit: UnitOfWork, code: str, told: FileStatement) -> int:
     """Keep a statement; returns its id."""
     return int(

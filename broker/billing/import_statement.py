@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from broker.billing.bank_accounts import checked_iban
 from broker.billing.bank_csv import read_bank_csv
 from broker.billing.bank_file import FileLine, FileStatement
 from broker.billing.camt053 import read_camt053
-from broker.billing.match_bank import match_credit
+from broker.billing.match_bank import OpenInvoice, match_credit
 from broker.billing.payouts import confirm_payout
 from broker.billing.receipts import assign_receipt, receive_transfer
 from broker.billing.refund_store import refund as find_refund
@@ -27,7 +27,7 @@ from broker.kernel.errors import InvalidInput
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 
-LARGEST_FILE = 5 * 1024 * 1024
+LARGEST_FILE = 50 * 1024 * 1024  # a page and the API take 6 MB
 _GATEWAYS = ("STRIPE",)
 
 
@@ -60,7 +60,7 @@ def import_statement(
         raise InvalidInput("Set company.iban: the account that statements are of.", code="no_iban", field="file")
     iban = checked_iban(settings.company.iban)
     if not data.strip() or len(data) > LARGEST_FILE:
-        raise InvalidInput("Send a file of at most 5 MB that is not empty.", code="bad_statement", field="file")
+        raise InvalidInput("Send a file of at most 50 MB that is not empty.", code="bad_statement", field="file")
     if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
         found = read_camt053(data)
     else:
@@ -88,19 +88,56 @@ def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str]
             code="other_account",
             field="file",
         )
-    before = store.known_statement(unit, iban, told.reference)
-    if before is not None:
-        counts["known"] += len(told.lines)
-        return before
     fresh = _fresh(unit, told)
     counts["known"] += len(told.lines) - len(fresh)
-    code = new_code("stmt")
-    statement_id = store.insert_statement(unit, code, told)
+    before = store.known_statement(unit, iban, told.reference)
+    if before is not None and not fresh:
+        return before
+    # A corrected statement bears the id of the first one: what is new in it joins that.
+    code = new_code("stmt") if before is None else before
+    statement_id = store.insert_statement(unit, code, told) if before is None else store.statement_id(unit, before)
+    open_now = _Open(unit)
     for line in fresh:
         counts["new"] += 1
-        _take(unit, statement_id, iban, line, counts)
-    record(unit, "statement.imported", "bank_statement", code, lines=len(fresh), known=len(told.lines) - len(fresh))
+        _take(unit, statement_id, iban, line, counts, open_now)
+    action = "statement.imported" if before is None else "statement.corrected"
+    record(unit, action, "bank_statement", code, lines=len(fresh), known=len(told.lines) - len(fresh))
     return code
+
+
+class _Open:
+    """What waits for money, read again only after a line has changed it: a file may have 10,000 lines."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+        self.changed()
+
+    def changed(self) -> None:
+        """A line was matched."""
+        self._invoices: list[OpenInvoice] | None = None
+        self._payers: dict[str, int] | None = None
+        self._sent: list[Row[Any]] | None = None
+
+    @property
+    def invoices(self) -> list[OpenInvoice]:
+        """Open invoices, the oldest first."""
+        if self._invoices is None:
+            self._invoices = store.open_invoices(self._unit)
+        return self._invoices
+
+    @property
+    def payers(self) -> dict[str, int]:
+        """Whose an IBAN was."""
+        if self._payers is None:
+            self._payers = store.payers(self._unit)
+        return self._payers
+
+    @property
+    def sent(self) -> list[Row[Any]]:
+        """Transfers of ours that no statement shows yet."""
+        if self._sent is None:
+            self._sent = transfer_store.sent(self._unit)
+        return self._sent
 
 
 def _fresh(unit: UnitOfWork, told: FileStatement) -> list[FileLine]:
@@ -119,21 +156,24 @@ def _fresh(unit: UnitOfWork, told: FileStatement) -> list[FileLine]:
     return fresh
 
 
-def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts: Counter[str]) -> None:
+def _take(
+    unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts: Counter[str], open_now: _Open
+) -> None:
     if line.booked_on > unit.today:
         raise InvalidInput(f"A line is dated {line.booked_on}: in the future.", code="bad_statement", field="file")
     code = new_code("line")
     if line.cents > 0 and _came_back(unit, code, statement_id, iban, line):
         counts["returned"] += 1
+        open_now.changed()
         return
     if line.cents > 0:
-        kind, hint, receipt_id, waits = _credit(unit, line)
+        kind, hint, receipt_id, waits = _credit(unit, line, open_now)
         counts["matched"] += kind == "receipt" and not waits
         counts["suspense"] += bool(waits)
         counts["suspense_cents"] += waits
         line_id = store.insert_line(unit, code, statement_id, iban, line, kind, hint, receipt_id)
     else:
-        paid = _sent(unit, line)
+        paid = _sent(line, open_now.sent)
         kinds = {row.what for row in paid}
         kind = kinds.pop() if len(kinds) == 1 else "payout" if kinds else "fee" if line.charge else "suspense"
         line_id = store.insert_line(
@@ -147,6 +187,8 @@ def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts
             if row.state == "exported":
                 confirm_payout(unit, row.code, line.booked_on)
             store.show_payout(unit, row.id, line_id)
+        if paid:
+            open_now.changed()
         counts["payouts"] += len(paid)
         counts["suspense"] += kind == "suspense"
         counts["suspense_cents"] += line.cents if kind == "suspense" else 0
@@ -154,13 +196,13 @@ def _take(unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts
         unit.enqueue("book_bank_line", line_id)
 
 
-def _credit(unit: UnitOfWork, line: FileLine) -> tuple[str, str, int | None, int]:
+def _credit(unit: UnitOfWork, line: FileLine, open_now: _Open) -> tuple[str, str, int | None, int]:
     """(kind, hint, receipt, cents that wait) of money that came in; its receipt is taken down and its job asked for."""
     if any(name in line.counterparty.upper() for name in _GATEWAYS):
         return "gateway", "", None, 0
     if line.returned:
         return _waiting(unit, line, f"returned:{line.end_to_end_id}" if line.end_to_end_id else "returned")
-    found = match_credit(line, store.open_invoices(unit), store.payers(unit))
+    found = match_credit(line, open_now.invoices, open_now.payers)
     by_hand = [
         row for row in store.receipts_by_hand(unit, line)
         if row.reference == line.reference or not found.invoices or not row.numbers
@@ -171,6 +213,7 @@ def _credit(unit: UnitOfWork, line: FileLine) -> tuple[str, str, int | None, int
     if not found.invoices:
         return _waiting(unit, line, found.hint)
     receipt = receive_transfer(unit, line.cents, line.booked_on, line.reference, line.counterparty, found.invoices[0])
+    open_now.changed()
     left = receipt.left_cents
     for number in found.invoices[1:]:
         if left > 0:
@@ -183,9 +226,8 @@ def _waiting(unit: UnitOfWork, line: FileLine, hint: str) -> tuple[str, str, int
     return "receipt", hint, receipt.id, line.cents
 
 
-def _sent(unit: UnitOfWork, line: FileLine) -> list[Row[Any]]:
+def _sent(line: FileLine, sent: Sequence[Row[Any]]) -> list[Row[Any]]:
     """The transfers that left with a debit: the one it names, or the whole of a file of ours."""
-    sent = transfer_store.sent(unit)
     one = [row for row in sent if row.end_to_end_id == line.end_to_end_id and row.amount_cents == -line.cents]
     if not one:
         files = {row.file for row in sent if row.file and (row.file in line.references or row.file in line.about)}

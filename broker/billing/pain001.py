@@ -14,6 +14,9 @@ from datetime import date, datetime
 
 from lxml import etree
 
+from broker.kernel.errors import IntegrityFault
+
+MOST_CENTS = 99_999_999_999  # EPC132-08: 999,999,999.99
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-?:().,'+ ")
 _WRITTEN_OUT = str.maketrans(
@@ -61,7 +64,14 @@ def readable(text: str) -> bool:
 
 
 def pain001(message_id: str, created: datetime, day: date, payer: Place, transfers: Sequence[Transfer]) -> bytes:
-    """The file for the bank: one batch of `transfers` to be executed on `day`."""
+    """The file for the bank: one batch of `transfers` to be executed on `day`.
+
+    Raises `IntegrityFault` (`bad_transfer`) for none, an amount that no bank takes, or an end-to-end id twice.
+    """
+    if not transfers or any(not 0 < transfer.cents <= MOST_CENTS for transfer in transfers):
+        raise IntegrityFault("A transfer is of 0.01 to 999,999,999.99 EUR.", code="bad_transfer")
+    if len({transfer.end_to_end_id for transfer in transfers}) < len(transfers):
+        raise IntegrityFault("Two transfers bear one end-to-end id.", code="bad_transfer")
     root = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})
     start = _add(root, "CstmrCdtTrfInitn")
     head = _add(start, "GrpHdr")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
 import sepaxml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from broker.billing.pain001 import NAMESPACE, Place, Transfer, pain001, plain, readable
+from broker.kernel.errors import IntegrityFault
 
 SCHEMA = etree.XMLSchema(file=str(Path(sepaxml.__file__).parent / "schemas" / "pain.001.001.09.xsd"))
 PAYER = Place("Courtier SAS", "1 rue de la Paix", "75002", "Paris", "FR", "FR1420041010050500013M02606", "PSSTFRPPXXX")
@@ -58,3 +60,15 @@ def test_slashes_stand_neither_at_the_ends_nor_twice() -> None:
 def test_a_name_or_town_that_no_bank_can_read_is_known() -> None:
     assert readable("Σ1")
     assert not any(readable(text) for text in ("東京", "Москва", "—", " ", ""))
+
+
+@pytest.mark.parametrize("amounts", [(), (0,), (-1,), (5, 0), (100_000_000_000,)])
+def test_amounts_that_no_bank_takes_make_no_file(amounts: tuple[int, ...]) -> None:
+    transfers = [Transfer(f"E{n}", cents, PAYER, "x") for n, cents in enumerate(amounts)]
+    with pytest.raises(IntegrityFault):
+        pain001("M", NOW, NOW.date(), PAYER, transfers)
+
+
+def test_one_end_to_end_id_stands_once() -> None:
+    with pytest.raises(IntegrityFault):
+        pain001("M", NOW, NOW.date(), PAYER, [Transfer("E", 1, PAYER, "x"), Transfer("E", 2, PAYER, "y")])
