@@ -94,6 +94,15 @@ PAPERS = {
     "a customer in Belgium": paper("invoice", BELGIAN, 0, "reverse_charge"),
     "an owner in Belgium": paper("self_bill", BELGIAN, 0, "reverse_charge"),
     "a customer in Switzerland": paper("invoice", SWISS, 0, "reverse_charge"),
+    "a deposit from Martinique": paper("deposit", MARTINIQUE, 850),
+    "a deposit from Belgium": paper("deposit", BELGIAN, 0, "reverse_charge"),
+    "a credit note to Guyane": paper("credit_note", GUYANE, 0, "exempt_overseas", net=1, quantity=1, micros=10_000),
+    "a credit note to Belgium": paper("credit_note", BELGIAN, 0, "reverse_charge", net=33, quantity=1, micros=330_000),
+    "a line of nothing beside one": replace(
+        paper("invoice", FRENCH),
+        lines=(InvoiceLine(1, "Envois", 30_000, 999_990_000, 99_999), InvoiceLine(2, "Clics", 3, 0, 0)),
+    ),
+    "a document of nothing": paper("invoice", FRENCH, net=0, micros=0),
 }
 # The French rules are for invoices between companies of France; a foreign seller has no SIREN.
 ABROAD = {"an owner in Belgium", "a customer in Switzerland"}

@@ -47,6 +47,25 @@ PAPERS = {
         supplied_on=None,
         type_code=SELF_BILLED_CREDIT,
     ),
+    "an owner's credit note to its customer, on its behalf": replace(
+        paper("credit_note", MARTINIQUE, net=2_500, quantity=1, micros=25_000_000),
+        seller=FRENCH,
+        notes=(*paper("invoice", FRENCH).notes, ON_BEHALF),
+    ),
+    "our fee given back": paper("credit_note", MARTINIQUE, 850, net=500, quantity=1, micros=5_000_000),
+    "a new invoice in place of one that was paid": replace(
+        paper("owner_invoice", MARTINIQUE, net=10_000, quantity=1, micros=100_000_000, paid=12_000),
+        seller=FRENCH,
+        refers=None,
+    ),
+    "a self-billed credit note of an owner under franchise": replace(
+        paper("owner_credit", SMALL, 0, "franchise", net=267, quantity=1, micros=2_670_000),
+        seller=replace(SMALL, siren="552100554"),
+        buyer=COMPANY,
+        refers=EARLIER,
+        supplied_on=None,
+        type_code=SELF_BILLED_CREDIT,
+    ),
 }
 
 
