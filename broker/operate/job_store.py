@@ -44,11 +44,26 @@ WITH due(kind, row_id, even_if_running) AS (
     WHERE confirmed_at IS NOT NULL AND sealed IS NOT NULL AND kind <> 'correction'
   UNION ALL SELECT 'apply_profile', id, false FROM profile_update WHERE applied_at IS NULL
   UNION ALL SELECT 'post_account_letter', id, false FROM account_letter WHERE done_at IS NULL
-  UNION ALL SELECT 'book_payment', id, false FROM payment
-    WHERE state = 'pending' AND created_at < app_now() - interval '1 minute'
+  UNION ALL SELECT 'book_payment', id, false FROM payment WHERE state IN ('pending', 'processing')
+    AND (checkout_reference IS NOT NULL OR gateway_reference IS NOT NULL)
+    AND coalesce(looked_at + interval '10 minutes', created_at + interval '1 minute') < app_now()
+  UNION ALL SELECT 'charge_means', id, false FROM payment WHERE state = 'pending' AND method <> 'checkout'
+    AND coalesce(debit_on <= CAST(app_now() AT TIME ZONE 'Europe/Paris' AS date), true)
+  UNION ALL SELECT 'treat_webhook', number, false FROM webhook_event WHERE processed_at IS NULL
+  UNION ALL SELECT 'remove_means', id, false FROM payment_means WHERE state = 'removing'
+  UNION ALL SELECT 'open_connect', id, false FROM connect_account WHERE reference IS NULL
+  UNION ALL SELECT 'send_transfer', id, false FROM payout WHERE state = 'approved' AND connect_account_id IS NOT NULL
+    AND coalesce(transfer_looked_at < app_now() - interval '15 minutes', true)
+  UNION ALL SELECT 'reverse_transfer', id, false FROM transfer_reversal WHERE state = 'approved'
+    AND coalesce(looked_at < app_now() - interval '15 minutes', true)
+  UNION ALL SELECT 'send_gateway_payout', id, false FROM gateway_payout WHERE state = 'asked'
+  UNION ALL SELECT 'read_gateway', id, false FROM gateway_reading WHERE read_at IS NULL
+  UNION ALL SELECT 'book_gateway_line', id, false FROM gateway_line
+    WHERE booked_at IS NULL AND (explained_account IS NOT NULL OR kind IN ('stripe_fee', 'stripe_fx_fee'))
   UNION ALL SELECT 'book_receipt', id, false FROM receipt WHERE booked_at IS NULL
   UNION ALL SELECT 'book_receipt', receipt_id, false FROM receipt_share WHERE booked_at IS NULL
   UNION ALL SELECT 'close_month', id, false FROM ledger_close WHERE done_at IS NULL
+  UNION ALL SELECT 'write_export', id, false FROM export_file WHERE state IN ('waiting', 'writing')
   UNION ALL SELECT 'key_suppression_list', id, false FROM suppression_list WHERE state = 'waiting'
   UNION ALL SELECT 'answer_order', r.order_id, false FROM order_review r JOIN rental_order o ON o.id = r.order_id
     WHERE o.state = 'ordered' AND r.looked_at IS NULL AND r.change_text IS NULL

@@ -42,18 +42,19 @@ from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
 from broker.billing.bank_lines import book_bank_line
-from broker.billing.choose_gateway import choose_gateway
 from broker.billing.close_month import close_asked
-from broker.billing.collect import book_payment
 from broker.billing.contests import issue_correction
 from broker.billing.dunning import post_dunning, run_dunning
 from broker.billing.end_orders import end_lapsed_orders
+from broker.billing.export_file_store import forget as forget_files
+from broker.billing.gateway_balance import ask_reading
 from broker.billing.payouts import book_payout
 from broker.billing.receipts import book_receipt
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.billing.vat_check import check_vat_number
 from broker.billing.vat_register import choose_register
 from broker.billing.velocity import look_at_velocity
+from broker.billing.write_export import write_export
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.delegate_domain import ask_due_checks, check_domain
 from broker.delivery.presign import presign_mailing
@@ -98,6 +99,7 @@ from broker.operate.job_store import enqueue_what_is_due, forget_old_jobs
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.operate.journal.sends import JournalledSends
+from broker.operate.payment_jobs import payment_jobs
 from broker.operate.tell_news import tell_news
 from broker.rentals.answer_order import answer_order
 from broker.rentals.cancel import expire_orders
@@ -253,9 +255,10 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
         ),
         "tell_news": lambda row_id: tell_news(database, row_id),
         "deliver_webhooks": lambda row_id: deliver_webhooks(database, means.keys, settings, row_id),
-        "book_payment": lambda row_id: book_payment(database, settings, choose_gateway(settings, database), row_id),
+        **payment_jobs(database, settings),
         **bank_jobs(database, settings),
         "close_month": lambda row_id: close_asked(database, settings, row_id),
+        "write_export": lambda row_id: write_export(database, settings, row_id, means.stopping.is_set),
         "book_receipt": lambda row_id: book_receipt(database, row_id),
         "book_payout": lambda row_id: book_payout(database, row_id),
         "book_bank_line": lambda row_id: book_bank_line(database, row_id),
@@ -357,6 +360,7 @@ def _add_house_tasks(app: App, means: Means) -> None:
         """Forget what need not be kept."""
         with database.begin() as unit:
             forget_old_jobs(unit, KEEP_FAILED_HOURS)
+            forget_files(unit)
             forget_hit_sources(unit)
             forget_unconfirmed(unit)
             forget_letters(unit, LINK_DAYS)
@@ -424,6 +428,16 @@ def _add_house_tasks(app: App, means: Means) -> None:
         app.task(name="ask_results", queue="house", queueing_lock="ask_results")(ask_results)
     )
     app.periodic(cron="*/10 * * * *")(app.task(name="tell", queue="house", queueing_lock="tell")(tell))
+
+    def read_balance(timestamp: int) -> None:
+        """The gateway's balance and owners' accounts there, once a day and whenever something asks."""
+        if settings.payment.gateway != "none":
+            with database.begin() as unit:
+                ask_reading(unit)
+
+    app.periodic(cron="11 5 * * *")(
+        app.task(name="read_balance", queue="house", queueing_lock="read_balance")(read_balance)
+    )
 
     def chase(timestamp: int) -> None:
         """Remind whoever is to answer an order; let one expire that nobody answered."""

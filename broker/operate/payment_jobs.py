@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from broker.billing.card_money import book_card_money
 from broker.billing.choose_gateway import choose_gateway
 from broker.billing.collect import book_payment
 from broker.billing.connect import open_connect, read_connect
@@ -28,7 +27,6 @@ def payment_jobs(database: Database, settings: Settings) -> Mapping[str, Callabl
 
     return {
         "book_payment": lambda row_id: book_payment(database, settings, gateway(), row_id),
-        "book_card_money": lambda row_id: book_card_money(database, gateway(), row_id),
         "treat_webhook": lambda row_id: treat_webhook(database, settings, gateway(), row_id),
         "charge_means": lambda row_id: charge_means(database, settings, gateway(), row_id),
         "read_setup": lambda row_id: read_setup(database, gateway(), row_id),
