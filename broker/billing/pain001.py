@@ -105,7 +105,8 @@ def pain001(message_id: str, created: datetime, day: date, payer: Place, transfe
             _add(item, "CdtrAgt", "FinInstnId", "BICFI", text=transfer.to.bic)
         _party(_add(item, "Cdtr"), transfer.to)
         _add(item, "CdtrAcct", "Id", "IBAN", text=transfer.to.iban)
-        _add(item, "RmtInf", "Ustrd", text=plain(transfer.about, 140))
+        if about := plain(transfer.about, 140):
+            _add(item, "RmtInf", "Ustrd", text=about)
     out: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return out
 

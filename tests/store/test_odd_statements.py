@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from sqlalchemy import Engine
 
 from broker.billing.close_checks import month_findings
-from broker.billing.import_statement import ImportResult, import_statement
 from broker.kernel.errors import InvalidInput
 from broker.ledger.model import credit, debit
 from broker.ledger.post import post
 from tests.bank_files import camt, entry
 from tests.store.money_scene import MoneyScene, build_scene
-from tests.store.test_bank_statements import OURS
+from tests.store.test_bank_statements import OURS, read, today
 
 
 @pytest.fixture
-def scene(admin_engine: Engine, worker_engine: Engine, web_engine: Engine) -> Iterator[MoneyScene]:
-    yield build_scene(admin_engine, worker_engine, web_engine)
-
-
-def today(scene: MoneyScene) -> str:
-    with scene.worker.begin() as unit:
-        return unit.today.isoformat()
-
-
-def read(scene: MoneyScene, data: bytes) -> ImportResult:
-    with scene.web.begin(scene.person()) as unit:
-        return import_statement(unit, OURS, data)
+def scene(admin_engine: Engine, worker_engine: Engine, web_engine: Engine) -> MoneyScene:
+    return build_scene(admin_engine, worker_engine, web_engine)
 
 
 def test_several_statements_of_a_file_and_one_without_entries(scene: MoneyScene) -> None:
