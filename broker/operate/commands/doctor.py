@@ -51,17 +51,20 @@ def _examine(invocation: Invocation, *, dns: bool) -> list[Check]:
         ("payments", payment.gateway),
     ):
         checks.append(guarded(name, partial(look, settings)))
-    checks += _database(settings)
+    checks += _database(settings, dns=dns)
     checks += [mail.relay(relay) for relay in settings.mail.relays]
     if dns:
         checks += mail.dns_records(settings)
     return checks
 
 
-def _database(settings: Settings) -> list[Check]:
+def _database(settings: Settings, *, dns: bool) -> list[Check]:
     try:
         with running_postgres(settings) as server:
-            return [Check("database", True, "The database answers."), *_inside(server)]
+            checks = [Check("database", True, "The database answers."), *_inside(server)]
+            if dns and all(one.ok for one in checks):
+                checks += mail.kept_dkim_keys(server, settings)
+            return checks
     except CourtierError as error:
         return [Check("database", False, error.sentence)]
 

@@ -8,12 +8,16 @@ import dns.exception
 import dns.resolver
 
 from broker.delivery.dkim_keys import list_dkim_keys, published
+from broker.delivery.dkim_store import keys_of
+from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError
 from broker.kernel.settings import RelaySettings, Settings
+from broker.operate.database_server import DatabaseServer
 from broker.operate.doctor.check import Check
 from broker.vault.keyring import load_worker
 
 SECONDS = 5.0
+_STANDING = {"waiting": "does not sign yet", "signs": "signs now", "leaving": "signed until lately"}
 
 
 def relay(one: RelaySettings) -> Check:
@@ -90,6 +94,28 @@ def _dkim(settings: Settings) -> list[Check]:
                 say += " (It does not sign now; of no more use, take it off: courtier delivery dkim retire.)"
         # A key that does not sign yet may wait for its record.
         checks.append(Check(name, (texts is not None and wrong is None) or not key.signs, say))
+    return checks
+
+
+def kept_dkim_keys(server: DatabaseServer, settings: Settings) -> list[Check]:
+    """The keys that the page of signing keys made: whether the DNS publishes them, as a worker last saw it."""
+    engine = make_engine(server.url("worker"), 1)
+    try:
+        with Database(engine).begin() as unit:
+            kept = keys_of(unit, settings.mail.sending_domain)
+    finally:
+        engine.dispose()
+    ring = {one.record for one in list_dkim_keys(load_worker(settings.key_dir), settings.mail)}  # looked at already
+    checks = []
+    for key in kept:
+        if key.published.record in ring:
+            continue
+        texts = _texts(key.published.name) if key.public_key else []
+        wrong = "the DNS does not answer" if texts is None else published(key.published.record, texts)
+        say = f"{key.published.name}, which {_STANDING[key.state]}: {wrong or 'published'}."
+        if wrong and key.public_key:
+            say += f" Publish: {key.published.zone_line}"
+        checks.append(Check(f"signing key {key.selector}", wrong is None or key.state == "waiting", say))
     return checks
 
 
