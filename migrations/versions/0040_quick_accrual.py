@@ -132,10 +132,17 @@ BEGIN
   IF v_bp IS NULL OR isempty(v_wanted) THEN
     RETURN 0;
   END IF;
-  SELECT count(*), min(price_micros), max(price_micros) INTO v_found, v_price, v_highest FROM send
-  WHERE dispatch_id = p_dispatch AND mailing_id = p_mailing
-    AND position BETWEEN lower(v_wanted) AND upper(v_wanted) - 1 AND position <@ v_wanted
-    AND state = 'accepted' AND NOT seed AND price_micros > 0;
+  IF v_wanted = int4multirange(range_merge(v_wanted)) THEN
+    SELECT count(*), min(price_micros), max(price_micros) INTO v_found, v_price, v_highest FROM send
+    WHERE dispatch_id = p_dispatch AND mailing_id = p_mailing
+      AND position BETWEEN lower(v_wanted) AND upper(v_wanted) - 1
+      AND state = 'accepted' AND NOT seed AND price_micros > 0;
+  ELSE
+    SELECT count(*), min(price_micros), max(price_micros) INTO v_found, v_price, v_highest FROM send
+    WHERE dispatch_id = p_dispatch AND mailing_id = p_mailing
+      AND position BETWEEN lower(v_wanted) AND upper(v_wanted) - 1 AND position <@ v_wanted
+      AND state = 'accepted' AND NOT seed AND price_micros > 0;
+  END IF;
   v_sums := run_sums(v_wanted, v_price, v_bp);
   IF v_price = v_highest AND v_found = v_sums.sends THEN
     INSERT INTO accrual_sum (mailing_id, kind, positions, price_micros, commission_bp, sends, gross_micros,
