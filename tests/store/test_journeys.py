@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import date
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from broker.billing.contests import contest_invoice, issue_correction, uphold_contest
+from broker.billing.receipt_store import open_invoice
 from broker.billing.receipts import book_receipt, receive_transfer
 from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
@@ -18,6 +21,7 @@ from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 from tests.store.test_roles import make_agent
 
 ROLES: tuple[Role, ...] = ("principal", "agent_of_owner", "agent_of_advertiser")
+BY_US = replace(SETTINGS, trade=replace(SETTINGS.trade, corrections_by="company"))
 HOURS = SETTINGS.trade.bounce_freeze_hours + 1
 JOURNEYS = st.tuples(
     st.booleans(),  # prepaid
@@ -27,6 +31,8 @@ JOURNEYS = st.tuples(
     st.integers(0, 20),  # bounced too late
     st.lists(st.integers(1, 100), max_size=3),  # part payments, per cent
     st.booleans(),  # an entry reversed
+    st.one_of(st.just(100), st.integers(0, 99)),  # contested, and taken back for so many per cent
+    st.integers(1, 200),  # taken back whole: replaced by so many per cent of it
 )
 
 
@@ -72,14 +78,14 @@ def test_every_journey_keeps_the_books_balanced_and_the_sums_equal(
     admin_engine: Engine,
     worker_engine: Engine,
     web_engine: Engine,
-    journeys: list[tuple[bool, int, int, int, int, list[int], bool]],
+    journeys: list[tuple[bool, int, int, int, int, list[int], bool, int, int]],
     price: int,
     role: Role,
 ) -> None:
     scene = build_scene(admin_engine, worker_engine, web_engine, price_micros=price)
     if role != "principal":
         make_agent(scene, role)
-    for prepaid, accepted, uncertain, early, late, parts, reversing in journeys:
+    for prepaid, accepted, uncertain, early, late, parts, reversing, taken, anew in journeys:
         order = scene.paid(5_000) if prepaid else scene.on_credit(5_000)
         check(scene)
         mailing, dispatch, _ = scene.mailing_of(order)
@@ -98,7 +104,10 @@ def test_every_journey_keeps_the_books_balanced_and_the_sums_equal(
                 late=late,
             )
         check(scene)
-        pay(scene, mailing, parts)
+        pay(scene, mailing, parts[:1])
+        correct(scene, mailing, taken, anew)
+        check(scene)
+        pay(scene, mailing, parts[1:])
         check(scene)
         if reversing:
             with scene.worker.begin() as unit:
@@ -108,6 +117,43 @@ def test_every_journey_keeps_the_books_balanced_and_the_sums_equal(
             check(scene)
 
 
+def correct(scene: MoneyScene, mailing: int, taken: int, anew: int) -> None:
+    """The owner contests its document; it is credited in part, or whole and replaced. Open amounts stay positive."""
+    with scene.web.begin(scene.accountant) as unit:
+        row = unit.one(
+            "SELECT number, net_cents FROM invoice WHERE mailing_id = :id AND kind IN ('self_bill', 'owner_invoice')",
+            id=mailing,
+        )
+    net = 0 if row is None else int(row.net_cents) * taken // 100
+    if row is None or not net:
+        return
+    with scene.web.begin(scene.owner) as unit:
+        contest = contest_invoice(unit, row.number, "x")
+    with scene.web.begin(scene.accountant) as unit:
+        new = max(1, net * anew // 100) if taken == 100 else None
+        uphold_contest(unit, BY_US, contest.code, net, "", new)
+    for _ in range(2):
+        issue_correction(scene.worker, SETTINGS, contest.id)
+    with scene.worker.begin() as unit:
+        assert unit.scalar("SELECT state FROM invoice_contest WHERE id = :id", id=contest.id) == "corrected"
+        assert not unit.all(
+            "SELECT i.number FROM invoice i JOIN invoice c ON c.corrects_id = i.id GROUP BY i.id"
+            " HAVING sum(c.total_cents) > i.total_cents OR sum(c.vat_cents) > i.vat_cents"
+        )
+        owed = unit.one(
+            "SELECT coalesce(sum(p.credit_cents - p.debit_cents) FILTER (WHERE p.account = '4197'), 0) AS back,"
+            " coalesce(sum(p.credit_cents - p.debit_cents) FILTER (WHERE p.account = '44574'), 0) AS waiting"
+            " FROM ledger_posting p JOIN ledger_entry e ON e.id = p.entry_id"
+            " WHERE p.org_id = :adv OR p.account = '44574' AND e.piece_ref IN (SELECT number FROM invoice"
+            "  WHERE seller_id IN (:owner) OR buyer_id IN (:owner, :adv))",
+            adv=scene.advertiser.org,
+            owner=scene.owner.org,
+        )
+    assert owed is not None
+    assert owed.back >= 0
+    assert owed.waiting >= 0
+
+
 def pay(scene: MoneyScene, mailing: int, parts: list[int]) -> None:
     with scene.web.begin(scene.accountant) as unit:
         row = unit.one(
@@ -115,11 +161,15 @@ def pay(scene: MoneyScene, mailing: int, parts: list[int]) -> None:
             " WHERE mailing_id = :id AND kind IN ('invoice', 'owner_invoice')",
             id=mailing,
         )
-    left = 0 if row is None else int(row.due)
+    if row is None:
+        return
     for part in parts:
-        cents = left * part // 100
-        if row is not None and cents:
+        with scene.web.begin(scene.accountant) as unit:
+            found = open_invoice(unit, row.number)
+            assert found is not None
+            assert found.open_cents >= 0
+            cents = int(found.open_cents) * part // 100
+        if cents:
             with scene.web.begin(scene.accountant) as unit:
                 receipt = receive_transfer(unit, cents, unit.today, secrets.token_hex(8), "P", row.number)
             book_receipt(scene.worker, receipt.id)
-            left -= cents
