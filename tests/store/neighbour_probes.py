@@ -24,6 +24,7 @@ COMMON = {
     "conversion_transition": "the state table of a conversion",
     "own_transition": "the state table of an own mailing",
     "ledger_account": "the chart of accounts",
+    "reference_rate": "published rates of interest",
     "ledger_journal": "the journals' names",
     "ledger_period": "which months are open",
     "fake_gateway_object": "stands for the gateway, outside of us; demo databases only",

@@ -10,6 +10,7 @@ import secrets
 from sqlalchemy import Connection, text
 
 from tests.store.neighbour_bases import furnish_findings, furnish_promises, furnish_uploads
+from tests.store.neighbour_dues import furnish_dues
 from tests.store.neighbour_mail import (
     furnish_conversions,
     furnish_mailing,
@@ -204,6 +205,7 @@ def furnish(connection: Connection) -> Trade:
     furnish_own_mail(connection, mark, org, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
     furnish_money(connection, mark, owner, invoice)
+    furnish_dues(connection, mark, owner, buyer, invoice)
     furnish_conversions(connection, mark, (org, buyer), (programme, participation, base), mailing)
     furnish_news(connection, mark, owner)
     return Trade(
