@@ -45,6 +45,9 @@ RIGHTFUL = {
     **dict.fromkeys(("notification_choice", "webhook_endpoint", "webhook_secret", "api_once"), "owner"),
     **dict.fromkeys(("suppression_host", "pace_rule", "warm_up", "organisation"), "broker"),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), "broker"),
+    **dict.fromkeys(("payment_means", "gateway_customer", "connect_account"), "owner"),
+    **dict.fromkeys(("payment_rule", "transfer_reversal", "transfer_reversal_line"), "broker"),
+    **dict.fromkeys(("gateway_reading", "gateway_payout"), "broker"),
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
@@ -56,6 +59,8 @@ STAFF_WRITES = {
     **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
     **dict.fromkeys(("agency_mandate", "suppression_host", "pace_rule", "warm_up", "organisation"), ("broker",)),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), ("broker", "accountant")),
+    **dict.fromkeys(("payment_rule", "transfer_reversal", "transfer_reversal_line"), ("broker", "accountant")),
+    **dict.fromkeys(("gateway_reading", "gateway_payout", "gateway_customer"), ("broker", "accountant")),
 }
 INSERTED = sorted(RIGHTFUL)
 EARLIER_STATE = {  # in which such a row could have been added, as far as triggers are concerned
