@@ -193,20 +193,6 @@ def free_lines(unit: UnitOfWork, payout_id: int) -> None:
     unit.run("UPDATE payout_line SET live = false WHERE payout_id = :id", id=payout_id)
 
 
-def transfer_rows(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
-    """Payouts approved in a period and not exported, locked: their account, whether it changed, the owner's address."""
-    return unit.all(
-        "SELECT p.id, p.code, p.end_to_end_id, p.amount_cents, b.holder, b.iban, b.bic, b.state AS account_state,"
-        " EXISTS (SELECT 1 FROM bank_account n WHERE n.org_id = p.owner_id AND n.state = 'proposed') AS replacing,"
-        " o.street, o.postcode, o.city, o.country"
-        " FROM payout p JOIN bank_account b ON b.id = p.bank_account_id JOIN organisation o ON o.id = p.owner_id"
-        " WHERE p.state = 'approved' AND CAST(p.approved_at AT TIME ZONE 'Europe/Paris' AS date) BETWEEN :first AND"
-        " :last ORDER BY p.id FOR UPDATE OF p",
-        first=first,
-        last=last,
-    )
-
-
 _SIGHT = "(:staff OR p.owner_id = :org)"
 
 
