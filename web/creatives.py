@@ -66,8 +66,11 @@ def create() -> Reply:
 
 @pages.get("/creatives/<code>/edit")
 @for_roles("advertiser", "owner")
-def edit(code: str) -> str:
-    """The form of a draft."""
+def edit(code: str) -> str | Reply:
+    """The form of a draft; of a signed message, that of its copy, which needs a proof of its own."""
+    with unit() as work:
+        if find_creative(work, code).signed:
+            return redirect(url_for("creatives.new", copy=code))
     return render_template("creatives/edit.html", form=_form_of(code), code=code, utm=UTM)
 
 

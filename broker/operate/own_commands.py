@@ -213,7 +213,10 @@ def leaks(invocation: Invocation, as_json: bool) -> None:
         for one in found:
             print_json(asdict(one))
         return
-    rows = [(o.code, o.state, o.base_code, o.mailing_code, o.sender_domain, o.mails, o.last_at) for o in found]
+    rows = [
+        (o.code, o.state, o.base_code, o.mailing_code, o.sender_domain, o.mails, f"{o.last_at:%Y-%m-%d %H:%M}")
+        for o in found
+    ]
     print_table(("case", "state", "base", "mailing", "sender", "mails", "last"), rows)
 
 

@@ -54,6 +54,14 @@ def test_going_on_needs_a_reason_where_the_watch_stopped(
     assert client.get(f"{address}/report", headers=house.program("advertiser")).json["money"]["owner_cents"] is None
 
 
+def test_a_winner_is_chosen_only_where_a_test_runs(house: House, mailing: tuple[int, str]) -> None:
+    client, address = house.api.test_client(), f"/mailings/{mailing[1]}/variant"
+    owner = house.program("owner")
+    assert client.post(address, json={"variant": "B"}, headers=owner).json["code"] == "no_open_test"
+    assert client.post(address, json={"variant": "E"}, headers=owner).status_code == 422
+    assert client.post(address, json={"variant": "A"}, headers=house.program("accountant")).status_code in (403, 404)
+
+
 def test_variants_of_a_creative_are_signed_together(house: House) -> None:
     client, advertiser = house.api.test_client(), house.program("advertiser")
     body = {

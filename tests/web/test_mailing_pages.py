@@ -117,5 +117,6 @@ def test_a_creative_is_written_with_other_subjects_under_one_proof(house: House)
     assert "Jusqu&#39;à minuit" in client.get(f"{address}/preview?variant=1").text.replace("&#x27;", "&#39;")
     assert 'value="Dernier jour"' in client.get(f"{address}/edit").text
     assert client.post(f"{address}/sign", data={"csrf_token": token}).status_code == 303
+    assert "copy=" in client.get(f"{address}/edit").location  # a signed message changes as a copy alone
     wrong = client.post("/creatives", data=form | {"from_name": "ada@exemple.test"})
     assert wrong.status_code == 422
