@@ -39,7 +39,7 @@ from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.vault.keyring import WorkerKeys, create_keys, load_worker
 
 SIZE = 10_000
-CONNECTIONS, DEPTH = 16, 4  # a worker's; after its kill at most the product is in doubt
+CONNECTIONS, DEPTH = 16, 8  # a worker's; after its kill at most the product is in doubt
 BATCH = 2_000
 SLOW_SHARE = 10  # nodemailer gets a tenth of the mails: it is that much slower
 MESSAGE_BYTES = 18_500
@@ -69,6 +69,7 @@ def _measure(
     notes: dict[str, object] = {
         "sink": sink_name,
         "connections": f"{PROCESSES} x {CONNECTIONS}, depth {DEPTH}",
+        "in doubt after a kill of a worker, at most": CONNECTIONS * DEPTH,
         "mails": size,
         "signatures": _way_of_signing(keys),
         "load before": f"{os.getloadavg()[0]:.1f}",
