@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -50,9 +51,12 @@ def _add(name: str, help_text: str, write: Export) -> None:
     def verb(invocation: Invocation, first: datetime, last: datetime, folder: Path, as_json: bool) -> None:
         if last < first:
             raise InvalidInput("The period ends before it starts.", code="bad_period", field="to")
-        with acting(invocation.settings) as unit:
-            result = write(unit, invocation.settings, first.date(), last.date(), folder)
-        _show(result, as_json)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Written aside and put in place whole: who interrupts it finds no half of a file, and the old one untouched.
+        with acting(invocation.settings) as unit, TemporaryDirectory(dir=folder, prefix=".part-") as aside:
+            result = write(unit, invocation.settings, first.date(), last.date(), Path(aside))
+            files = tuple(path.replace(folder / path.name) for path in result.files)
+        _show(replace(result, files=files), as_json)
 
 
 def _show(result: ExportResult, as_json: bool) -> None:
@@ -69,11 +73,15 @@ def _show(result: ExportResult, as_json: bool) -> None:
     print_table(("what", "value"), [(name.replace("_", " "), value) for name, value in keys.items()])
 
 
+def _told(rows: int) -> None:
+    say(f"{rows:,} rows")
+
+
 def _fec(
     unit: UnitOfWork, settings: Settings, first: date, last: date, folder: Path, encoding: Encoding = "utf-8"
 ) -> ExportResult:
     require_full(settings.books)
-    return export_fec(unit, settings.company.siren, first, last, folder, encoding)
+    return export_fec(unit, settings.company.siren, first, last, folder, encoding, _told)
 
 
 _add(
@@ -87,12 +95,12 @@ _add("fec-latin9", "Write the same file in ISO 8859-15, which some programs stil
 _add(
     "subledger",
     "Write the import file of the program that holds the company's books (books.program).",
-    export_subledger,
+    partial(export_subledger, progress=_told),
 )
 _add(
     "facturx",
     "Write an archive of the invoices issued (PDF with Factur-X inside, index, hashes).",
-    lambda unit, settings, first, last, folder: export_facturx(unit, first, last, folder),
+    lambda unit, settings, first, last, folder: export_facturx(unit, first, last, folder, _told),
 )
 _add(
     "sepa",
@@ -102,7 +110,7 @@ _add(
 _add(
     "journal",
     "Write the journal as CSV and as text for hledger and beancount.",
-    lambda unit, settings, first, last, folder: export_journal(unit, first, last, folder),
+    lambda unit, settings, first, last, folder: export_journal(unit, first, last, folder, _told),
 )
 
 
@@ -139,7 +147,7 @@ def check(file: Path, as_json: bool) -> int:
     return 1 if faults else 0
 
 
-_sends = partial(export_sends, progress=lambda rows: say(f"{rows:,} rows"))
+_sends = partial(export_sends, progress=_told)
 for _kind, _label in (("csv", "CSV"), ("xlsx", "XLSX"), ("parquet", "Parquet")):
     _suffix = "" if _kind == "csv" else f"-{_kind}"
     _add(f"revenue{_suffix}", f"Write the revenue report as {_label}.", partial(_table, export_revenue, _kind))
