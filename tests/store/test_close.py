@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from broker.billing.close_checks import bounds, month_findings
-from broker.billing.close_month import ask_close, close_asked, close_month, period_state
+from broker.billing.close_checks import CHECKS, bounds, month_findings
+from broker.billing.close_month import ask_close, close_answers, close_asked, close_month, period_state
 from broker.billing.export_fec import export_fec
 from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer
 from broker.billing.settle import settle_mailing
@@ -142,8 +142,9 @@ def test_what_stands_in_the_way_keeps_the_month_open_until_it_is_mended(scene: M
     with scene.worker.begin() as unit:
         assert period_state(unit, month) == "soft_closed"
         assert close_month(unit, SETTINGS, month).state == "locked"
-        findings = unit.scalar("SELECT findings FROM ledger_close WHERE id = :id", id=asked)
-    assert [found["code"] for found in findings] == ["in_freeze"]
+        (answer,) = close_answers(unit, month)
+    assert [found["code"] for found in answer.findings or []] == ["in_freeze"]
+    assert answer.checks_done == len(CHECKS)
 
 
 def test_a_tampered_send_is_noticed(scene: MoneyScene) -> None:
@@ -154,8 +155,19 @@ def test_a_tampered_send_is_noticed(scene: MoneyScene) -> None:
     scene.wait(HOURS)
     settle_mailing(scene.worker, SETTINGS, mailing)
     assert codes(scene, month) == {}
+    change = "UPDATE send SET price_micros = price_micros + :n WHERE mailing_id = :id AND position = 7"
     with scene.worker.begin() as unit:
-        unit.run("UPDATE send SET price_micros = price_micros + 1 WHERE mailing_id = :id AND position = 7", id=mailing)
+        unit.run(change, id=mailing, n=1)
+    assert codes(scene, month) == {"unequal": True}
+    with scene.worker.begin() as unit:
+        unit.run(change, id=mailing, n=-1)
+    assert codes(scene, month) == {}
+    with scene.worker.begin() as unit:  # nor may the sums that reports read differ
+        unit.run(
+            "UPDATE settled_accrual SET gross_micros = gross_micros + 1, owner_micros = owner_micros + 1"
+            " WHERE mailing_id = :id",
+            id=mailing,
+        )
     assert codes(scene, month) == {"unequal": True}
 
 
