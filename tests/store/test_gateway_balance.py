@@ -73,7 +73,7 @@ def test_every_line_of_the_balance_is_in_the_books(scene: GatewayScene) -> None:
     assert after.available_cents + after.pending_cents == after.lines_cents
     new = [one for one in after.differences if one not in before.differences]
     assert [(one.cause, one.cents) for one in new] == [("top_up", 90_000)]
-    assert dict((kind, cents) for kind, _, cents, _ in after.by_kind)["transfer"] == -payout.amount_cents
+    assert {kind: cents for kind, _, cents, _ in after.by_kind}["transfer"] == -payout.amount_cents
     assert after.equal - before.equal >= 5
 
 

@@ -240,7 +240,7 @@ def test_two_workers_at_once_take_a_payment_once(scene: GatewayScene) -> None:
         list(pool.map(take, range(4)))
     assert scene.payment(payment.id).state == "captured"
     assert scene.changed(before)["512"] == order.total_cents
-    taken = [one for one in scene.column("SELECT body FROM fake_gateway_object WHERE kind = 'payment_intent'")]
+    taken = scene.column("SELECT body FROM fake_gateway_object WHERE kind = 'payment_intent'")
     assert len([one for one in taken if one.get("metadata", {}).get("order") == order.code]) == 1
 
 
