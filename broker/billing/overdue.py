@@ -77,7 +77,7 @@ def letter_file(unit: UnitOfWork, code: str) -> bytes:
 
 
 def set_rate(unit: UnitOfWork, kind: str, since: date, bp: int) -> None:
-    """Enter a published rate for a half-year. Raises `InvalidInput` (`bad_reference_rate`), `Conflict` (`rate_known`)."""
+    """Enter a rate of a half-year. Raises `InvalidInput` (`bad_reference_rate`), `Conflict` (`rate_known`)."""
     unit.actor.require("accountant", "broker")
     if kind not in ("ecb", "legal") or not 0 <= bp <= 10_000:
         raise InvalidInput("A rate is ecb or legal, of 0 to 100 % a year.", code="bad_reference_rate", field="bp")

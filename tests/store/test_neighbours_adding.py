@@ -45,6 +45,7 @@ RIGHTFUL = {
     **dict.fromkeys(("notification_choice", "webhook_endpoint", "webhook_secret", "api_once"), "owner"),
     **dict.fromkeys(("suppression_host", "pace_rule", "warm_up", "organisation"), "broker"),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), "broker"),
+    **dict.fromkeys(("instalment", "dunning_hold", "late_claim", "refund", "payout_hold", "sepa_file"), "broker"),
     **dict.fromkeys(("payment_means", "gateway_customer", "connect_account"), "owner"),
     **dict.fromkeys(("payment_rule", "transfer_reversal", "transfer_reversal_line"), "broker"),
     **dict.fromkeys(("gateway_reading", "gateway_payout"), "broker"),
@@ -59,6 +60,8 @@ STAFF_WRITES = {
     **dict.fromkeys(("role_contract", "invoicing_mandate", "invoice_contest"), ("broker", "accountant")),
     **dict.fromkeys(("agency_mandate", "suppression_host", "pace_rule", "warm_up", "organisation"), ("broker",)),
     **dict.fromkeys(("bank_statement", "bank_line", "org_freeze"), ("broker", "accountant")),
+    **dict.fromkeys(("instalment", "dunning_hold", "late_claim", "refund", "payout_hold"), ("broker", "accountant")),
+    "sepa_file": ("broker", "accountant"),
     **dict.fromkeys(("payment_rule", "transfer_reversal", "transfer_reversal_line"), ("broker", "accountant")),
     **dict.fromkeys(("gateway_reading", "gateway_payout", "gateway_customer"), ("broker", "accountant")),
 }
