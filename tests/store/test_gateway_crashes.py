@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from broker.billing.connect import open_account
@@ -43,6 +44,7 @@ def made(scene: GatewayScene, kind: str, **fields: object) -> int:
     return int(found)
 
 
+@pytest.mark.slow  # some forty processes are begun and killed
 def test_killed_anywhere_money_moves_once(
     admin_engine: Engine, worker_engine: Engine, web_engine: Engine, database: DatabaseServer
 ) -> None:
