@@ -65,6 +65,7 @@ def furnish_results(connection: Connection, mark: str, owner: Somebody, buyer: i
     add(connection, "objection_hash", org_id=buyer, sha256=bytes(32), md5=bytes(16), at=at)
     names = {"domain": f"news.{mark}.test", "return_domain": f"bounce.news.{mark}.test"}
     add(connection, "sending_domain", code=f"dom_{mark}", org_id=org, **names)
+    add(connection, "dkim_key", code=f"dkim_{mark}", domain=f"mail.{mark}.test", selector="c1")
     add(connection, "mail_tally", "hour", hour=at, sending_domain=mark, relay="r", provider="p", accepted=1)
     held = {"kind": "relay", "name": mark, "reason": "blocked", "sent": 9, "counted": 9}
     add(connection, "reputation_pause", code=f"hold_{mark}", **held)
