@@ -164,9 +164,9 @@ def find_clicks(unit: UnitOfWork, patience_hours: int) -> list[int]:
 
 
 def owners_of(unit: UnitOfWork, ids: Sequence[int]) -> list[Row[Any]]:
-    """(owner_id, participation, programme, count) of these conversions."""
+    """(owner_id, participation, programme, conversions) of these conversions."""
     return unit.all(
-        "SELECT c.owner_id, p.code AS participation, g.title AS programme, count(*) AS count FROM conversion c"
+        "SELECT c.owner_id, p.code AS participation, g.title AS programme, count(*) AS conversions FROM conversion c"
         " JOIN participation p ON p.id = c.participation_id JOIN programme g ON g.id = c.programme_id"
         " WHERE c.id = ANY(:ids) GROUP BY c.owner_id, p.code, g.title ORDER BY p.code",
         ids=list(ids),

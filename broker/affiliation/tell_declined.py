@@ -20,6 +20,6 @@ def tell_declined(unit: UnitOfWork, ids: Sequence[int], reason: str) -> None:
             row.owner_id,
             row.participation,
             programme=row.programme,
-            count=row.count,
+            count=row.conversions,
             reason=reason,
         )

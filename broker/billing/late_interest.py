@@ -31,14 +31,17 @@ class Rates:
 
     def on(self, kind: Literal["ecb", "legal"], day: date) -> int:
         """The rate of the half-year of a day; the newest known one where a later one is not known yet."""
-        known = [item for item in getattr(self, kind) if item[0] <= half_year(day)]
+        known = [item for item in self._of(kind) if item[0] <= half_year(day)]
         if not known:
             raise IntegrityFault(f"No {kind} rate is known for {day}.", code="rate_missing")
         return max(known)[1]
 
     def known_for(self, kind: Literal["ecb", "legal"], day: date) -> bool:
         """Whether the rate of the half-year of a day was entered itself."""
-        return any(since == half_year(day) for since, _ in getattr(self, kind))
+        return any(since == half_year(day) for since, _ in self._of(kind))
+
+    def _of(self, kind: Literal["ecb", "legal"]) -> tuple[tuple[date, int], ...]:
+        return self.ecb if kind == "ecb" else self.legal
 
 
 @dataclass(frozen=True, slots=True)

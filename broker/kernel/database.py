@@ -149,8 +149,10 @@ _SAID = {
 
 
 def constraint_conflict(error: IntegrityError) -> CourtierError:
-    """A `Conflict` that carries the constraint's name; stores turn the names they know into better sentences. Those that
-    any door may meet say so here, under their own name as code."""
+    """A `Conflict` that carries the constraint's name; stores turn the names they know into better sentences.
+
+    Those that any door may meet say so here, under their own name as code.
+    """
     name = constraint_name(error)
     if name in _SAID:
         return Conflict(_SAID[name], code=name, details={"constraint": name})

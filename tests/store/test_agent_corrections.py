@@ -1,4 +1,4 @@
-"""A contested invoice that we issued as agent: credited, in part or whole, our fee with it, and replaced by a new one."""
+"""A contested invoice that we issued as agent: credited in part or whole, our fee with it, and replaced by another."""
 
 from __future__ import annotations
 
@@ -191,8 +191,12 @@ def test_what_a_correction_may_not_be(scene: MoneyScene) -> None:
     with scene.web.begin(scene.owner) as unit:
         contest = contest_invoice(unit, number, "x")
     assert (contest.left_cents, contest.document_kind) == (10_000, "owner_invoice")
-    for net, new, code in ((10_001, None, "bad_correction"), (0, None, "bad_correction"), (9_999, 5, "correction_whole"),
-                           (10_000, 0, "correction_whole")):  # fmt: skip
+    for net, new, code in (
+        (10_001, None, "bad_correction"),
+        (0, None, "bad_correction"),
+        (9_999, 5, "correction_whole"),
+        (10_000, 0, "correction_whole"),
+    ):
         with pytest.raises(InvalidInput) as refusal, scene.web.begin(scene.accountant) as unit:
             uphold_contest(unit, SETTINGS, contest.code, net, "", new)
         assert refusal.value.code == code

@@ -18,8 +18,8 @@ import pytest
 from lxml import etree
 from sqlalchemy import Engine
 
-from broker.billing.export_facturx import export_facturx
 from broker.billing.check_fec import COLUMNS
+from broker.billing.export_facturx import export_facturx
 from broker.billing.export_fec import export_fec
 from broker.billing.export_journal import export_journal
 from broker.billing.export_revenue import export_balances, export_revenue, export_sends

@@ -1,4 +1,4 @@
-"""Pages and calls of the payment gateway: each opens for whom it is, in two languages, empty and full; others are kept out."""
+"""Pages and calls of the payment gateway: each opens for whom it is, in both languages; others are kept out."""
 
 from __future__ import annotations
 

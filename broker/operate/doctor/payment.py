@@ -48,9 +48,7 @@ def _faults(settings: Settings) -> list[str]:
     elif not all(one.startswith("whsec_") for one in secrets):
         faults.append(f"{SECRET} holds something that is no signing secret: each begins with whsec_.")
     if settings.payment.connect and not os.environ.get(CONNECT, "").strip():
-        faults.append(
-            f"payment.connect is set: set {CONNECT} too, the secret of the endpoint for connected accounts."
-        )
+        faults.append(f"payment.connect is set: set {CONNECT} too, the secret of the endpoint for connected accounts.")
     if not settings.web.public_url.startswith("https://") and "_live_" in key:
         faults.append("web.public_url is not https: the gateway sends payers back to it and its webhooks there.")
     return faults
