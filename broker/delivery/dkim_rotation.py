@@ -84,6 +84,26 @@ def check_wish(unit: UnitOfWork, key: KeptKey, wish: str) -> None:
             )
 
 
+def check_not_kept(unit: UnitOfWork, domain: str, selector: str) -> None:
+    """Refuse to make a key on the ring under a selector that has one: the newer would be used, or the older lost."""
+    if any(key.selector == selector for key in store.keys_of(unit, domain)):
+        raise Conflict(
+            f"{domain} has a key with the selector {selector} already: choose another.", code="selector_taken"
+        )
+
+
+def check_retirable(unit: UnitOfWork, domain: str, selector: str) -> None:
+    """Refuse to take a key off the ring that is not there, or whose mails may be on their way."""
+    if any((row.domain, row.selector) == (domain, selector) for row in store.private_keys(unit)):
+        raise Conflict(
+            f"The key {selector} of {domain} was made on the page Delivery, Signing keys: retire it there.",
+            code="key_of_page",
+        )
+    for key in store.keys_of(unit, domain):
+        if key.selector == selector:
+            check_wish(unit, key, "retire")
+
+
 def _check_ready(unit: UnitOfWork, key: KeptKey) -> None:
     if key.state == "signs":
         raise Conflict("This key signs already.", code="selector_signs")

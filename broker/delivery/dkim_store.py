@@ -46,15 +46,28 @@ def add(unit: UnitOfWork, code: str, domain: str, selector: str) -> int:
 
 
 def note_ring_key(unit: UnitOfWork, code: str, domain: str, selector: str, public_key: str) -> bool:
-    """The key that signed before there were rows; False where the domain has one."""
+    """The ring's key as the one that signs; False where the domain has one that does."""
     done = unit.run(
         "INSERT INTO dkim_key (code, domain, selector, public_key, state, signs_since)"
         " SELECT :code, :domain, :selector, :public, 'signs', app_now()"
-        " WHERE NOT EXISTS (SELECT 1 FROM dkim_key WHERE domain = :domain) ON CONFLICT DO NOTHING",
+        " WHERE NOT EXISTS (SELECT 1 FROM dkim_key WHERE domain = :domain AND state = 'signs')"
+        " ON CONFLICT (domain, selector) WHERE state <> 'retired' DO UPDATE SET state = 'signs', left_at = NULL,"
+        " signs_since = app_now(), public_key = coalesce(dkim_key.public_key, excluded.public_key)",
         code=code,
         domain=domain,
         selector=selector,
         public=public_key,
+    )
+    return done.rowcount == 1
+
+
+def leave_other_pair(unit: UnitOfWork, domain: str, pair: tuple[str, str]) -> bool:
+    """End the signing of a key whose selector is none of these; whether one did."""
+    done = unit.run(
+        "UPDATE dkim_key SET state = 'leaving', left_at = app_now()"
+        " WHERE domain = :domain AND state = 'signs' AND selector <> ALL(CAST(:pair AS text[]))",
+        domain=domain,
+        pair=list(pair),
     )
     return done.rowcount == 1
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from broker.audit.record import record
 from broker.delivery import dkim_store as store
-from broker.delivery.dkim_keys import dkim_record, published
+from broker.delivery.dkim_keys import DkimKey, dkim_record, list_dkim_keys, published
 from broker.delivery.dkim_model import KeptKey
 from broker.delivery.dkim_rotation import check_wish
 from broker.delivery.look_up_records import Ask, ask_dns
+from broker.delivery.sending_domain import selectors
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.ids import new_code
@@ -48,13 +49,20 @@ class Signing:
         return replace(worker, dkim={**worker.dkim, **made})
 
     def now(self) -> Settings:
-        """The settings, `mail.dkim_selector` being the selector that signs."""
+        """The settings, `mail.dkim_selector` being the selector that signs.
+
+        A key of another pair than the settings name was left by hand: what the settings name signs.
+        """
         mail = self.settings.mail
         with self.database.begin() as unit:
             selector = store.signing_selector(unit, mail.sending_domain)
-        if selector in (None, mail.dkim_selector):
+        if selector not in selectors(mail):
             return self.settings
-        return replace(self.settings, mail=replace(mail, dkim_selector=str(selector)))
+        return replace(self.settings, mail=replace(mail, dkim_selector=selector))
+
+    def list(self) -> list[DkimKey]:
+        """The keys of ring and rows, by domain and selector; `signs` is what mail is signed with at this moment."""
+        return list_dkim_keys(self.keys(), self.now().mail)
 
 
 def tend_dkim_key(database: Database, worker: WorkerKeys, settings: Settings, key_id: int, ask: Ask = ask_dns) -> None:
@@ -77,10 +85,15 @@ def tend_dkim_key(database: Database, worker: WorkerKeys, settings: Settings, ke
 
 
 def ask_due_keys(unit: UnitOfWork, worker: WorkerKeys, mail: MailSettings) -> int:
-    """Periodic: note the ring's key where no key is noted; look at records again; how many."""
+    """Periodic: look at records again; how many.
+
+    The ring's key is noted where none is, or where the settings name another pair than that of the key that signs.
+    """
     pem = worker.dkim.get(f"{mail.sending_domain}:{mail.dkim_selector}")
     if pem is not None:
         public = dkim_record(pem).rpartition("p=")[2]
+        if store.leave_other_pair(unit, mail.sending_domain, selectors(mail)):
+            record(unit, "dkim.left_by_hand", "key", f"{mail.sending_domain}:{mail.dkim_selector}")
         store.note_ring_key(unit, new_code("dkim"), mail.sending_domain, mail.dkim_selector, public)
     numbers = store.due_keys(unit, unit.now - LOOK_EVERY)
     for number in numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 from broker.delivery import dkim_store as store
 from broker.delivery.dkim_keys import OVERLAP_DAYS
 from broker.delivery.dkim_model import KeptKey
-from broker.delivery.dkim_rotation import ask_for_key, ask_new_key, list_kept_keys
+from broker.delivery.dkim_rotation import ask_for_key, ask_new_key, check_not_kept, check_retirable, list_kept_keys
 from broker.delivery.sending_domain import Seen, selectors, state_after
 from broker.delivery.sign import dkim_signer
 from broker.delivery.tend_dkim_key import Signing, ask_due_keys, tend_dkim_key
@@ -18,7 +19,7 @@ from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, Forbidden
 from broker.kernel.settings import MailSettings, Settings
-from broker.vault.keyring import WorkerKeys
+from broker.vault.keyring import WorkerKeys, new_dkim_key
 
 BROKER = Actor("broker", 1, 1)
 SETTINGS = Settings(mail=MailSettings(sending_domain="mail.example.test", dkim_selector="s1"))
@@ -171,3 +172,33 @@ def test_a_second_selector_that_goes_missing_later_breaks_nothing() -> None:
     assert state_after("waiting", look("missing")) == "waiting"
     assert state_after("waiting", look("ok")) == "green"
     assert state_after("green", look("missing")) == "green"
+
+
+def test_lists_name_the_key_that_signs_at_this_moment(data: Database, worker_keys: WorkerKeys) -> None:
+    zone, (first, second) = Zone(), selectors(MAIL)
+    signing = Signing(data, lambda: worker_keys, SETTINGS)
+    renewed(data, worker_keys, zone)
+    listed = {key.selector: key for key in signing.list() if key.domain == MAIL.sending_domain}
+    assert {name: key.signs for name, key in listed.items()} == {first: False, second: True}
+    assert listed[second].record == keys(data)[second].published.record
+    with data.begin() as unit:
+        for selector, code in ((first, "overlap_runs"), (second, "key_of_page")):
+            with pytest.raises(Conflict) as refused:
+                check_retirable(unit, MAIL.sending_domain, selector)
+            assert refused.value.code == code
+        with pytest.raises(Conflict):
+            check_not_kept(unit, MAIL.sending_domain, second)
+
+
+def test_another_pair_named_in_the_settings_signs_and_the_former_key_leaves(
+    data: Database, worker_keys: WorkerKeys
+) -> None:
+    ring = replace(worker_keys, dkim={**worker_keys.dkim, f"{MAIL.sending_domain}:s2": new_dkim_key()})
+    with data.begin() as unit:
+        ask_due_keys(unit, ring, MAIL)
+    for selector, other in (("s2", "s1"), ("s1", "s2")):
+        named = replace(SETTINGS, mail=replace(MAIL, dkim_selector=selector))
+        assert Signing(data, lambda: ring, named).now().mail.dkim_selector == selector
+        with data.begin() as unit:
+            ask_due_keys(unit, ring, named.mail)
+        assert {name: key.state for name, key in keys(data).items()} == {selector: "signs", other: "leaving"}

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import click
 
 from broker.audit.record import record
-from broker.delivery.dkim_keys import DkimKey, check_not_signing, check_selector, list_dkim_keys
+from broker.delivery.dkim_keys import DkimKey, check_not_signing, check_selector
+from broker.delivery.dkim_rotation import check_not_kept, check_retirable
 from broker.delivery.list_relays import list_relays
 from broker.delivery.set_pace import list_paces, reset_pace, set_pace
+from broker.delivery.tend_dkim_key import Signing
 from broker.delivery.warm_up import WarmUp, end_warm_up, list_warm_ups, set_warm_up, start_warm_up
 from broker.kernel.database import Database, UnitOfWork, make_engine
 from broker.kernel.errors import InvalidInput
@@ -33,14 +35,23 @@ def command() -> None:
 
 
 @contextmanager
-def _unit(invocation: Invocation) -> Iterator[UnitOfWork]:
+def _database(invocation: Invocation) -> Iterator[Database]:
     with running_postgres(invocation.settings) as server:
         engine = make_engine(server.url("worker"), 1)
         try:
-            with Database(engine).begin() as unit:
-                yield unit
+            yield Database(engine)
         finally:
             engine.dispose()
+
+
+@contextmanager
+def _unit(invocation: Invocation) -> Iterator[UnitOfWork]:
+    with _database(invocation) as database, database.begin() as unit:
+        yield unit
+
+
+def _signing(invocation: Invocation, database: Database) -> Signing:
+    return Signing(database, lambda: load_worker(invocation.settings.key_dir), invocation.settings)
 
 
 @command.command()
@@ -210,12 +221,12 @@ def dkim() -> None:
 @json_option
 @click.pass_obj
 def list_keys(invocation: Invocation, as_json: bool) -> None:
-    """Print each key's record to publish, as a line of a zone file.
+    """Print each key's record to publish, as a line of a zone file: those of the ring and those made by page.
 
     Example: courtier delivery dkim list
     """
-    settings = invocation.settings
-    _show(list_dkim_keys(load_worker(settings.key_dir), settings.mail), as_json)
+    with _database(invocation) as database:
+        _show(_signing(invocation, database).list(), as_json)
 
 
 @dkim.command("new")
@@ -234,12 +245,13 @@ def new_key(invocation: Invocation, selector: str, domain: str | None, as_json: 
     settings = invocation.settings
     check_selector(selector)
     where = domain or settings.mail.sending_domain
-    with _unit(invocation) as unit:
-        record(unit, "dkim.made", "key", f"{where}:{selector}")
-        ring = add_dkim_key(settings.key_dir, where, selector)
-    _show(
-        [one for one in list_dkim_keys(ring, settings.mail) if (one.domain, one.selector) == (where, selector)], as_json
-    )
+    with _database(invocation) as database:
+        with database.begin() as unit:
+            check_not_kept(unit, where, selector)
+            record(unit, "dkim.made", "key", f"{where}:{selector}")
+            add_dkim_key(settings.key_dir, where, selector)
+        keys = _signing(invocation, database).list()
+    _show([one for one in keys if (one.domain, one.selector) == (where, selector)], as_json)
 
 
 @dkim.command("retire")
@@ -253,10 +265,12 @@ def retire_key(invocation: Invocation, selector: str, domain: str | None) -> Non
     """
     settings = invocation.settings
     where = domain or settings.mail.sending_domain
-    check_not_signing(settings.mail, where, selector)
-    with _unit(invocation) as unit:
-        record(unit, "dkim.retired", "key", f"{where}:{selector}")
-        drop_dkim_key(settings.key_dir, where, selector)
+    with _database(invocation) as database:
+        check_not_signing(_signing(invocation, database).now().mail, where, selector)
+        with database.begin() as unit:
+            check_retirable(unit, where, selector)
+            record(unit, "dkim.retired", "key", f"{where}:{selector}")
+            drop_dkim_key(settings.key_dir, where, selector)
     print(f"The key {selector} of {where} is off the ring. Its record may be withdrawn from the DNS.")
 
 

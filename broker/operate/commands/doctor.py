@@ -62,11 +62,11 @@ def _database(settings: Settings, *, dns: bool) -> list[Check]:
     try:
         with running_postgres(settings) as server:
             checks = [Check("database", True, "The database answers."), *_inside(server)]
-            if dns and all(one.ok for one in checks):
-                checks += mail.kept_dkim_keys(server, settings)
+            if dns:
+                checks += mail.dkim(settings, server if all(one.ok for one in checks) else None)
             return checks
     except CourtierError as error:
-        return [Check("database", False, error.sentence)]
+        return [Check("database", False, error.sentence), *(mail.dkim(settings, None) if dns else [])]
 
 
 def _inside(server: DatabaseServer) -> list[Check]:

@@ -7,17 +7,19 @@ import smtplib
 import dns.exception
 import dns.resolver
 
-from broker.delivery.dkim_keys import list_dkim_keys, published
+from broker.delivery.dkim_keys import DkimKey, list_dkim_keys, published
+from broker.delivery.dkim_model import KeyState
 from broker.delivery.dkim_store import keys_of
+from broker.delivery.tend_dkim_key import Signing
 from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import CourtierError
 from broker.kernel.settings import RelaySettings, Settings
 from broker.operate.database_server import DatabaseServer
 from broker.operate.doctor.check import Check
-from broker.vault.keyring import load_worker
+from broker.vault.keyring import WorkerKeys, load_worker
 
 SECONDS = 5.0
-_STANDING = {"waiting": "does not sign yet", "signs": "signs now", "leaving": "signed until lately"}
+_STANDING = {"waiting": "does not sign yet", "leaving": "signed until lately"}
 
 
 def relay(one: RelaySettings) -> Check:
@@ -59,64 +61,62 @@ def _record(name: str, domain: str, start: str, advice: str) -> Check:
 
 
 def dns_records(settings: Settings) -> list[Check]:
-    """SPF of the bounce domain (the envelope's sender), DKIM and DMARC of the sending domain, MX for bounces."""
+    """SPF of the bounce domain (the envelope's sender), DMARC of the sending domain, MX for bounces."""
     domain, bounce = settings.mail.sending_domain, settings.mail.bounce_domain
     return [
         _record("SPF", bounce, "v=spf1", 'publish TXT "v=spf1 ip4:<your relay\'s address> -all".'),
-        *_dkim(settings),
         _record("DMARC", f"_dmarc.{domain}", "v=dmarc1", 'publish TXT "v=DMARC1; p=quarantine; rua=mailto:<you>".'),
         _mx(bounce),
     ]
 
 
-def _dkim(settings: Settings) -> list[Check]:
-    """Each key on the ring: whether the DNS publishes that very key."""
-    mail = settings.mail
+def dkim(settings: Settings, server: DatabaseServer | None) -> list[Check]:
+    """Each key of the ring and of the page of signing keys: whether the DNS publishes that very key.
+
+    Which signs stands in the database; without one it is what the settings name.
+    """
     try:
-        keys = list_dkim_keys(load_worker(settings.key_dir), mail)
+        ring = load_worker(settings.key_dir)
+        keys, states = (list_dkim_keys(ring, settings.mail), {}) if server is None else _kept(settings, server, ring)
     except CourtierError as error:
         return [Check("DKIM", False, error.sentence)]
     checks = []
     if not any(key.signs for key in keys):
-        say = f"The ring holds no key {mail.dkim_selector} of {mail.sending_domain}: courtier delivery dkim new."
+        mail = settings.mail
+        say = f"There is no key {mail.dkim_selector} of {mail.sending_domain}: courtier delivery dkim new."
         checks.append(Check("DKIM", False, say))
-    for key in keys:
-        texts = _texts(key.name)
-        name = f"DKIM {key.selector}"
-        wrong = None if texts is None else published(key.record, texts)
-        if texts is None:
-            say = f"The DNS does not answer for {key.name}: check this machine's resolver."
-        elif wrong is None:
-            say = f"{key.name} publishes the key{' that signs' if key.signs else ''}."
-        else:
-            say = f"{key.name}: {wrong}. Publish: {key.zone_line}"
-            if not key.signs:
-                say += " (It does not sign now; of no more use, take it off: courtier delivery dkim retire.)"
-        # A key that does not sign yet may wait for its record.
-        checks.append(Check(name, (texts is not None and wrong is None) or not key.signs, say))
-    return checks
+    return checks + [_published(key, states.get((key.domain, key.selector))) for key in keys]
 
 
-def kept_dkim_keys(server: DatabaseServer, settings: Settings) -> list[Check]:
-    """The keys that the page of signing keys made: whether the DNS publishes them, as a worker last saw it."""
+def _kept(
+    settings: Settings, server: DatabaseServer, ring: WorkerKeys
+) -> tuple[list[DkimKey], dict[tuple[str, str], KeyState]]:
     engine = make_engine(server.url("worker"), 1)
     try:
-        with Database(engine).begin() as unit:
+        database = Database(engine)
+        with database.begin() as unit:
             kept = keys_of(unit, settings.mail.sending_domain)
+        listed = Signing(database, lambda: ring, settings).list()
     finally:
         engine.dispose()
-    ring = {one.record for one in list_dkim_keys(load_worker(settings.key_dir), settings.mail)}  # looked at already
-    checks = []
-    for key in kept:
-        if key.published.record in ring:
-            continue
-        texts = _texts(key.published.name) if key.public_key else []
-        wrong = "the DNS does not answer" if texts is None else published(key.published.record, texts)
-        say = f"{key.published.name}, which {_STANDING[key.state]}: {wrong or 'published'}."
-        if wrong and key.public_key:
-            say += f" Publish: {key.published.zone_line}"
-        checks.append(Check(f"signing key {key.selector}", wrong is None or key.state == "waiting", say))
-    return checks
+    return listed, {(key.domain, key.selector): key.state for key in kept}
+
+
+def _published(key: DkimKey, state: KeyState | None) -> Check:
+    """A key that has not signed may wait for its record; one that signed lately may not."""
+    texts = _texts(key.name)
+    wrong = None if texts is None else published(key.record, texts)
+    standing = "signs now" if key.signs else _STANDING.get(state or "", "does not sign")
+    if texts is None:
+        say = f"The DNS does not answer for {key.name}: check this machine's resolver."
+    elif wrong is None:
+        say = f"{key.name} publishes the key, which {standing}."
+    else:
+        say = f"{key.name}, whose key {standing}: {wrong}. Publish: {key.zone_line}"
+        if not key.signs and state is None:
+            say += " (Of no more use, take it off: courtier delivery dkim retire.)"
+    needed = key.signs or state == "leaving"
+    return Check(f"DKIM {key.selector}", (texts is not None and wrong is None) or not needed, say)
 
 
 def _mx(domain: str) -> Check:
