@@ -19,8 +19,9 @@ from broker.bases.audit_consents import (
     list_audits,
 )
 from broker.bases.audit_consents_model import VERDICTS, ConsentAudit
-from broker.bases.quality import Quality, quality_of
+from broker.bases.quality import quality_of
 from broker.bases.quality_advice import advice_on
+from broker.bases.quality_model import Quality
 from broker.bases.quarantine import list_sources, quarantine_source, release_source
 
 calls = Blueprint("quality", __name__, description="A base over time; samples of consent proofs")

@@ -10,8 +10,9 @@ from flask import Blueprint, Response, render_template, request
 from flask_babel import gettext as _
 
 from broker.bases.find_base import find_base
-from broker.bases.quality import AGED, FRESH_MONTHS, RELATIONS, Quality, quality_of
+from broker.bases.quality import AGED, FRESH_MONTHS, RELATIONS, quality_of
 from broker.bases.quality_advice import advice_on
+from broker.bases.quality_model import Quality
 from broker.kernel.safe_csv import SafeWriter
 from web.http.charts import Chart, Line
 from web.http.quality_words import advice_sentence

@@ -15,16 +15,8 @@ from broker.audience.customer_columns import is_reserved
 from broker.audience.merge import CONSENT, KEYS
 from broker.audience.table import open_duckdb
 from broker.bases import quality_store
-from broker.bases.quality import (
-    AGE_MONTHS,
-    AGED,
-    AGES,
-    FRESH_MONTHS,
-    RELATIONS,
-    Measured,
-    score_of,
-    together,
-)
+from broker.bases.quality import AGE_MONTHS, AGED, AGES, FRESH_MONTHS, RELATIONS, score_of, together
+from broker.bases.quality_model import Measured
 from broker.kernel.database import UnitOfWork
 from broker.kernel.settings import Settings, TradeSettings
 

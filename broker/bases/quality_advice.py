@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from broker.bases.quality import WORST_BOUNCE_RATE, WORST_COMPLAINT_RATE, Part, Quality
+from broker.bases.quality import WORST_BOUNCE_RATE, WORST_COMPLAINT_RATE
+from broker.bases.quality_model import Part, Quality
 
 SHOWN_A_PART = 3
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.engine import Row
 
+from broker.bases.quality_model import Measured, Part
 from broker.kernel.database import UnitOfWork
-
-if TYPE_CHECKING:
-    from broker.bases.quality import Measured, Part
 
 
 def measured(unit: UnitOfWork, base_id: int) -> list[Row[Any]]:

@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 
 from broker.audience.build_snapshot import build_snapshot
 from broker.bases.publish_partner_list import PartnerName, publish_partner_list
-from broker.bases.quality import AGES, WEIGHTS, Measured, quality_of, score_of, together
+from broker.bases.quality import AGES, WEIGHTS, quality_of, score_of, together
 from broker.bases.quality_advice import advice_on
+from broker.bases.quality_model import Measured
 from broker.kernel.errors import NotFound
 from tests.store.import_scene import KEYS, PROOF, PROOF_HEADERS, Owner, make_owner
 
