@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery
-from broker.kernel.errors import InvalidInput
+from broker.kernel.period import require_period
 
 MONTH = validate.Regexp(r"^(20|21)[0-9]{2}-(0[1-9]|1[0-2])$", error="Write a month as 2026-10.")
 USUAL = timedelta(days=365)
@@ -40,16 +40,11 @@ class MonthQuery(Schema):
 def period(query: dict[str, Any], today: date) -> tuple[date, date]:
     """The first and the last day: without an end until today, without a start the year before the end.
 
-    Raises `InvalidInput` (`bad_period`) when it ends before it starts.
+    Raises `InvalidInput`: `bad_period` when it ends before it starts, `bad_year`.
     """
     end: date = query["to"] or today
     start: date = query["from_"] or (end - USUAL if end.year > 1 else end)
-    if end < start:
-        raise InvalidInput(
-            f"The period ends on {end.isoformat()}, before it starts on {start.isoformat()}: exchange from and to.",
-            code="bad_period",
-            field="to",
-        )
+    require_period(start, end)
     return start, end
 
 

@@ -11,7 +11,7 @@ from broker.billing.close_checks import CHECKS, bounds, month_findings
 from broker.billing.close_month import ask_close, close_answers, period_state
 from broker.billing.figures import cut_off
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import CourtierError, InvalidInput
+from broker.kernel.errors import CourtierError
 from broker.ledger.reopen import answer_reopening, ask_reopening, find_reopening, list_reopenings
 from web.http.forms import day_of
 from web.http.refusals import page
@@ -23,12 +23,13 @@ pages = Blueprint("closing", __name__)
 
 def _contents(work: UnitOfWork, month: date) -> dict[str, object]:
     findings = month_findings(work, front().settings, month)
+    first, last = bounds(month)
     return {
         "month": month,
-        "before": (month - timedelta(days=1)).replace(day=1),
-        "after": (month + timedelta(days=32)).replace(day=1),
+        "before": (first - timedelta(days=1)).replace(day=1),
+        "after": last + timedelta(days=1),
         "state": period_state(work, month),
-        "over": work.today > bounds(month)[1],
+        "over": work.today > last,
         "checks": [(check, next((f for f in findings if f.code == check.code), None)) for check in CHECKS],
         "blocked": any(finding.blocks for finding in findings),
         "cut": cut_off(work, month),
@@ -52,8 +53,6 @@ def run() -> Response:
     """Ask for the close; a worker does it, once."""
     with unit() as work:
         month = _month(work.today, request.form.get("month", ""))
-        if work.today <= bounds(month)[1]:
-            raise InvalidInput(f"The month {month:%Y-%m} is not over yet.", code="month_running", field="month")
         ask_close(work, month, "soft_closed" if request.form.get("target") == "soft_closed" else "locked")
     return redirect(url_for("closing.show", month=f"{month:%Y-%m}", done="close_asked"), 303)
 

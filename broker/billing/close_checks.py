@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from broker.billing import close_store as store
 from broker.kernel.database import UnitOfWork
+from broker.kernel.period import require_day
 from broker.kernel.settings import Settings
 
 EXAMPLES = 10
@@ -162,6 +163,7 @@ def month_findings(
 
 
 def bounds(month: date) -> tuple[date, date]:
-    """The first and the last day of a month."""
+    """The first and the last day of a month. Raises `InvalidInput` (`bad_year`)."""
+    require_day(month, "month")
     first = month.replace(day=1)
     return first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)

@@ -56,8 +56,12 @@ class CloseAnswer:
 
 
 def ask_close(unit: UnitOfWork, month: date, target: Target = "locked") -> int:
-    """Ask for a month to be closed by a job (pages do so); the answer is read with `close_answers`."""
+    """Ask for a month to be closed by a job (pages do so); the answer is read with `close_answers`.
+
+    Raises `Conflict` (`month_running`) before the month is over, `InvalidInput` (`bad_year`).
+    """
     unit.actor.require("accountant", "broker")
+    _require_over(unit, month)
     close_id = store.insert_ask(unit, month.replace(day=1), target)
     unit.enqueue("close_month", close_id)
     return close_id
@@ -106,8 +110,7 @@ def close_month(
     """
     unit.actor.require("accountant")
     first, last = bounds(month)
-    if unit.today <= last:
-        raise Conflict(f"The month {first:%Y-%m} is not over yet.", code="month_running", field="month")
+    _require_over(unit, first)
     ledger.lock_numbers(unit)  # from here on no other entry is written
     before = period_state(unit, first)
     if before == "locked" or before == target:
@@ -118,6 +121,12 @@ def close_month(
     entries, cents = _cut_off(unit, settings, last) if before == "open" else (0, 0)
     set_period(unit, first, target)
     return CloseResult(first, target, findings, entries, cents)
+
+
+def _require_over(unit: UnitOfWork, month: date) -> None:
+    first, last = bounds(month)
+    if unit.today <= last:
+        raise Conflict(f"The month {first:%Y-%m} is not over yet.", code="month_running", field="month")
 
 
 def _cut_off(unit: UnitOfWork, settings: Settings, last: date) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.paging import Page, offset
+from broker.kernel.period import require_period
 from broker.kernel.settings import BooksSettings
 
 TABLES = ("xlsx", "csv", "parquet")
@@ -44,7 +45,8 @@ def kinds_for(role: str) -> tuple[str, ...]:
 def ask_file(unit: UnitOfWork, books: BooksSettings, kind: str, form: str, first: date, last: date) -> ExportFile:
     """Ask a worker for a file of some days, both included.
 
-    Raises `InvalidInput` (`bad_kind`, `bad_format`, `bad_period`), `Conflict` (`too_many_files`, `subledger`).
+    Raises `InvalidInput` (`bad_kind`, `bad_format`, `bad_period`, `bad_year`), `Conflict` (`too_many_files`,
+    `subledger`).
     """
     unit.actor.require("accountant", "broker", "owner")
     allowed = kinds_for(unit.actor.role)
@@ -53,12 +55,7 @@ def ask_file(unit: UnitOfWork, books: BooksSettings, kind: str, form: str, first
     form = form or FORMATS[kind][0]
     if form not in FORMATS[kind]:
         raise InvalidInput(f"{kind} is written as {', '.join(FORMATS[kind])}.", code="bad_format", field="format")
-    if last < first:
-        raise InvalidInput(
-            f"The period ends on {last.isoformat()}, before it starts on {first.isoformat()}: exchange from and to.",
-            code="bad_period",
-            field="to",
-        )
+    require_period(first, last)
     if kind.startswith("fec"):
         require_full(books)
     if store.count(unit, running=True) >= MOST_AT_ONCE:

@@ -14,6 +14,7 @@ from broker.billing.model import shares_in_cents
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.kernel.money import micros_to_cents, require_currency, round_div
+from broker.kernel.period import require_period
 
 ARRIVAL_DAYS = 90
 # Each figure leads one step down, and each step is a filter of the next.
@@ -82,13 +83,12 @@ def revenue_figures(
 ) -> Figures:
     """Revenue as it accrued from `first` to `last` (days of France), by a dimension, narrowed by others.
 
-    For accountant and broker all of it, for an owner its own. Raises `InvalidInput` (`bad_period`, `unknown_dimension`,
-    `unknown_currency`).
+    For accountant and broker all of it, for an owner its own. Raises `InvalidInput` (`bad_period`, `bad_year`,
+    `unknown_dimension`, `unknown_currency`).
     """
     unit.actor.require("accountant", "broker", "owner")
     require_currency(currency)
-    if last < first:
-        raise InvalidInput("The period ends before it starts.", code="bad_period", field="to")
+    require_period(first, last)
     wanted = {name: value for name, value in (filters or {}).items() if value}
     for name in (by, *wanted):
         if name not in store.DIMENSIONS:
@@ -234,5 +234,6 @@ class ConversionsByState:
 def conversions_by_state(unit: UnitOfWork, first: date, last: date) -> list[ConversionsByState]:
     """Conversions received in a period, by kind and state."""
     unit.actor.require("accountant", "broker", "owner")
+    require_period(first, last)
     start, end = instants(first, last)
     return [ConversionsByState(**row._mapping) for row in store.conversions(unit, start, end)]

@@ -12,8 +12,8 @@ from sqlalchemy import Row
 from broker.billing import report_store
 from broker.billing.model import shares_in_cents
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import InvalidInput
 from broker.kernel.money import MICROS_PER_CENT, round_div
+from broker.kernel.period import require_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ def revenue_report(unit: UnitOfWork, first: date, last: date) -> RevenueReport:
     For accountant and broker: all of them; for an owner: its own.
     """
     unit.actor.require("accountant", "broker", "owner")
-    if last < first:
-        raise InvalidInput("The period ends before it starts.", code="bad_period", field="to")
+    require_period(first, last)
     complete = unit.actor.role != "owner"
     rows = [_row(found) for found in report_store.report_rows(unit, first, last)]
     settled = [row for row in rows if row.settled]

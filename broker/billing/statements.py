@@ -7,6 +7,7 @@ from datetime import date
 
 from broker.billing import statement_store as store
 from broker.kernel.database import UnitOfWork
+from broker.kernel.period import require_day, require_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,14 @@ class StatementRow:
 def aged_balances(unit: UnitOfWork, on: date) -> list[AgedBalance]:
     """Open invoices and self-bills on a day, by party and age. Receipts and payouts booked until then count."""
     unit.actor.require("accountant", "broker")
+    require_day(on, "on")
     return [AgedBalance(**row._mapping) for row in store.aged(unit, on)]
 
 
 def vat_summary(unit: UnitOfWork, first: date, last: date) -> VatSummary:
     """The VAT of a period, from the ledger."""
     unit.actor.require("accountant", "broker")
+    require_period(first, last)
     moved, standing = store.moved(unit, first, last), store.standing(unit, last)
     return VatSummary(
         due_cents=-moved.get("44571", 0),
@@ -87,6 +90,7 @@ def vat_summary(unit: UnitOfWork, first: date, last: date) -> VatSummary:
 def owner_statement(unit: UnitOfWork, owner_id: int, first: date, last: date) -> list[StatementRow]:
     """An owner's mailings settled in a period: sends → billable → self-bill → payout. An owner sees its own alone."""
     unit.actor.require("owner", "accountant", "broker")
+    require_period(first, last)
     if unit.actor.role == "owner":
         owner_id = unit.actor.org
     return [StatementRow(**row._mapping) for row in store.statement(unit, owner_id, first, last)]

@@ -78,6 +78,10 @@ def test_a_month_that_runs_is_not_closed(scene: MoneyScene) -> None:
     with pytest.raises(Conflict) as refusal, scene.worker.begin() as unit:
         close_month(unit, SETTINGS, month_of(scene))
     assert refusal.value.code == "month_running"
+    # Nor is it asked for: the ask would wait, and lock the month by itself once it is over.
+    with pytest.raises(Conflict) as refusal, scene.worker.begin() as unit:
+        ask_close(unit, month_of(scene))
+    assert refusal.value.code == "month_running"
 
 
 def test_sends_billed_next_month_are_accrued_and_reversed_and_the_month_is_locked(scene: MoneyScene) -> None:

@@ -97,12 +97,22 @@ def test_a_close_is_asked_for_once_the_month_is_over(house: House, scene: MoneyS
     with scene.worker.begin() as unit:
         month = f"{unit.today:%Y-%m}"
     running = post(client, csrf, "/accounting/chart", "/accounting/close", month=month, target="locked")
-    assert running.status_code == 422
+    assert running.status_code == 409
     assert post(client, csrf, "/accounting/chart", "/accounting/close", month="2021-03").status_code == 303
     with admin_engine.begin() as connection:
         asked = connection.execute(text("SELECT target FROM ledger_close WHERE month = '2021-03-01'")).scalars().all()
         connection.execute(text("DELETE FROM ledger_close WHERE month = '2021-03-01'"))
     assert asked == ["locked"]
+
+
+@pytest.mark.parametrize("page", ["/accounting", "/accounting/figures", "/revenue"])
+def test_days_of_no_calendar_and_exchanged_ones_are_refused(house: House, scene: MoneyScene, page: str) -> None:
+    client, _ = house.browser("accountant")
+    for days in ("from=9999-12-01&to=9999-12-31", "from=0001-01-01&to=2028-02-29", "from=2028-02-29&to=2028-02-28"):
+        assert client.get(f"{page}?{days}").status_code == 422, days
+    assert client.get(f"{page}?from=2028-02-29&to=2028-02-29").status_code == 200
+    for month in ("0001-01", "9999-12"):
+        assert client.get(f"/accounting/close?month={month}").status_code == 422, month
 
 
 def test_a_stranger_contests_nothing(house: House, scene: MoneyScene) -> None:

@@ -71,6 +71,7 @@ SENTENCES = {
     "bad_number": _("Write a whole number."),
     "bad_day": _("Choose a day of the calendar."),
     "bad_period": _("The report ends before it starts."),
+    "bad_year": _("Choose a day in the years 1980 to 2107."),
     "null_character": _("The form holds a sign that cannot be stored."),
     "bad_bins": _("There are 2 to 10 bins."),
     "bad_thresholds": _("Thresholds are growing numbers, one fewer than there are bins: 30; 90; 180; 365."),

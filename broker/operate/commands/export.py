@@ -21,7 +21,7 @@ from broker.billing.export_revenue import export_balances, export_revenue, expor
 from broker.billing.export_sepa import export_sepa
 from broker.billing.export_subledger import export_subledger, require_full
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import InvalidInput
+from broker.kernel.period import require_period
 from broker.kernel.settings import Settings
 from broker.operate.acting import acting
 from broker.operate.cli import Invocation
@@ -49,8 +49,7 @@ def _add(name: str, help_text: str, write: Export) -> None:
     @json_option
     @click.pass_obj
     def verb(invocation: Invocation, first: datetime, last: datetime, folder: Path, as_json: bool) -> None:
-        if last < first:
-            raise InvalidInput("The period ends before it starts.", code="bad_period", field="to")
+        require_period(first.date(), last.date())
         folder.mkdir(parents=True, exist_ok=True)
         # Written aside and put in place whole: who interrupts it finds no half of a file, and the old one untouched.
         with acting(invocation.settings) as unit, TemporaryDirectory(dir=folder, prefix=".part-") as aside:
