@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from broker.mailings.absent_picture import NOTHING, space_of, words_of
 from broker.mailings.allowed_html import ATTRIBUTES, KEPT, META_NAMES, SPACES, WITH_CONTENT, document_type
 from broker.mailings.cleaned import Cleaned, is_remote
 from broker.mailings.conditional_comments import clean_comment, is_hidden
@@ -26,8 +27,6 @@ _NOSCRIPT: Final = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
 _IMPORTANT: Final = re.compile(r"\s*!\s*important\s*$", re.IGNORECASE)
 _COUNTED: Final = ("0", "1", "0px", "1px")  # sides of an image that is there to be counted, not to be seen
-# Stands where a picture without words held a layout open: one transparent point, stretched as that was.
-_NOTHING: Final = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 def clean_html(source: str, images: Mapping[str, str] | None = None) -> Cleaned:
@@ -177,15 +176,15 @@ def _image(attributes: dict[str, str], cleaned: Cleaned) -> str:
     sides = [attributes[side] for side in ("width", "height") if side in attributes]
     if len(sides) == 2 and all(side in _COUNTED for side in sides):
         cleaned.removed["tracking pixel"] += 1
-        return start_tag("img", {"src": _NOTHING, **kept, "alt": ""})
+        return start_tag("img", {"src": NOTHING, **kept, "alt": ""})
     slot = cleaned.served(source)
     if slot is not None:
         return start_tag("img", {"src": slot, **kept})
     cleaned.picture_lost(source)
     alt = " ".join(attributes.get("alt", "").split())
     if not alt and sides and is_remote(source):
-        return start_tag("img", {"src": _NOTHING, **kept, "alt": ""})
-    return alt.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return space_of(kept)
+    return words_of(alt, kept.get("style", ""))
 
 
 def _video(video: Start, found: list[Token], at: int, cleaned: Cleaned) -> str:

@@ -13,6 +13,7 @@ from broker.kernel.ids import new_code
 from broker.mailings import image_store, store
 from broker.mailings.campaign_parameters import check_parameters
 from broker.mailings.creative_check import CreativeReport, Extras, check_creative
+from broker.mailings.foreign_tags import in_our_tags
 from broker.mailings.model import Creative, CreativeLink, content_hash
 from broker.mailings.own_text import LONGEST as LONGEST_PLAIN
 from broker.mailings.sender_name import check_sender_name
@@ -81,8 +82,12 @@ def revise_creative(unit: UnitOfWork, code: str, message: Message) -> Creative:
 
 def _tidy(message: Message) -> Message:
     subject, from_name, name, preheader = (
-        " ".join(text.split()) for text in (message.subject, message.from_name, message.name, message.preheader)
+        " ".join(text.split())
+        for text in (in_our_tags(message.subject), message.from_name, message.name, in_our_tags(message.preheader))
     )
+    others = [
+        replace(one, subject=in_our_tags(one.subject), preheader=in_our_tags(one.preheader)) for one in message.variants
+    ]
     for where, text in (("name", name), ("subject", subject), ("from_name", from_name)):
         if not text or len(text) > LONGEST_SUBJECT:
             raise InvalidInput(f"Write 1 to {LONGEST_SUBJECT} characters.", code="bad_text", field=where)
@@ -97,7 +102,7 @@ def _tidy(message: Message) -> Message:
     check_sender_name(from_name)
     return replace(
         message,
-        variants=check_test(message.variants, message.test, Variation(subject, preheader)),
+        variants=check_test(others, message.test, Variation(subject, preheader)),
         name=name,
         subject=subject,
         from_name=from_name,

@@ -10,7 +10,7 @@ from html import unescape
 from broker.mailings.campaign_parameters import with_parameters
 from broker.mailings.clean_html import clean_html
 from broker.mailings.cleaned import Cleaned
-from broker.mailings.foreign_tags import understand
+from broker.mailings.foreign_tags import in_our_tags
 from broker.mailings.legal_lines import missing_lines, with_legal_lines, with_preheader
 from broker.mailings.own_text import own_text
 from broker.mailings.plain_text import plain_text
@@ -86,14 +86,15 @@ def check_creative(html: str, language: str = "fr", subject: str = "", extras: E
     missing = missing_lines(cleaned.html, extras.own)
     composed = with_legal_lines(cleaned.html, language, extras.own)
     errors = list(cleaned.errors)
-    if extras.own_plain.strip():
-        plain, wrong = own_text(understand(extras.own_plain)[0], cleaned.urls, language, extras.own)
+    written, subject, preheader = map(in_our_tags, (extras.own_plain, subject, extras.preheader))
+    if written.strip():
+        plain, wrong = own_text(written, cleaned.urls, language, extras.own)
         errors += wrong
     else:
         plain = plain_text(composed)
-    composed = with_preheader(composed, extras.preheader)
+    composed = with_preheader(composed, preheader)
     words = [unescape(word) for word in cleaned.words]
-    unknown = unknown_tags("\n".join([*words, subject, extras.preheader, extras.own_plain]), extras.tags)
+    unknown = unknown_tags("\n".join([*words, subject, preheader, written]), extras.tags)
     if unknown:
         known = ", ".join(extras.tags) or "none"
         errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Those that may be used: {known}.")

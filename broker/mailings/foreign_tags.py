@@ -12,6 +12,7 @@ from typing import Final
 
 from broker.mailings.foreign_blocks import understand_blocks
 from broker.mailings.foreign_names import EMPTY, NAMES, plain
+from broker.mailings.slots import MAILING_TAGS, MERGE_TAGS, OWN_ATTRIBUTE, OWN_TAGS, URL_TAGS
 
 _WORD: Final = r"[A-Za-zÀ-ÿ_][A-Za-zÀ-ÿ0-9_ .:-]{0,60}?"
 _FALLBACK: Final = r"(?:\"([^\"{}<>]*)\"|'([^'{}<>]*)'|&quot;([^\"{}<>&]*)&quot;|&#39;([^'{}<>&]*)&#39;)"
@@ -47,6 +48,12 @@ _LIKELY: Final = (
     re.compile(r"(?<![\w~])~@?([A-Z_]{3,30})~(?![\w~])"),  # Selligent
 )
 
+_DECLARED: Final = frozenset((*MERGE_TAGS, *OWN_TAGS, *MAILING_TAGS, *URL_TAGS))
+# Our own tags, in as many braces and in the spelling that an author is used to: `{{{first_name|vous}}}`.
+_MARKUP: Final = re.compile(r"<[^<>]*>")  # of an editor that made a part of a tag bold: a name has none
+_BOLD: Final = r"(?:\s|<[^<>]{0,200}>){0,20}+"
+_BRACES: Final = re.compile(rf"(?<!\{{)\{{{{2,}}+{_BOLD}({_WORD}){_BOLD}(?:\|([^{{}}|]*))?\}}{{2,}}+")
+
 
 def understand(source: str) -> tuple[str, Counter[str]]:
     """The source in our tags, and how many foreign tags were taken out because they say nothing here."""
@@ -56,7 +63,23 @@ def understand(source: str) -> tuple[str, Counter[str]]:
         source = pattern.sub(lambda match: _ours(match, dropped), source)
     for pattern in _LIKELY:
         source = pattern.sub(lambda match: _ours(match, dropped), source)
-    return source, dropped
+    return _BRACES.sub(_two_braces, source), dropped
+
+
+def in_our_tags(line: str) -> str:
+    """A subject, preheader or text part: they come from the same templates as the HTML."""
+    return understand(line)[0]
+
+
+def _two_braces(match: re.Match[str]) -> str:
+    """A merge tag of ours in two braces: what stands around them would be read as text, `Bonjour {Martine}`."""
+    name, default = match[1].strip(), _MARKUP.sub("", match[2] or "").strip()
+    if name not in _DECLARED and not name.startswith(OWN_ATTRIBUTE):
+        known = NAMES.get(plain(name))
+        if known is None:
+            return match[0]
+        name = known
+    return f"{{{{{name}|{default}}}}}" if default else f"{{{{{name}}}}}"
 
 
 def _ours(match: re.Match[str], dropped: Counter[str]) -> str:

@@ -35,6 +35,8 @@ FOREIGN: Final = re.compile(
     r"|\{%[^{}%]{1,120}%\}|<%[^<>%]{1,120}%>|\$\{[\w. ]{1,60}\}|\{\$[\w.]{1,60}\}|\{contactfield=[^{}]{1,60}\}"
     r"|(?<![\w%])%(?![0-9A-F]{2})[A-Z][A-Z0-9_]{3,30}%(?!%)"
 )
+# A declared tag whose braces do not close, or close behind markup: it would be sent as it stands.
+OPEN_TAG: Final = re.compile(r"\{\{\s*([a-z_]+)\b(?![^{}]*\}\})")
 TAG_IN_URL: Final = re.compile(
     r"\{\{|%7B%7B|\*\||%2A%7C|%%[A-Za-z_]+%%|\[\[|\{%|<%"
     r"|\$\{|\{\$|\$\[[A-Z]{2}:|%%=|\{contactfield=|%(?![0-9A-F]{2})[A-Z_]{4,30}%",
@@ -74,6 +76,9 @@ def unknown_tags(text: str, allowed: Collection[str] = tuple(MERGE_TAGS)) -> lis
             found[name or match[0]] = None
     for match in FOREIGN.finditer(text):
         found[match[0]] = None
+    for match in OPEN_TAG.finditer(text):
+        if person_field(match[1]) or match[1] in MAILING_TAGS or match[1] in URL_TAGS:
+            found[f"{{{{{match[1]} (without its closing }}}})"] = None
     return list(found)
 
 
