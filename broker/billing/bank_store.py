@@ -86,7 +86,11 @@ WITH bill AS (
            AND i.issued_on BETWEEN c.signed_on AND coalesce(c.ends_on, 'infinity'))
       OR i.deposit_cents + coalesce((SELECT sum(s.amount_cents) FROM receipt_share s
            WHERE s.invoice_id = i.id AND s.booked_at IS NOT NULL), 0)
-         + coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0) >= i.total_cents AS free
+         + coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0) >= i.total_cents
+        -- a debit that was taken back has paid nothing, until the payer pays again
+        AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = i.order_id AND p.state = 'returned'
+          AND NOT EXISTS (SELECT 1 FROM payment q WHERE q.order_id = p.order_id AND q.id > p.id
+                          AND q.state = 'captured')) AS free
   FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
 ), bills AS (
   SELECT * FROM bill

@@ -5,13 +5,14 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.billing import card_store, invoice_store, payment_store
 from broker.billing.entries import deposit_lines
-from broker.billing.entries_agent import funds_back_lines, funds_lines, owner_deposit_lines
+from broker.billing.entries_agent import THIRD_PARTY, funds_back_lines, funds_lines, owner_deposit_lines
 from broker.billing.issue import Draft, issue
 from broker.billing.labels import text
 from broker.billing.mandates import mandate_on
 from broker.billing.model import InvoiceLine, Payment
 from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.billing.receipt_store import insert as insert_receipt
+from broker.billing.returned_debit import funds_of
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import UnitOfWork
 from broker.kernel.ids import new_code
@@ -31,15 +32,16 @@ def book_capture(unit: UnitOfWork, settings: Settings, payment: Payment) -> None
     """Once, in the transaction that moves the payment to `captured`.
 
     An approved order is paid: deposit invoice (386), and its mailing is scheduled. One that went on while its debit was
-    under way gets its deposit invoice too, which the final one deducts; one that is invoiced already has the money as a
-    receipt. What pays a debit that was returned settles that claim (411). A cancelled order's deposit is credited.
+    under way gets its deposit invoice too, which the final one deducts; one that is invoiced already, be it in part,
+    has the money as a receipt. What pays a debit that was returned settles that claim. A cancelled order's deposit is
+    credited.
     """
     payment_store.set_payment_state(unit, payment.id, "captured")
     order = locked_order(unit, payment.order_code)
     returned = payment_store.was_returned(unit, order.id)
     if returned:
         _again(unit, payment, payer_id(unit, order.id, order.advertiser_id), returned)
-    elif order.state == "settled" and invoice_store.deposit_of(unit, order.id) is None:
+    elif invoice_store.on_credit_before(unit, order.id):
         _as_receipt(unit, payment, order)
     else:
         _deposit(unit, settings, payment, order)
@@ -53,11 +55,13 @@ def book_capture(unit: UnitOfWork, settings: Settings, payment: Payment) -> None
 
 
 def _again(unit: UnitOfWork, payment: Payment, payer: int, returned: str) -> None:
-    """D 512 / C 411: the claim that a returned debit left is paid. The two are lettered."""
-    key = f"payment:{payment.code}"
-    lines = [debit("512", payment.amount_cents), credit("411", payment.amount_cents, payer)]
+    """D 512 / C 411, or 467 of a mandator: the claim that a returned debit left is paid. The two are lettered."""
+    key, account = f"payment:{payment.code}", "411"
+    if funds_of(unit, returned):
+        account, payer = THIRD_PARTY, payment.advertiser_id
+    lines = [debit("512", payment.amount_cents), credit(account, payment.amount_cents, payer)]
     post(unit, "BQ", unit.today, payment.code, f"Nouveau paiement, commande {payment.order_code}", lines, key)
-    match_settled(unit, "411", payer, [key, *card_store.returned_keys(unit, returned)])
+    match_settled(unit, account, payer, [key, *card_store.returned_keys(unit, returned)])
 
 
 def _as_receipt(unit: UnitOfWork, payment: Payment, order: Order) -> None:

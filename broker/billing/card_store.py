@@ -27,6 +27,24 @@ def insert(unit: UnitOfWork, payment_id: int, one: Movement) -> None:
     )
 
 
+def refund_keys(unit: UnitOfWork, refund: str) -> list[str]:
+    """The entries in which a refund left."""
+    rows = unit.all(
+        "SELECT reference FROM gateway_movement WHERE object_reference = :refund AND kind = 'refund'", refund=refund
+    )
+    return [f"gateway:{row.reference}" for row in rows]
+
+
+def role_of(unit: UnitOfWork, payment: str) -> str:
+    """In which role the order of a payment is sold."""
+    return str(
+        unit.scalar(
+            "SELECT o.contract_role FROM payment p JOIN rental_order o ON o.id = p.order_id WHERE p.code = :payment",
+            payment=payment,
+        )
+    )
+
+
 def returned_keys(unit: UnitOfWork, payment: str) -> list[str]:
     """The entries in which a payment's debit was taken back."""
     rows = unit.all(

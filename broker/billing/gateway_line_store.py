@@ -201,6 +201,17 @@ def entries_not_shown(unit: UnitOfWork, first: date, last: date) -> list[Row[Any
     )
 
 
+def differing_cents(unit: UnitOfWork, last: date) -> int:
+    """By how much the lines up to a day exceed what the books say of the same days; payouts to the bank are in both."""
+    return int(
+        unit.scalar(
+            f"SELECT coalesce((SELECT sum(net_cents - booked_cents) FROM ({_LINES} WHERE l.moved_on <= :last) x"  # noqa: S608
+            f" WHERE side <> 'bank'), 0) - coalesce((SELECT sum(cents) FROM ({_ENTRIES}) y WHERE NOT shown), 0)",
+            last=last,
+        )
+    )
+
+
 def ledger_cents(unit: UnitOfWork, last: date) -> int:
     """What of account 512 is at the gateway by the books: its entries, less what it paid out to the bank."""
     return int(

@@ -134,6 +134,17 @@ def deposit_of(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
     )
 
 
+def on_credit_before(unit: UnitOfWork, order_id: int) -> bool:
+    """Whether an order that nothing was prepaid for is invoiced, in part at least."""
+    return bool(
+        unit.scalar(
+            "SELECT bool_or(kind IN ('invoice', 'owner_invoice', 'fee')) AND NOT bool_or(kind = 'deposit')"
+            " FROM invoice WHERE order_id = :order",
+            order=order_id,
+        )
+    )
+
+
 def invoiced(unit: UnitOfWork, order_id: int) -> Row[Any]:
     """What an order's issued documents hold, whatever the role, in cents.
 

@@ -130,14 +130,21 @@ def payment_of(unit: UnitOfWork, reference: str) -> Payment | None:
 
 
 def share_receipt(unit: UnitOfWork, receipt_id: int, order_id: int, cents: int) -> None:
-    """Share a receipt among an order's open invoices, the oldest first."""
+    """Share a receipt among what is open of an order's documents, the oldest first; transfers for them wait."""
+    unit.run(
+        "SELECT pg_advisory_xact_lock(7203812, hashtext(number)) FROM (SELECT number FROM invoice"  # as `open_invoice`
+        " WHERE order_id = :order ORDER BY id) i",
+        order=order_id,
+    )
     unit.run(
         "INSERT INTO receipt_share (receipt_id, invoice_id, amount_cents) SELECT :receipt, id, share FROM ("
         " SELECT x.id, least(x.open, :cents - coalesce(sum(x.open) OVER (ORDER BY x.id"
         "   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS share FROM ("
         "  SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
-        "    WHERE s.invoice_id = i.id), 0) AS open"
-        "  FROM invoice i WHERE i.order_id = :order AND i.kind IN ('invoice', 'owner_invoice')) x WHERE x.open > 0) y"
+        "    WHERE s.invoice_id = i.id), 0) - coalesce((SELECT sum(c.set_off_cents) FROM invoice c"
+        "    WHERE c.corrects_id = i.id), 0) AS open"
+        "  FROM invoice i WHERE i.order_id = :order AND (i.kind IN ('invoice', 'owner_invoice')"
+        "    OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')) x WHERE x.open > 0) y"
         " WHERE share > 0",
         receipt=receipt_id,
         order=order_id,

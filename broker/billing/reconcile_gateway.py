@@ -74,8 +74,7 @@ def reconcile_gateway(unit: UnitOfWork, first: date, last: date) -> GatewayRecon
     earlier = 0
     if first > date.min:
         before = first - timedelta(days=1)
-        earlier = sum(one.cents for one in map(_of_line, store.lines(unit, date.min, before)) if one is not None)
-        earlier -= sum(row.cents for row in store.entries_not_shown(unit, date.min, before))
+        earlier = store.differing_cents(unit, before)
     reading, all_lines = store.last_reading(unit), store.lines_cents(unit, last)
     books = store.ledger_cents(unit, last)
     explained = earlier + sum(one.cents for one in found)

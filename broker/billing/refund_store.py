@@ -25,7 +25,10 @@ _LIVE = "r.state NOT IN ('failed', 'cancelled')"
 
 
 def payment_to_refund(unit: UnitOfWork, code: str) -> Row[Any] | None:
-    """(id, code, order_id, advertiser_id, role, state, left_cents) of a payment by its code or its order's, locked."""
+    """(id, code, order_id, advertiser_id, role, state, left_cents) of a payment by its code or its order's.
+
+    Two requests for one order come one after another: what its credit notes owe is given back once.
+    """
     row = unit.one(
         "SELECT p.id, p.code, p.order_id, p.advertiser_id, o.contract_role AS role, p.state FROM payment p"
         " JOIN rental_order o ON o.id = p.order_id WHERE p.code = :code OR o.code = :code AND p.state = 'captured'"
@@ -34,6 +37,7 @@ def payment_to_refund(unit: UnitOfWork, code: str) -> Row[Any] | None:
     )
     if row is None:
         return None
+    unit.run("SELECT pg_advisory_xact_lock(7203846, CAST(:id AS integer))", id=row.order_id)
     return unit.one(
         "SELECT p.id, p.code, p.order_id, p.advertiser_id, CAST(:role AS text) AS role, p.state,"
         " coalesce(payment_left(p.id), 0)::bigint AS left_cents FROM payment p WHERE p.id = :id",
@@ -68,7 +72,14 @@ def creditable(unit: UnitOfWork, *, order_id: int | None = None, number: str = "
 
 
 def receipt_to_refund(unit: UnitOfWork, code: str) -> Row[Any] | None:
-    """(id, code, payer, iban, left_cents, shared) of a transfer; `iban` is where it came from, if a statement says."""
+    """(id, code, payer, iban, left_cents, shared) of a transfer; `iban` is where it came from, if a statement says.
+
+    Locked as `receipt_store.lock` does: what it paid of an invoice is given back once.
+    """
+    receipt_id = unit.scalar("SELECT id FROM receipt WHERE code = :code", code=code)
+    if receipt_id is None:
+        return None
+    unit.run("SELECT pg_advisory_xact_lock(7203811, CAST(:id AS integer))", id=receipt_id)
     return unit.one(
         "SELECT r.id, r.code, r.payer, coalesce(l.counterparty_iban, '') AS iban,"
         " coalesce(receipt_left(r.id), 0)::bigint AS left_cents,"

@@ -3,13 +3,22 @@ thirteen months where it was never authorised (SEPA Core rulebook 4.3). Nobody c
 
 from __future__ import annotations
 
-from broker.billing import payment_store
+from broker.billing import card_store, payment_store
+from broker.billing.entries_agent import THIRD_PARTY
 from broker.billing.model import Payment
 from broker.billing.tell_payer import tell_payer
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from broker.ledger.store import entry_balance
 from broker.mailings.list_sends import mailings_of_order
 from broker.mailings.pause import pause_mailing
+
+
+def funds_of(unit: UnitOfWork, payment: str) -> bool:
+    """Whether a payment brought the funds of an advertiser whose agent we are (467): no sale stands behind them."""
+    return card_store.role_of(unit, payment) == "agent_of_advertiser" and bool(
+        entry_balance(unit, f"payment:{payment}", THIRD_PARTY)
+    )
 
 
 def take_back(unit: UnitOfWork, payment: Payment) -> None:

@@ -42,3 +42,8 @@ def row_of(found: Any) -> str:
     """The code of our row in an object's metadata."""
     marks = found.metadata
     return str(marks["row"]) if marks is not None and "row" in marks else ""
+
+
+def found_of_row(pages: Callable[[], Any], mark: str) -> Any:
+    """The first object of a list that names our row, page by page to its end; None without one."""
+    return asked(lambda: next((one for one in pages().auto_paging_iter() if row_of(one) == mark), None))

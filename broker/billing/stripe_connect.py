@@ -15,7 +15,7 @@ from stripe.params import (
 )
 
 from broker.billing.gateway_objects import BalanceLine, ConnectState, GatewayBalance, Moved
-from broker.billing.stripe_answers import asked, day_of, row_of
+from broker.billing.stripe_answers import asked, day_of, found_of_row
 
 
 class StripeConnect:
@@ -62,7 +62,8 @@ class StripeConnect:
 
     def find_reversal(self, transfer: str, mark: str) -> Moved | None:
         """The Transfer Reversal that a row of ours asked for."""
-        return _of_row(asked(lambda: self._v1.transfers.reversals.list(transfer, {"limit": 100})).data, mark)
+        found = found_of_row(lambda: self._v1.transfers.reversals.list(transfer, {"limit": 100}), mark)
+        return None if found is None else _moved(found)
 
     def create_payout(self, params: PayoutCreateParams, key: str) -> Moved:
         """Create a Payout to our own bank."""
@@ -75,7 +76,8 @@ class StripeConnect:
     def find_payout(self, mark: str, since: date) -> Moved | None:
         """The Payout that a row of ours asked for, among those made since a day."""
         start = int(datetime(since.year, since.month, since.day, tzinfo=UTC).timestamp())
-        return _of_row(asked(lambda: self._v1.payouts.list({"created": {"gte": start}, "limit": 100})).data, mark)
+        found = found_of_row(lambda: self._v1.payouts.list({"created": {"gte": start}, "limit": 100}), mark)
+        return None if found is None else _moved(found)
 
     def read_lines(self, since: date) -> list[BalanceLine]:
         """All Balance Transactions created since a day (UTC), page by page."""
@@ -103,10 +105,6 @@ def _moved(found: Any) -> Moved:
     reference = line if isinstance(line, str) else "" if line is None else str(line.id)
     failed = getattr(found, "status", "") in ("failed", "canceled")
     return Moved(found.id, found.amount, reference, day_of(found.created), failed)
-
-
-def _of_row(found: list[Any], mark: str) -> Moved | None:
-    return next((_moved(one) for one in found if row_of(one) == mark), None)
 
 
 def _line(found: stripe.BalanceTransaction) -> BalanceLine:

@@ -12,11 +12,11 @@ from stripe.params.checkout import SessionCreateParams
 from broker.billing.gateway import intent_state
 from broker.billing.gateway_events import secret_of, verified_event, webhook_secrets
 from broker.billing.gateway_objects import Checkout, DisputeState, GatewayEvent, Intent, Means, Movement
-from broker.billing.stripe_answers import asked, refusal, row_of
+from broker.billing.stripe_answers import asked, found_of_row, refusal
 from broker.billing.stripe_connect import StripeConnect
 from broker.billing.stripe_movements import disputes_of, movements_of
 
-MOST = 100  # objects of one page
+PAGE = 100  # objects of one page
 
 
 class StripeGateway(StripeConnect):
@@ -73,8 +73,8 @@ class StripeGateway(StripeConnect):
 
     def find_intent(self, customer: str, mark: str) -> str:
         """The PaymentIntent of a Customer that a row of ours asked for."""
-        found = asked(lambda: self._v1.payment_intents.list({"customer": customer, "limit": MOST}))
-        return next((one.id for one in found.data if row_of(one) == mark), "")
+        found = found_of_row(lambda: self._v1.payment_intents.list({"customer": customer, "limit": PAGE}), mark)
+        return "" if found is None else str(found.id)
 
     def read_intent(self, reference: str) -> Intent:
         """Retrieve a PaymentIntent."""
@@ -118,15 +118,15 @@ class StripeGateway(StripeConnect):
 
     def find_refund(self, intent: str, mark: str) -> str:
         """The Refund of a PaymentIntent that a row of ours asked for."""
-        found = asked(lambda: self._v1.refunds.list({"payment_intent": intent, "limit": MOST}))
-        return next((one.id for one in found.data if row_of(one) == mark), "")
+        found = found_of_row(lambda: self._v1.refunds.list({"payment_intent": intent, "limit": PAGE}), mark)
+        return "" if found is None else str(found.id)
 
     def read_movements(self, reference: str) -> list[Movement]:
-        """The balance transactions of a PaymentIntent's charge, refunds and disputes (at most 100 of each)."""
+        """The balance transactions of a PaymentIntent's charge, refunds and disputes."""
         return asked(lambda: movements_of(self._v1, reference))
 
     def read_disputes(self, reference: str) -> list[DisputeState]:
-        """The Disputes of a PaymentIntent, at most 100."""
+        """The Disputes of a PaymentIntent."""
         return asked(lambda: disputes_of(self._v1, reference))
 
     def read_event(self, payload: bytes, signature: str) -> GatewayEvent:

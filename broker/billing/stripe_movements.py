@@ -10,7 +10,7 @@ from broker.billing.stripe_answers import day_of
 
 
 def movements_of(v1: Any, reference: str) -> list[Movement]:
-    """The balance transactions of a PaymentIntent's charge, refunds and disputes, at most 100 of each.
+    """The balance transactions of a PaymentIntent's charge, refunds and disputes.
 
     A direct debit that is taken back comes as a dispute that nobody can win, or as a charge that fails after all:
     both are `returned`, since the payer owes as before.
@@ -22,7 +22,7 @@ def movements_of(v1: Any, reference: str) -> list[Movement]:
     refunds = v1.refunds.list(
         {
             "payment_intent": reference,
-            "limit": 100,
+            "limit": 100,  # of one page
             "expand": ["data.balance_transaction", "data.failure_balance_transaction"],
         }
     )
@@ -35,10 +35,10 @@ def movements_of(v1: Any, reference: str) -> list[Movement]:
         debit = how is not None and how.type == "sepa_debit"
         found.append(_movement("capture", charge.id, getattr(charge, "balance_transaction", None)))
         found.append(_movement("returned", charge.id, getattr(charge, "failure_balance_transaction", None)))
-    for refund in refunds.data:
+    for refund in refunds.auto_paging_iter():
         found.append(_movement("refund", refund.id, getattr(refund, "balance_transaction", None)))
         found.append(_movement("refund_failed", refund.id, getattr(refund, "failure_balance_transaction", None)))
-    for dispute in disputes.data:
+    for dispute in disputes.auto_paging_iter():
         for moved in dispute.balance_transactions:
             kind: MovementKind = "returned" if debit else "dispute" if moved.amount < 0 else "dispute_won"
             found.append(_movement(kind, dispute.id, moved))
@@ -56,7 +56,7 @@ def disputes_of(v1: Any, reference: str) -> list[DisputeState]:
             one.id, one.reason, one.status, one.amount, due_of(one.evidence_details),
             bool(getattr(one.evidence_details, "has_evidence", False)), day_of(one.created),
         )
-        for one in found.data
+        for one in found.auto_paging_iter()
     ]  # fmt: skip
 
 
