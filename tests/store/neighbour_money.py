@@ -83,6 +83,10 @@ def furnish_money(connection: Connection, mark: str, owner: Somebody, invoice: i
     payout = add(connection, "payout", code=f"pto_{mark}", owner_id=org, bank_account_id=account, **much)
     add(connection, "payout_line", "payout_id", payout_id=payout, invoice_id=invoice, amount_cents=120)
     add(connection, "ledger_close", month="2026-11-01", target="soft_closed", asked_by=user)
+    add(connection, "ledger_reopening", code=f"reop_{mark}", month="2026-10-01", reason="r", asked_by=user)
+    days = {"first_day": "2026-11-01", "last_day": "2026-11-30"}
+    file = add(connection, "export_file", code=f"exp_{mark}", org_id=org, kind="revenue", format="csv", **days)
+    add(connection, "export_part", "number", export_id=file, number=0, content=b"x")
     furnish_roles(connection, mark, owner, invoice)
     furnish_bank(connection, mark, receipt, org)
 
@@ -138,7 +142,6 @@ def furnish_gateway(connection: Connection, mark: str, org: int) -> None:
     paid = {"state": "paid", "approved_by": other_than(connection, user), "paid_on": "2026-11-02"}
     payout = add(connection, "payout", code=f"ptc_{mark}", connect_account_id=account, **asked, **paid)
     taken = {"payout_id": payout, "owner_id": org, "amount_cents": 10, "reason": "r", "proposed_by": user}
-    connection.execute(text("SELECT set_config('app.role', 'system', true)"))
     reversal = add(connection, "transfer_reversal", code=f"rev_{mark}", **taken)
     invoice = connection.execute(text("SELECT max(id) FROM invoice")).scalar_one()
     add(

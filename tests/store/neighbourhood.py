@@ -204,8 +204,11 @@ def furnish(connection: Connection) -> Trade:
     furnish_results(connection, mark, owner, buyer, base, mailing)
     furnish_own_mail(connection, mark, org, base, mailing)
     invoice = furnish_books(connection, mark, org, buyer, order, mailing)
+    act_as = text("SELECT set_config('app.role', :role, true)")
+    connection.execute(act_as, {"role": "system"})  # what only workers and persons with a log-in write
     furnish_money(connection, mark, owner, invoice)
     furnish_dues(connection, mark, owner, buyer, invoice)
+    connection.execute(act_as, {"role": ""})  # who tries afterwards is nobody until it says who it is
     furnish_conversions(connection, mark, (org, buyer), (programme, participation, base), mailing)
     furnish_news(connection, mark, owner)
     return Trade(

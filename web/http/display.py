@@ -69,6 +69,18 @@ def month(value: date) -> str:
     return flask_babel.format_date(value, "LLLL y").capitalize()
 
 
+def dimension(value: str, by: str) -> str:
+    """What a row or a filter of the figures is called: a word, a month `2026-10`, a day, or a name as it stands."""
+    if by in ("sector", "kind", "role"):
+        return word(value)
+    try:
+        if by == "month":
+            return month(date.fromisoformat(f"{value}-01"))
+        return day(date.fromisoformat(value)) if by == "day" else value
+    except ValueError:  # typed into the address
+        return value
+
+
 def weekday(value: date) -> str:
     """The name of a day of the week."""
     return flask_babel.format_date(value, "cccc")
@@ -142,6 +154,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "as_json": as_json,
     "separator": separator,
     "written_day": written_day,
+    "dimension": dimension,
     "duration": duration,
     "word": word,
     "options": options,

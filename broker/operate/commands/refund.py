@@ -42,7 +42,7 @@ def ask(
 ) -> None:
     """Ask that so many cents of an order, a payment or a transfer (rcpt_…) are given back.
 
-    Example: courtier refund ask ord_x1 12000 --reason "Sent twice" --by anna@courtier.test
+    Example: courtier refund ask order_x1 12000 --reason "Sent twice" --by anna@courtier.test
     """
     with as_person(invocation.settings, by) as unit:
         found = ask_refund(
