@@ -55,6 +55,11 @@ def test_figures_are_walked_down_and_taken_away(house: House, scene: MoneyScene)
     assert "Maison Œuvre" in page
     down = client.get(f"/accounting/figures?by=mailing&f_owner={owner}&lang=en").text
     assert "/sends" in down
+    with scene.worker.begin() as unit:
+        month = f"{unit.today:%Y-%m}"
+    days = client.get(f"/accounting/figures?by=day&f_month={month}&lang=fr").text
+    assert f"{month} ×" not in days  # in words
+    assert client.get("/accounting/figures?by=day&f_month=2026-13").status_code == 200
     for kind in ("csv", "xlsx", "parquet"):
         reply = client.get(f"/accounting/figures?by=mailing&f_owner={owner}&format={kind}")
         assert (reply.status_code, bool(reply.data)) == (200, True), kind
