@@ -239,6 +239,13 @@ CREATE TRIGGER keep_reversal BEFORE INSERT OR UPDATE ON transfer_reversal
 """
 
 FORMER_CONNECT = """
+-- The step before knows no other way to pay than a bank account: its owner would be paid a second time.
+DO $$ BEGIN
+  IF EXISTS (SELECT 1 FROM payout WHERE connect_account_id IS NOT NULL
+             AND (state IN ('paid', 'returned') OR transfer_asked_at IS NOT NULL)) THEN
+    RAISE EXCEPTION 'owners were paid at the gateway: this step is not taken back' USING ERRCODE = 'restrict_violation';
+  END IF;
+END $$;
 DROP TABLE transfer_reversal_line, transfer_reversal;
 DELETE FROM payout_line l USING payout p WHERE p.id = l.payout_id AND p.connect_account_id IS NOT NULL;
 DELETE FROM payout WHERE connect_account_id IS NOT NULL;
