@@ -33,10 +33,14 @@ def forget_told(unit: UnitOfWork, days: int) -> int:
 
 
 def mailing(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
-    """code, owner_id, advertiser_id, title, frozen, accepted, why of a mailing."""
+    """code, owner_id, advertiser_id, title, with_its_order, frozen, accepted, why of a mailing.
+
+    `with_its_order`: its order ended as it was stopped.
+    """
     return _one(
         unit,
         "SELECT m.code, m.owner_id, m.advertiser_id, coalesce(o.card_title, g.title, c.subject) AS title,"
+        " coalesce(m.state = 'cancelled' AND o.state = 'cancelled', false) AS with_its_order,"
         " (SELECT count(*) FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id AND NOT s.seed)"
         "  AS frozen,"
         " (SELECT count(*) FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id AND NOT s.seed"

@@ -56,7 +56,8 @@ def _mailing(unit: UnitOfWork, row_id: int, former: str | None, state: str) -> N
         facts["accepted"] = row.accepted
     elif kind == "mailing.paused":
         facts["why"] = row.why
-    parties: list[int | None] = sorted({row.owner_id, row.advertiser_id})
+    # An order that ended with its mailing was told to both, with the reason (mailings/cancel.py): that is one event.
+    parties: list[int | None] = [] if row.with_its_order else sorted({row.owner_id, row.advertiser_id})
     for party in parties + ([None] if kind in TO_BROKER else []):
         notify_of(unit, kind, party, row.code, facts)
 

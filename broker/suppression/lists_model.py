@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from broker.kernel.errors import InvalidInput
 from broker.kernel.settings import Settings
 
+LONGEST_NAME = 120
 FILES_A_DAY = 10  # a file's warning is a figure about contacts: see docs/disclosure.md
 MANY = 100  # a list of more entries that matches hardly anybody is probably hashed in another convention
 
@@ -32,6 +34,18 @@ class SuppressionList:
     problem: str | None
     created_at: datetime
     keyed_at: datetime | None
+
+
+def list_name(name: str) -> str:
+    """The name of a file or subscription as it is kept; raises `missing_name`, `long_name`."""
+    name = " ".join(name.split())
+    if not name:
+        raise InvalidInput(
+            "Give the file a name of its own, for example: customers.", code="missing_name", field="name"
+        )
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput(f"Write at most {LONGEST_NAME} characters.", code="long_name", field="name")
+    return name
 
 
 def list_path(settings: Settings, code: str) -> Path:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.suppression import lists_store as store
-from broker.suppression.lists_model import FILES_A_DAY, SuppressionList, list_info, list_path
+from broker.suppression.lists_model import FILES_A_DAY, SuppressionList, list_info, list_name, list_path
 from broker.vault.keyring import FrontKeys
 from broker.vault.sealed_file import shown_name, write_sealed
 
@@ -20,13 +20,10 @@ def receive_list(
 ) -> SuppressionList:
     """Seal `chunks` and have a worker key them; nothing stays behind where it fails.
 
-    Raises `too_large`, `empty_file`, `missing_name`, `too_many_files`.
+    Raises `too_large`, `empty_file`, `missing_name`, `long_name`, `too_many_files`.
     """
     unit.actor.require("advertiser")
-    if not name.strip():
-        raise InvalidInput(
-            "Give the file a name of its own, for example: customers.", code="missing_name", field="name"
-        )
+    name = list_name(name)
     if store.received_today(unit, unit.actor.org) >= FILES_A_DAY:
         raise Conflict(
             f"Your organisation has sent {FILES_A_DAY} files in 24 hours; send one file of all entries tomorrow.",
@@ -36,7 +33,7 @@ def receive_list(
     path = list_path(settings, code)
     size = write_sealed(front, path, list_info(unit.actor.org, code), chunks, settings.web.max_upload_mb)
     try:
-        store.insert_list(unit, code, name.strip()[:120], shown_name(file_name), path.name, size)
+        store.insert_list(unit, code, name, shown_name(file_name), path.name, size)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -63,7 +60,11 @@ def find_list(unit: UnitOfWork, code: str) -> SuppressionList:
 def remove_list(unit: UnitOfWork, code: str) -> None:
     """Take a file out of all counts and sends from now on; a worker forgets what was keyed. Twice is once."""
     unit.actor.require("advertiser")
-    found = find_list(unit, code)
-    if store.remove_list(unit, code):
-        unit.enqueue("key_suppression_list", found.id)
-        record(unit, "suppression_list.removed", "suppression_list", code)
+    take_out(unit, find_list(unit, code))
+
+
+def take_out(unit: UnitOfWork, listed: SuppressionList) -> None:
+    """The same of a file that is at hand: one's own, or one that a subscription brought and that ends with it."""
+    if store.remove_list(unit, listed.code):
+        unit.enqueue("key_suppression_list", listed.id)
+        record(unit, "suppression_list.removed", "suppression_list", listed.code)

@@ -10,16 +10,17 @@ from broker.kernel.ids import new_code
 from broker.suppression import feed_store as store
 from broker.suppression import lists_store
 from broker.suppression.feed_model import MOST_FEEDS, Feed, clean_host, host_of
+from broker.suppression.lists_model import list_name
+from broker.suppression.receive_list import take_out
 
 
 def subscribe(unit: UnitOfWork, name: str, url: str) -> Feed:
     """Have a file fetched every day and before each send; it is read at once for the first time.
 
-    Raises `InvalidInput` (`missing_name`, `bad_url`, `host_not_allowed`), `Conflict` (`too_many_feeds`).
+    Raises `InvalidInput` (`missing_name`, `long_name`, `bad_url`, `host_not_allowed`), `Conflict` (`too_many_feeds`).
     """
     unit.actor.require("advertiser")
-    if not 1 <= len(name.strip()) <= 120:
-        raise InvalidInput("Name the file in 1 to 120 characters.", code="missing_name", field="name")
+    name = list_name(name)
     url = url.strip()
     host = host_of(url)
     allowed = store.hosts_of(unit, unit.actor.org)
@@ -34,7 +35,7 @@ def subscribe(unit: UnitOfWork, name: str, url: str) -> Feed:
     if len(store.feeds_of_org(unit)) >= MOST_FEEDS:
         raise Conflict(f"There are {MOST_FEEDS} subscriptions already: end one first.", code="too_many_feeds")
     code = new_code("feed")
-    store.insert_feed(unit, code, name.strip(), url)
+    store.insert_feed(unit, code, name, url)
     feed = find_feed(unit, code)
     unit.enqueue("read_suppression_feed", feed.id)
     record(unit, "suppression_feed.subscribed", "suppression_feed", code, host=host)
@@ -68,8 +69,7 @@ def unsubscribe(unit: UnitOfWork, code: str) -> None:
     unit.actor.require("advertiser")
     if store.remove_feed(unit, code):
         for listed in lists_store.lists_of_feed(unit, code):
-            lists_store.remove_list(unit, listed.code)
-            unit.enqueue("key_suppression_list", listed.id)
+            take_out(unit, listed)
         record(unit, "suppression_feed.ended", "suppression_feed", code)
 
 

@@ -11,6 +11,7 @@ from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, Forbidden
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.withdraw import withdraw_order
+from broker.operate.tell_news import tell_news
 from broker.rentals.advance import advance_order
 from broker.rentals.credit import credit_of
 from broker.rentals.find import find_order
@@ -38,6 +39,21 @@ def told(scene: MoneyScene, order: Order, org: int) -> list[str]:
             org=org,
         )
     return [row.reason for row in rows]
+
+
+def told_of_mailing(scene: MoneyScene, mailing: int) -> list[tuple[int | None, str]]:
+    """Who is told what of a mailing, once all its news are."""
+    with scene.worker.begin() as unit:
+        news = unit.all("SELECT id FROM state_news WHERE subject = 'mailing' AND row_id = :id ORDER BY id", id=mailing)
+    for row in news:
+        tell_news(scene.worker, row.id)
+    with scene.worker.begin() as unit:
+        rows = unit.all(
+            "SELECT e.org_id, e.kind FROM notification_event e JOIN mailing m ON m.code = e.object_code"
+            " WHERE m.id = :id ORDER BY e.id",
+            id=mailing,
+        )
+    return [(row.org_id, row.kind) for row in rows]
 
 
 def leave_some(scene: MoneyScene, order: Order, accepted: int) -> int:
@@ -81,6 +97,10 @@ def test_a_party_cancels_a_planned_order_and_its_whole_deposit_is_credited_at_on
     assert held is not True
     assert [row.why for row in reasons] == ["The shop burnt down"]
     assert told(scene, order, other) == ["The shop burnt down"]
+    parties = (scene.advertiser.org, scene.owner.org)
+    heard = told_of_mailing(scene, mailing)  # its end and that of the order are one event: told once, of the order
+    assert [org for org, kind in heard if kind == "mailing.cancelled" and org in parties] == []
+    assert len([org for org, kind in heard if kind == "mailing.cancelled"]) == 1  # the broker
     assert mailing in due
     settle_mailing(scene.worker, SETTINGS, mailing)
     with scene.web.begin(scene.advertiser) as unit:
