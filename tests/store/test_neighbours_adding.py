@@ -49,7 +49,8 @@ RIGHTFUL = {
     **dict.fromkeys(("payment_means", "gateway_customer", "connect_account"), "owner"),
     **dict.fromkeys(("payment_rule", "transfer_reversal", "transfer_reversal_line"), "broker"),
     **dict.fromkeys(("gateway_reading", "gateway_payout"), "broker"),
-    **{"ledger_reopening": "broker", "export_file": "owner"},
+    "ledger_reopening": "broker",
+    "export_file": "owner",
 }
 # What staff writes down. Contract and breach: the broker signed too, and often finds the breach. A bank account: it may
 # be proposed for an owner, and a second person approves it. Consents are the broker's to sample, money is for both.
