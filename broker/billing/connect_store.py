@@ -119,11 +119,11 @@ def another_link(unit: UnitOfWork, account_id: int) -> int:
 
 
 def transfer_of(unit: UnitOfWork, payout_id: int) -> Row[Any] | None:
-    """(code, owner_id, state, amount_cents, account, ready, asked_at, tries) of a payout by transfer, locked."""
+    """(code, owner_id, state, amount_cents, account, ready, asked_at, tries, held) of a payout by transfer, locked."""
     return unit.one(
         "SELECT p.code, p.owner_id, p.state, p.amount_cents, a.reference AS account,"
         " a.transfers_active AND a.payouts_enabled AS ready, p.transfer_asked_at AS asked_at,"
-        " p.transfer_tries AS tries"
+        " p.transfer_tries AS tries, is_held(p.owner_id) AS held"
         " FROM payout p JOIN connect_account a ON a.id = p.connect_account_id WHERE p.id = :id FOR UPDATE OF p",
         id=payout_id,
     )

@@ -18,6 +18,7 @@ from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.ledger.matching import match_settled
+from broker.ledger.periods import open_day
 from broker.ledger.post import post
 from broker.ledger.store import entry_balance
 
@@ -137,7 +138,8 @@ def book_payout(database: Database, payout_id: int) -> None:
         waiting = sum(entry_balance(unit, key, "44564") for key in keys)
         key = f"payout:{payout.code}"
         lines = payout_lines(payout.amount_cents - held, held, waiting, payout.owner_id)
-        post(unit, "BQ", payout.paid_on, payout.code, f"Virement propriétaire {payout.code}", lines, key)
+        day, label = open_day(unit, payout.paid_on), f"Virement propriétaire {payout.code}"
+        post(unit, "BQ", day, payout.code, label, lines, key, piece_day=payout.paid_on)
         store.set_state(unit, payout.id, ["confirmed"], "paid")
         keys += [f"payout:{code}:returned" for code in earlier_returns(unit, payout.id)]
         match_settled(unit, "401", payout.owner_id, [*keys, key])

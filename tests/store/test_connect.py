@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from broker.billing.bank_model import Payout
 from broker.billing.connect import ask_connect, find_connect, list_connect, open_account, open_connect, papers_address
 from broker.billing.freeze_org import freeze_organisation, thaw_organisation
+from broker.billing.payout_holds import clear_hold, hold_payouts, release_hold
 from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, propose_payouts
 from broker.billing.reversals import (
     approve_reversal,
@@ -136,7 +137,7 @@ def test_a_frozen_owner_or_one_with_papers_due_is_not_paid(scene: GatewayScene) 
     with scene.money.web.begin(scene.money.person()) as unit:
         owner = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.owner.org)
         freeze_organisation(unit, owner, "account changed by phone")
-    assert sent(scene, payout).problem == "frozen"
+    assert sent(scene, payout).problem == "transfer_frozen"
     with scene.money.web.begin(scene.money.person()) as unit:
         thaw_organisation(unit, owner)
     scene.webhook(scene.gateway.onboard(reference, "individual.verification.document"))
@@ -144,6 +145,32 @@ def test_a_frozen_owner_or_one_with_papers_due_is_not_paid(scene: GatewayScene) 
     assert transfers(scene, payout) == []
     scene.webhook(scene.gateway.onboard(reference))
     assert sent(scene, payout).state == "paid"
+
+
+def test_to_an_owner_whose_payouts_are_held_nothing_is_sent_and_what_has_left_is_booked(scene: GatewayScene) -> None:
+    scene.ready_owner()
+    paid_order(scene)
+    payout = approved(scene)
+    with scene.money.web.begin(scene.money.person()) as unit:
+        owner = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.owner.org)
+        hold = hold_payouts(unit, owner, "account changed by phone")
+    assert (sent(scene, payout).problem, transfers(scene, payout)) == ("transfer_held", [])
+    (account,) = scene.column(
+        "SELECT a.reference FROM payout p JOIN connect_account a ON a.id = p.connect_account_id WHERE p.id = :id",
+        id=payout.id,
+    )
+    with scene.money.worker.begin() as unit:  # as if it had been asked for just before, and the worker was killed
+        unit.run("UPDATE payout SET transfer_asked_at = app_now() WHERE id = :id", id=payout.id)
+    assert (sent(scene, payout).state, transfers(scene, payout)) == ("approved", [])
+    scene.gateway.create_transfer(
+        {"amount": payout.amount_cents, "currency": "eur", "destination": account, "transfer_group": payout.code},
+        f"{payout.code}:0",
+    )
+    assert (sent(scene, payout).state, transfers(scene, payout)) == ("paid", [payout.amount_cents])
+    with scene.money.web.begin(scene.money.person()) as unit:
+        clear_hold(unit, hold.code, "it was theirs")
+    with scene.money.web.begin(scene.money.person()) as unit:
+        release_hold(unit, hold.code)
 
 
 def test_a_key_that_may_be_forgotten_is_not_relied_on(scene: GatewayScene) -> None:

@@ -56,6 +56,8 @@ GATEWAY_WORDS = {
     "insufficient_funds": _("not enough money on the account"),
     "balance_insufficient": _("not enough available at the gateway"),
     "account_not_ready": _("its account at the gateway misses papers"),
+    "transfer_frozen": _("stopped: the organisation is frozen"),
+    "transfer_held": _("stopped until two people have looked at it"),
     "order_ended": _("the order ended"),
     "pay_pending": _("waits"),
     "pay_processing": _("under way at the bank"),
