@@ -48,7 +48,10 @@ def list_paid_late(unit: UnitOfWork, settings: Settings) -> list[Overdue]:
 
 
 def find_overdue(unit: UnitOfWork, settings: Settings, number: str) -> Overdue:
-    """One invoice with the stretches of its interest. Raises `NotFound`, `Conflict` (`not_late`)."""
+    """One invoice, late or still to be paid, with the stretches of its interest.
+
+    Raises `NotFound`, `Conflict` (`not_late`: it was paid in time).
+    """
     unit.actor.require("accountant", "broker")
     debt = find_debt(unit, number)
     found = as_overdue(debt, settings.dunning, store.rates(unit), unit.today, paid=True)
@@ -152,12 +155,17 @@ def find_debt(unit: UnitOfWork, number: str) -> Debt:
 
 
 def as_overdue(debt: Debt, steps: DunningSettings, rates: Rates, today: date, *, paid: bool = False) -> Overdue | None:
-    """A debt with its age, steps and interest; None for one that is not late (or, with `paid`, never was)."""
-    due_on = oldest_unpaid(debt.dues, debt.paid, today)
+    """A debt with its age, steps and interest; None for one that is not late.
+
+    With `paid` also one that is not late any more, or not yet (zero days, until the day of its next part); None for one
+    that was paid in time.
+    """
+    now = due_on = oldest_unpaid(debt.dues, debt.paid, today)
+    was = None if now else _last_late(debt, today)
     if due_on is None:
-        if not paid or not (late := _last_late(debt)):
-            return None
-        due_on = late
+        due_on = (was or oldest_unpaid(debt.dues, debt.paid, date.max)) if paid else None
+    if due_on is None:
+        return None
     level, written, following, day = next_step(steps, due_on, debt.letters)
     found = late_stretches(debt, rates, today)
     late_cents = max(0, sum(cents for at, cents in debt.dues if at < today) - sum(cents for _, cents in debt.paid))
@@ -173,7 +181,7 @@ def as_overdue(debt: Debt, steps: DunningSettings, rates: Rates, today: date, *,
         open_cents=debt.open_cents,
         late_cents=late_cents,
         due_on=due_on,
-        days_late=((today if late_cents else max(at for at, _ in debt.paid)) - due_on).days,
+        days_late=(today - due_on).days if now else (max(at for at, _ in debt.paid) - due_on).days if was else 0,
         level=level,
         written_on=written,
         next_level=following,
@@ -181,7 +189,7 @@ def as_overdue(debt: Debt, steps: DunningSettings, rates: Rates, today: date, *,
         held=debt.held,
         held_until=debt.held_until,
         interest_cents=interest_cents(found),
-        recovery_cents=0 if debt.recovered or debt.kind == "claim" else RECOVERY_CENTS,
+        recovery_cents=RECOVERY_CENTS if (now or was) and not debt.recovered and debt.kind != "claim" else 0,
         stretches=tuple(found),
     )
 
@@ -196,9 +204,9 @@ def late_stretches(debt: Debt, rates: Rates, until: date) -> list[Stretch]:
     return stretches(debt.dues, debt.paid, debt.terms, rates, first, until)
 
 
-def _last_late(debt: Debt) -> date | None:
-    """The due day of the first part that was paid too late."""
-    for day in sorted(at for at, _ in debt.dues):
+def _last_late(debt: Debt, today: date) -> date | None:
+    """The due day of the first part that was paid too late; parts whose day comes later are not late."""
+    for day in sorted(at for at, _ in debt.dues if at < today):
         if late_on(debt.dues, debt.paid, day + _DAY):
             return day
     return None

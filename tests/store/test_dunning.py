@@ -186,6 +186,9 @@ def test_days_agreed_for_parts_take_the_due_dates_place(scene: MoneyScene) -> No
         agree_instalments(unit, number, [(first, 60_000), (second, 59_999)])
         with pytest.raises(Conflict):
             agree_instalments(unit, number, [(first, TOTAL)])
+    with scene.web.begin(scene.accountant) as unit:  # no longer late, and still to be looked at
+        found = find_overdue(unit, SETTINGS, number)
+        assert (found.late_cents, found.days_late, found.recovery_cents, found.due_on) == (0, 0, 0, first)
     scene.wait(9 * DAY)
     assert run(scene) == []
     scene.wait(7 * DAY)  # six days after the first part

@@ -16,7 +16,7 @@ PAYMENT_SENTENCES = {
     "credit_by_owner": _("This invoice is not in our own name: its seller issues the credit note."),
     "refund_state": _("The refund is no longer in the state that this needs."),
     "credit_exceeds": _("The invoice has less left than this credit note."),
-    "not_late": _("This invoice was never late."),
+    "not_late": _("This invoice was paid in time: nothing is to be done."),
     "held_already": _("It is held already."),
     "not_held": _("It is not held."),
     "bad_hold": _("Say why, in 500 letters at most, and choose a day that has not passed."),

@@ -34,6 +34,8 @@ def sentence(error: CourtierError) -> str:
     """What the page says of a refusal, in its language."""
     if current() == "en":
         return error.sentence
+    if error.code == NotFound.default_code and error.field:
+        return _("Nothing of yours bears this code: look at it again.")
     known = with_figures(error) or SENTENCES.get(error.code)
     if known is not None:
         return str(known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
+from web.http.bank_sentences import BANK_SENTENCES
 from web.http.conversion_sentences import CONVERSION_SENTENCES
 from web.http.gateway_sentences import GATEWAY_SENTENCES
 from web.http.import_sentences import IMPORT_SENTENCES
@@ -20,6 +21,7 @@ SENTENCES = {
     **OWN_SENTENCES,
     **ORDER_SENTENCES,
     **PAYMENT_SENTENCES,
+    **BANK_SENTENCES,
     **GATEWAY_SENTENCES,
     **MONEY_SENTENCES,
     "form_token": _("This form is out of date. Go back, reload the page and send it again."),
