@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.delivery.reputation import list_holds, release_hold, standing_of
-from broker.delivery.reputation_model import KINDS
+from broker.delivery.reputation_model import KINDS, HoldKind, Standing
+from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.refusals import page
 from web.http.session import for_roles
@@ -38,14 +40,24 @@ def release(code: str) -> Response:
 
 
 def _contents() -> dict[str, Any]:
-    hours = request.args.get("hours", 24, type=int)
-    hours = hours if hours in SPANS else 24
+    asked = request.args.get("hours", type=int)
     with unit() as work:
+        hours, standings = _span(work, (asked,) if asked in SPANS else SPANS)
         return {
-            "standings": {kind: standing_of(work, kind, hours) for kind in KINDS},
+            "standings": standings,
             "open": list_holds(work),
             "past": list_holds(work, released=True)[:20],
             "hours": hours,
             "spans": SPANS,
             "limits": front().settings.reputation,
         }
+
+
+def _span(work: UnitOfWork, spans: Sequence[int]) -> tuple[int, dict[HoldKind, list[Standing]]]:
+    """The shortest of these spans in which mail left, else the first: a quiet day must not look like no mail ever."""
+    found: dict[int, dict[HoldKind, list[Standing]]] = {}
+    for hours in spans:
+        found[hours] = {kind: standing_of(work, kind, hours) for kind in KINDS}
+        if any(found[hours].values()):
+            return hours, found[hours]
+    return spans[0], found[spans[0]]
