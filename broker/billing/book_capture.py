@@ -39,9 +39,9 @@ def book_capture(unit: UnitOfWork, settings: Settings, payment: Payment) -> None
     payment_store.set_payment_state(unit, payment.id, "captured")
     order = locked_order(unit, payment.order_code)
     returned = payment_store.was_returned(unit, order.id)
-    if returned:
+    if returned and not (funds_of(unit, returned) and payment_store.has_open(unit, order.id)):
         _again(unit, payment, payer_id(unit, order.id, order.advertiser_id), returned)
-    elif invoice_store.on_credit_before(unit, order.id):
+    elif returned or invoice_store.on_credit_before(unit, order.id):  # funds are gone, and documents open
         _as_receipt(unit, payment, order)
     else:
         _deposit(unit, settings, payment, order)

@@ -129,6 +129,20 @@ def payment_of(unit: UnitOfWork, reference: str) -> Payment | None:
     return None if row is None else Payment(**row._mapping)
 
 
+_OPEN = (
+    "SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
+    " WHERE s.invoice_id = i.id), 0) - coalesce((SELECT sum(c.set_off_cents) FROM invoice c"
+    " WHERE c.corrects_id = i.id), 0) AS open"
+    " FROM invoice i WHERE i.order_id = :order AND (i.kind IN ('invoice', 'owner_invoice')"
+    " OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')"
+)
+
+
+def has_open(unit: UnitOfWork, order_id: int) -> bool:
+    """Whether something of an order's documents is not paid."""
+    return bool(unit.scalar(f"SELECT EXISTS (SELECT 1 FROM ({_OPEN}) x WHERE x.open > 0)", order=order_id))  # noqa: S608
+
+
 def share_receipt(unit: UnitOfWork, receipt_id: int, order_id: int, cents: int) -> None:
     """Share a receipt among what is open of an order's documents, the oldest first; transfers for them wait."""
     unit.run(
@@ -137,15 +151,10 @@ def share_receipt(unit: UnitOfWork, receipt_id: int, order_id: int, cents: int) 
         order=order_id,
     )
     unit.run(
-        "INSERT INTO receipt_share (receipt_id, invoice_id, amount_cents) SELECT :receipt, id, share FROM ("
+        "INSERT INTO receipt_share (receipt_id, invoice_id, amount_cents) SELECT :receipt, id, share FROM ("  # noqa: S608
         " SELECT x.id, least(x.open, :cents - coalesce(sum(x.open) OVER (ORDER BY x.id"
-        "   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS share FROM ("
-        "  SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
-        "    WHERE s.invoice_id = i.id), 0) - coalesce((SELECT sum(c.set_off_cents) FROM invoice c"
-        "    WHERE c.corrects_id = i.id), 0) AS open"
-        "  FROM invoice i WHERE i.order_id = :order AND (i.kind IN ('invoice', 'owner_invoice')"
-        "    OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')) x WHERE x.open > 0) y"
-        " WHERE share > 0",
+        "   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS share"
+        f" FROM ({_OPEN}) x WHERE x.open > 0) y WHERE share > 0",
         receipt=receipt_id,
         order=order_id,
         cents=cents,

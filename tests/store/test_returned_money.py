@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from broker.billing.card_money import book_card_money
 from broker.billing.credit_invoice import credit_invoice
 from broker.billing.model import Payment
+from broker.billing.payment_store import has_open
 from broker.billing.receipts import book_receipt, receive_transfer
 from broker.billing.refunds import ask_refund
 from broker.kernel.actor import Actor
@@ -188,3 +189,17 @@ def test_funds_that_a_bank_takes_back_are_no_longer_held_for_anybody(agent: Gate
     assert standing(agent.money, "467", agent.payer.org) == -order.total_cents
     agent.money.settled(order, 30_000)
     assert standing(agent.money, "467", agent.payer.org) == 0
+
+
+def test_documents_issued_while_funds_were_gone_are_paid_by_the_next_payment(agent: GatewayScene) -> None:
+    make_agent(agent.money, "agent_of_advertiser")
+    order = by_debit(agent)
+    taken_back(agent, order)
+    agent.money.settled(order, 30_000)
+    assert standing(agent.money, "467", agent.payer.org) + standing(agent.money, "411", agent.payer.org) > 0
+    agent.charged(agent.paying(order, agent.saved("card")))
+    for receipt in agent.column("SELECT id FROM receipt WHERE booked_at IS NULL"):
+        book_receipt(agent.money.worker, receipt)
+    assert (standing(agent.money, "467", agent.payer.org), standing(agent.money, "411", agent.payer.org)) == (0, 0)
+    with agent.money.worker.begin() as unit:
+        assert not has_open(unit, order.id)
