@@ -266,9 +266,10 @@ def retire_key(invocation: Invocation, selector: str, domain: str | None) -> Non
     settings = invocation.settings
     where = domain or settings.mail.sending_domain
     with _database(invocation) as database:
-        check_not_signing(_signing(invocation, database).now().mail, where, selector)
+        mail = _signing(invocation, database).now().mail
         with database.begin() as unit:
             check_retirable(unit, where, selector)
+            check_not_signing(mail, where, selector)
             record(unit, "dkim.retired", "key", f"{where}:{selector}")
             drop_dkim_key(settings.key_dir, where, selector)
     print(f"The key {selector} of {where} is off the ring. Its record may be withdrawn from the DNS.")
