@@ -35,6 +35,8 @@ MEDIA = {
     "zip": "application/zip",
     "txt": "text/plain; charset=utf-8",
 }
+# Kinds whose letters are others.
+LETTERS = {"fec-latin9": "text/plain; charset=iso-8859-15", "subledger": "application/octet-stream"}
 Progress = Callable[[int], None]
 
 
@@ -117,10 +119,10 @@ def _rows(unit: UnitOfWork, file: ExportFile) -> int | None:
 
 
 def _eyes(database: Database, file: ExportFile) -> Actor:
-    """In whose eyes it is written: an owner's own, or the company's."""
+    """In whose eyes it is written: the company's, or those of an owner; whoever else put a row there gets nothing."""
     with database.begin() as unit:
         kind = store.role_of(unit, file.org_id)
-    return Actor("owner", file.org_id, file.asked_by) if kind == "owner" else SYSTEM
+    return SYSTEM if kind == "broker" else Actor("owner", file.org_id, file.asked_by)
 
 
 def _owner(file: ExportFile, unit: UnitOfWork) -> int | None:
@@ -146,7 +148,7 @@ def _keep(database: Database, file: ExportFile, path: Path, rows: int) -> None:
             store.add_part(unit, file.id, number, content)
             digest.update(content)
             size += len(content)
-        name, media = path.name, MEDIA[path.suffix.removeprefix(".")]
+        name, media = path.name, LETTERS.get(file.kind) or MEDIA[path.suffix.removeprefix(".")]
         if not store.ready(unit, file.id, rows=rows, name=name, media=media, size=size, sha256=digest.hexdigest()):
             raise _Stopped
 

@@ -177,3 +177,16 @@ def test_what_is_refused_when_it_is_asked(scene: MoneyScene, web_engine: Engine)
     assert refused(scene.stranger, "sends", "csv", FIRST, LAST) == "too_many_files"
     with pytest.raises(DBAPIError, match="permission denied"), web_engine.begin() as connection:
         connection.execute(text("UPDATE export_file SET state = 'ready'"))
+
+
+def test_a_row_of_an_advertisers_session_opens_no_books(scene: MoneyScene) -> None:
+    with scene.web.begin(scene.advertiser) as unit:
+        file = store.insert(
+            unit, code="file_sly", org_id=scene.advertiser.org, kind="journal", form="zip", first=date(2020, 1, 1),
+            last=date(2099, 1, 1),
+        )  # fmt: skip
+    write_export(scene.worker, DEMO, file)
+    with scene.web.begin(scene.advertiser) as unit:
+        found = store.file_of(unit, "file_sly")
+        assert found is not None
+        assert (found.state, found.size, store.part(unit, file, 0)) == ("failed", 0, None)
