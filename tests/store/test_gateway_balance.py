@@ -192,3 +192,15 @@ def test_a_reading_is_for_staff(scene: GatewayScene) -> None:
         reconcile_gateway(unit, date(2026, 1, 1), date(2026, 12, 31))
     with scene.money.web.begin(scene.owner) as unit:
         assert unit.scalar("SELECT count(*) FROM gateway_line") == 0
+
+
+def test_what_differed_before_a_period_is_said_in_its_sums_and_not_again(scene: GatewayScene) -> None:
+    scene.gateway.adjust("adjustment", -432)
+    whole = read(scene)
+    scene.money.wait(26)
+    with scene.money.web.begin(scene.money.accountant) as unit:
+        later = reconcile_gateway(unit, unit.today, unit.today)
+    assert ("adjustment", -432) in of(whole, "adjustment")
+    assert later.differences == ()
+    assert (later.lines_cents, later.ledger_cents) == (whole.lines_cents, whole.ledger_cents)
+    assert later.unexplained_cents == whole.unexplained_cents
