@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from stripe.params import RefundCreateParams
 
 from broker.billing.card_money import book_card_money
+from broker.billing.collect import book_payment, start_payment
 from broker.billing.disputes import list_disputes, read_disputes
 from broker.billing.export_sepa import make_sepa_file
 from broker.billing.fake_gateway import FakeGateway
@@ -23,6 +24,7 @@ from broker.billing.send_refund import book_refund, follow_refunds, send_refund
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
 from broker.ledger.store import balance
+from broker.mailings.withdraw import withdraw_order
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 
 IBAN = "FR1420041010050500013M02606"
@@ -147,6 +149,60 @@ def test_refunds_at_once_never_exceed_what_was_paid(scene: MoneyScene) -> None:
         thread.join()
     assert len([one for one in outcomes if one.startswith("ref_")]) == 2  # 120,000 would exceed 119,999
     assert {one for one in outcomes if not one.startswith("ref_")} <= {"refund_exceeds", "order_running"}
+
+
+def test_a_capture_and_refunds_of_one_payment_at_once(scene: MoneyScene) -> None:
+    """The order was cancelled while its payer was at the gateway: what is captured is owed back, once."""
+    order = scene.approved()
+    gateway = Refunding(scene)
+    with scene.web.begin(scene.advertiser) as unit:
+        payment = start_payment(unit, gateway, order.code)
+    with scene.web.begin(scene.advertiser) as unit:
+        withdraw_order(unit, order.code)
+    before = books(scene)
+    people = [scene.person() for _ in range(4)]
+    begun = threading.Barrier(6)
+    asked: list[str] = []
+    refused: set[str] = set()
+    faults: list[Exception] = []
+
+    def capture() -> None:
+        begun.wait()
+        try:
+            book_payment(scene.worker, SETTINGS, gateway, payment.id)
+        except Exception as error:  # a thread's fault is the test's
+            faults.append(error)
+
+    def give_back(person: Actor) -> None:
+        begun.wait()
+        for _ in range(50):  # until the capture is committed there is nothing to give back
+            try:
+                asked.append(ask(scene, payment.code, 40_000, person))
+            except Conflict as refusal:
+                refused.add(refusal.code)
+                if refusal.code != "refund_state":
+                    return
+            else:
+                return
+
+    threads = [threading.Thread(target=capture) for _ in range(2)]
+    threads += [threading.Thread(target=give_back, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert refused <= {"refund_state", "refund_exceeds", "order_running"}
+    assert len(asked) <= 2  # three times 400 EUR would exceed what was paid
+    if not asked:
+        asked.append(ask(scene, payment.code, 40_000))
+    captured = moved(before, books(scene))
+    assert (captured["512"], captured["4197"]) == (TOTAL, -TOTAL)  # captured once, owed whole, nothing left on 411
+    assert "411" not in captured
+    assert {send(scene, gateway, code) for code in asked} == {"paid"}
+    left = moved(before, books(scene))
+    assert (left["512"], left["4197"]) == (TOTAL - 40_000 * len(asked), 40_000 * len(asked) - TOTAL)
+    assert gateway.calls == len(asked)
 
 
 @pytest.mark.parametrize("dies", ["before", "after"])
