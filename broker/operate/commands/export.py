@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -26,6 +25,7 @@ from broker.kernel.settings import Settings
 from broker.operate.acting import acting
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table, say
+from broker.operate.set_aside import set_aside
 
 Export = Callable[[UnitOfWork, Settings, date, date, Path], ExportResult]
 
@@ -50,10 +50,9 @@ def _add(name: str, help_text: str, write: Export) -> None:
     @click.pass_obj
     def verb(invocation: Invocation, first: datetime, last: datetime, folder: Path, as_json: bool) -> None:
         require_period(first.date(), last.date())
-        folder.mkdir(parents=True, exist_ok=True)
         # Written aside and put in place whole: who interrupts it finds no half of a file, and the old one untouched.
-        with acting(invocation.settings) as unit, TemporaryDirectory(dir=folder, prefix=".part-") as aside:
-            result = write(unit, invocation.settings, first.date(), last.date(), Path(aside))
+        with acting(invocation.settings) as unit, set_aside(folder) as aside:
+            result = write(unit, invocation.settings, first.date(), last.date(), aside)
             files = tuple(path.replace(folder / path.name) for path in result.files)
         _show(replace(result, files=files), as_json)
 
