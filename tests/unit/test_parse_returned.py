@@ -259,11 +259,35 @@ def test_a_read_receipt_is_no_bounce() -> None:
         ("Re: Offre", "Je ne souhaite plus recevoir vos messages."),
         ("Re: Offre", "Stop sending me this!"),
         ("désabonner", "Envoyé de mon téléphone"),
+        ("Re: Offre", "Merci de me retirer de votre fichier"),
+        ("Re: Offre", "Ne m’envoyez plus rien"),
+        ("Re: Offre", "STOP PUB"),
+        ("Re: Offre", "plus de mails svp"),
+        ("Re: Offre", "Effacez mes données"),
+        ("Re: Offre", "Fichez-moi la paix !"),
+        ("Re: Offre", "I no longer want to receive these"),
+        ("Re: Offre", "Leave me alone."),
+        ("Re: Offre", "Please delete my personal data"),
     ],
 )
 def test_wishes_to_leave_are_heard_in_both_languages(subject: str, text: str) -> None:
     result = one(plain(text, sender=f"Léa Moreau <{TO}>", subject=subject))
     assert (result.kind, result.recipient) == ("unsubscribe", TO)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Vous ne m'envoyez plus vos offres, pourquoi ?",
+        "Pouvez-vous me supprimer un article de la commande ?",
+        "Je n’ai plus reçu vos offres depuis mars.",
+        "Recevrai-je plus de mails que prévu ?",
+        "Is there no more stock of the red coat?",
+        "Can you remove the stain from this coat?",
+    ],
+)
+def test_a_letter_with_a_word_of_leaving_is_no_wish_to_leave(text: str) -> None:
+    assert one(plain(text, sender=TO, subject="Re: Offre")).kind == "other"
 
 
 def test_a_wish_that_a_mail_programme_sends_for_a_person_is_no_absence() -> None:

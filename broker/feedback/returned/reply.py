@@ -49,7 +49,7 @@ def read_wish_to_leave(mail: OpenedMail) -> list[ReturnedMail]:
     """A person's wish to get no more of it, in French or English, in the subject or above what is quoted."""
     if mail.headers.get("list-id") or mail.headers.get("list-unsubscribe"):
         return []
-    own = own_words(mail.notice).strip()
+    own = own_words(mail.notice).strip().replace("’", "'")  # as telephones write it
     # Whoever wants to leave says so in a few lines; long texts are mailings with a footer about it.
     words = len(own) < LONGEST_WISH and (wish(r"^\W*", "$").search(own) or phrase("wish_words").search(own))
     if words or _wish_in_subject(mail):
@@ -72,7 +72,7 @@ def _away_subject(mail: OpenedMail) -> bool:
 
 
 def _wish_in_subject(mail: OpenedMail) -> bool:
-    return bool(wish(r"\A\s*(?:re ?: ?)?", r"(?:[<\[(:#].*)?\Z").match(mail.header("subject")))
+    return bool(wish(r"\A\s*(?:re ?: ?)?", r"(?:[<\[(:#].*)?\Z").match(mail.header("subject").replace("’", "'")))
 
 
 def _writer(mail: OpenedMail) -> str:
