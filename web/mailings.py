@@ -15,7 +15,7 @@ from broker.kernel.clock import PARIS
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.choose_variant import choose_variant, may_choose
-from broker.mailings.find_mailing import find_mailing, list_mailings
+from broker.mailings.find_mailing import find_mailing, list_mailings, titles_of
 from broker.mailings.flow import set_flow
 from broker.mailings.list_sends import find_send, list_sends
 from broker.mailings.model import freeze_moment
@@ -37,7 +37,8 @@ def index() -> str:
     """The viewer's mailings."""
     with unit() as work:
         mailings = list_mailings(work)
-    return render_template("mailings/index.html", mailings=mailings)
+        titles = titles_of(work, mailings)
+    return render_template("mailings/index.html", mailings=mailings, titles=titles)
 
 
 @pages.get("/mailings/<code>")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
 from broker.kernel.paging import Page
-from broker.mailings import store
+from broker.mailings import report_store, store
 from broker.mailings.model import TRANSITIONS, Mailing
 
 
@@ -34,3 +36,9 @@ def move_mailing(unit: UnitOfWork, mailing: Mailing, to_state: str) -> Mailing:
     moved = store.mailing_by_id(unit, mailing.id)
     assert moved is not None
     return moved
+
+
+def titles_of(unit: UnitOfWork, mailings: Sequence[Mailing]) -> dict[str, str]:
+    """What mailings are called, by their code: card, programme, or an owner's own name; only where one is shown."""
+    titles = report_store.titles_of(unit, [one.dispatch_id for one in mailings])
+    return {one.code: titles[one.dispatch_id] for one in mailings if one.dispatch_id in titles}

@@ -44,15 +44,23 @@ def past_mailings(unit: UnitOfWork, mailing_id: int, most: int) -> list[PastMail
 
 
 def title_of(unit: UnitOfWork, dispatch_id: int) -> str:
-    """What a mailing is called: its card, its programme; empty where neither is shown."""
-    found: str | None = unit.scalar(
-        "SELECT coalesce(o.card_title, g.title) FROM dispatch d LEFT JOIN rental_order o ON o.id = d.order_id"
+    """What a mailing is called: its card, its programme, an owner's own name for it; empty where none is shown."""
+    return titles_of(unit, [dispatch_id]).get(dispatch_id, "")
+
+
+def titles_of(unit: UnitOfWork, dispatch_ids: Sequence[int]) -> dict[int, str]:
+    """The same of several, by dispatch."""
+    rows = unit.all(
+        "SELECT d.id, coalesce(o.card_title, g.title, (SELECT w.name FROM mailing m"
+        "  JOIN own_part t ON t.mailing_id = m.id JOIN own_run r ON r.id = t.run_id"
+        "  JOIN own_mailing w ON w.id = r.own_mailing_id WHERE m.dispatch_id = d.id LIMIT 1)) AS title"
+        " FROM dispatch d LEFT JOIN rental_order o ON o.id = d.order_id"
         " LEFT JOIN participation_send s ON s.id = d.participation_send_id"
         " LEFT JOIN participation p ON p.id = s.participation_id LEFT JOIN programme g ON g.id = p.programme_id"
-        " WHERE d.id = :id",
-        id=dispatch_id,
+        " WHERE d.id = ANY(:ids)",
+        ids=list(dispatch_ids),
     )
-    return found or ""
+    return {row.id: row.title for row in rows if row.title}
 
 
 def sends_to_study(unit: UnitOfWork, dispatch_id: int, mailing_id: int, low: int, high: int) -> list[tuple[Any, ...]]:

@@ -9,6 +9,12 @@ from sqlalchemy.engine import Row
 
 from broker.kernel.database import UnitOfWork
 
+# A mailing of an owner to its own people goes by the name that the owner gave it: its subject holds merge tags.
+_OWN = (
+    "LEFT JOIN own_part t ON t.mailing_id = m.id LEFT JOIN own_run n ON n.id = t.run_id"
+    " LEFT JOIN own_mailing w ON w.id = n.own_mailing_id"
+)
+
 
 def author_of(unit: UnitOfWork, news_id: int) -> int | None:
     """Who brought a piece of news about, if it was a person."""
@@ -39,7 +45,7 @@ def mailing(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
     """
     return _one(
         unit,
-        "SELECT m.code, m.owner_id, m.advertiser_id, coalesce(o.card_title, g.title, c.subject) AS title,"
+        "SELECT m.code, m.owner_id, m.advertiser_id, coalesce(o.card_title, g.title, w.name, c.name) AS title,"  # noqa: S608 - ours
         " coalesce(m.state = 'cancelled' AND o.state = 'cancelled', false) AS with_its_order,"
         " (SELECT count(*) FROM send s WHERE s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id AND NOT s.seed)"
         "  AS frozen,"
@@ -51,7 +57,7 @@ def mailing(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
         " LEFT JOIN rental_order o ON o.id = d.order_id"
         " LEFT JOIN participation_send p ON p.id = d.participation_send_id"
         " LEFT JOIN participation q ON q.id = p.participation_id LEFT JOIN programme g ON g.id = q.programme_id"
-        " WHERE m.id = :id",
+        f" {_OWN} WHERE m.id = :id",
         mailing_id,
     )
 
@@ -95,10 +101,10 @@ def leak(unit: UnitOfWork, leak_id: int) -> Row[Any]:
     """code, owner_id, base, title of a leak case."""
     return _one(
         unit,
-        "SELECT l.code, l.owner_id, b.name AS base, coalesce(o.card_title, c.subject) AS title"
+        "SELECT l.code, l.owner_id, b.name AS base, coalesce(o.card_title, w.name, c.name) AS title"  # noqa: S608 - ours
         " FROM leak_case l JOIN base b ON b.id = l.base_id JOIN mailing m ON m.id = l.mailing_id"
         " JOIN creative c ON c.id = m.creative_id LEFT JOIN dispatch d ON d.id = m.dispatch_id"
-        " LEFT JOIN rental_order o ON o.id = d.order_id WHERE l.id = :id",
+        f" LEFT JOIN rental_order o ON o.id = d.order_id {_OWN} WHERE l.id = :id",
         leak_id,
     )
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.mailings.find_mailing import find_mailing, titles_of
 from broker.mailings.own.effect import effect_of
 from broker.mailings.own.find import find_own_mailing, list_own_mailings, parts_of, variants_of
 from broker.mailings.own.model import TRANSITIONS, WORKER_STEPS
@@ -15,6 +16,7 @@ from broker.mailings.own.plan import plan_own_mailing, revise_own_mailing, set_v
 from broker.mailings.own.propose import propose_segments
 from broker.mailings.own.steps import cancel_own_mailing, pause_own_mailing, resume_own_mailing
 from broker.mailings.report import mailing_report
+from broker.operate import news_store
 from tests.store.own_scene import BORN, PEOPLE, Scene, ago, scene, suppress
 
 __all__ = ["scene"]
@@ -44,7 +46,11 @@ def test_each_person_gets_the_first_of_its_segments_and_nobody_two(scene: Scene)
         assert parts[2].exclusions["duplicates"] == len(sends[1])
         assert parts[2].exclusions["basis"] == len(no_basis)
         report = mailing_report(unit, parts[1].mailing_code or "")
+        mailing = find_mailing(unit, parts[1].mailing_code or "")
+        assert titles_of(unit, [mailing]) == {mailing.code: own.name}
     assert (report.kind, report.frozen, report.price_micros) == ("own", len(sends[1]), 0)
+    with scene.worker.begin() as unit:  # nor is it told by its subject, which holds merge tags
+        assert news_store.mailing(unit, mailing.id).title == own.name
 
 
 @pytest.mark.parametrize(
