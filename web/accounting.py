@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from broker.billing.figures import cut_off, forecast, revenue_figures
 from broker.billing.figures_store import DIMENSIONS
 from broker.billing.platform import list_documents
-from broker.billing.statements import aged_balances, owner_statement, vat_summary
+from broker.billing.statements import aged_balances, owner_statement, statement_total, vat_summary
 from broker.kernel.errors import CourtierError
 from broker.kernel.paging import sliced
 from broker.ledger.chart import add_account, rename_account
@@ -77,7 +77,9 @@ def statement() -> str | Response:
         }  # fmt: skip
         lines = [tuple("" if cell is None else _text(cell) for cell in (getattr(r, n) for n in columns)) for r in rows]
         return table_reply("statement", kind, columns, lines)
-    return render_template("accounting/statement.html", rows=sliced(rows, asked_page()), start=start, end=end)
+    return render_template(
+        "accounting/statement.html", rows=sliced(rows, asked_page()), total=statement_total(rows), start=start, end=end
+    )
 
 
 @pages.get("/accounting/chart")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -64,6 +65,28 @@ class StatementRow:
     def reconciled(self) -> bool:
         """Whether the bill is the sends' share, to the cent that rounding an order's total may move."""
         return not self.self_bill or abs(self.owner_micros - self.net_cents * 10_000) <= 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTotal:
+    """The sums of a statement's rows, whatever page of it is shown; `paid_cents` is what payouts have paid of them."""
+
+    sends: int
+    billable: int
+    owner_micros: int
+    total_cents: int
+    paid_cents: int
+
+
+def statement_total(rows: Sequence[StatementRow]) -> StatementTotal:
+    """The sums of these rows."""
+    return StatementTotal(
+        sum(row.sends for row in rows),
+        sum(row.billable for row in rows),
+        sum(row.owner_micros for row in rows),
+        sum(row.total_cents for row in rows),
+        sum(row.total_cents for row in rows if row.paid_on is not None),
+    )
 
 
 def aged_balances(unit: UnitOfWork, on: date) -> list[AgedBalance]:
