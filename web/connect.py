@@ -12,6 +12,7 @@ from broker.billing.payouts import list_payouts
 from broker.billing.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from web.http.gateway_words import needs
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import front, unit
@@ -20,8 +21,10 @@ pages = Blueprint("connect", __name__)
 
 
 def _contents(work: UnitOfWork) -> dict[str, Any]:
+    account = find_connect(work)
     return {
-        "account": find_connect(work),
+        "account": account,
+        "needs": needs(account.due) if account else [],
         "transfers": [one for one in reversed(list_payouts(work)) if one.via == "connect"],
         "reversals": list_reversals(work),
     }

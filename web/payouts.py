@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
 from broker.billing.export_sepa import list_sepa_files, make_sepa_file, sepa_file
+from broker.billing.left_out import left_out
 from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
 from broker.billing.payouts import approve_payout, fail_payout, propose_payouts
 from broker.billing.return_payout import return_payout
@@ -53,7 +54,18 @@ def index() -> str:
 @for_roles("accountant", "broker")
 def propose() -> Response:
     """Propose what is owed until a day."""
-    return _done(lambda work: propose_payouts(work, front().settings, _day("until")), "payouts_proposed")
+    try:
+        with unit() as work:
+            until = _day("until")
+            made = propose_payouts(work, front().settings, until)
+            left = left_out(work, front().settings, until)
+            shown = render_template("payouts/index.html", **_contents(work), left=left, made=made) if left else ""
+    except CourtierError as refusal:
+        with unit() as work:
+            return page("payouts/index.html", refusal, **_contents(work))
+    if left:
+        return make_response(shown)
+    return redirect(url_for("payouts.index", done="payouts_proposed" if made else "payouts_none"), 303)
 
 
 @pages.post("/payouts/<code>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask_babel import lazy_gettext as _
 
 GATEWAY_WORDS = {
@@ -65,3 +67,24 @@ GATEWAY_WORDS = {
     "pay_failed": _("failed"),
     "pay_returned": _("taken back by the bank"),
 }
+# What the gateway still asks of an account, by the first part of Stripe's names (`representative.dob.day`).
+_NEEDS = {
+    "business_profile": _("what your company does, and its web site"),
+    "business_type": _("the legal form of your company"),
+    "company": _("your company's name, address and numbers"),
+    "individual": _("your name, address and date of birth"),
+    "representative": _("who represents your company: name, address, date of birth, identity"),
+    "owners": _("who owns your company"),
+    "directors": _("who directs your company"),
+    "executives": _("who directs your company"),
+    "person": _("papers of a person of your company"),
+    "documents": _("papers of your company"),
+    "external_account": _("the bank account that it pays out to"),
+    "tos_acceptance": _("your consent to the gateway's terms"),
+}
+
+
+def needs(due: Iterable[str]) -> list[str]:
+    """What is asked for in words, each once; Stripe's own name where it has none here."""
+    heads = [(name, "person" if name.startswith("person_") else name.partition(".")[0]) for name in due]
+    return list(dict.fromkeys(str(_NEEDS.get(head, name)) for name, head in heads))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from broker.billing.export_sepa import make_sepa_file
+from broker.billing.left_out import left_out
 from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
 from broker.billing.payouts import approve_payout, confirm_payout, fail_payout, propose_payouts
 from broker.billing.return_payout import return_payout
@@ -15,6 +16,7 @@ from broker.billing.take_status import take_status
 from broker.billing.transfer_store import payouts_page
 from broker.billing.velocity import list_alerts
 from broker.kernel.errors import Conflict
+from broker.kernel.money import format_cents
 from broker.operate.acting import acting, show
 from broker.operate.as_person import as_person, by_option
 from broker.operate.cli import Invocation
@@ -23,6 +25,11 @@ from broker.operate.output import json_option, print_json, print_table, say
 DAY = click.DateTime(["%Y-%m-%d"])
 COLUMNS = ("code", "owner", "amount_cents", "state", "proposed_by", "approved_by", "paid_on", "returned_on", "held")
 LONG_AGO = date(2000, 1, 1)
+LEFT_OUT = {
+    "org_frozen": "it is frozen",
+    "account_waits": "its account is too new",
+    "no_account": "no account of it is approved",
+}
 
 
 @click.group()
@@ -56,8 +63,12 @@ def propose(invocation: Invocation, until: datetime, by: str, as_json: bool) -> 
     """
     with as_person(invocation.settings, by) as unit:
         made = propose_payouts(unit, invocation.settings, until.date())
+        left = left_out(unit, invocation.settings, until.date())
     rows = [{"code": one.code, "owner": one.owner, "amount_cents": one.amount_cents, "state": one.state}
             for one in made]  # fmt: skip
+    if not as_json:
+        for one in left:
+            say(f"{one.owner} was left out, {format_cents(one.cents)}: {LEFT_OUT[one.why]}")
     _print(rows, as_json)
 
 
