@@ -37,6 +37,11 @@ class LegalReport:
     made_at: datetime
     read_at: datetime | None
 
+    @property
+    def ended_on(self) -> date:
+        """The last day of the send."""
+        return date.fromisoformat(self.body["ended_on"])
+
 
 def due_reports(unit: UnitOfWork) -> int:
     """Periodic: ask for the reports that are due; how many."""

@@ -76,10 +76,11 @@ def report_tables(sheet: ReportSheet) -> list[Table]:
     if report.exclusions:
         rows: list[tuple[Cell, ...]] = [(said(why), count) for why, count in report.exclusions.items() if count]
         tables.append(Table(said("exclusions"), (said("what"), said("count")), rows))
+    colon = "\u00a0: " if language == "fr" else ": "
     returned = [
-        (f"{said(one['verdict'])}: {said(one['reason'])}", one["mails"]) for one in figures.get("returned") or ()
+        (f"{said(one['verdict'])}{colon}{said(one['reason'])}", one["mails"]) for one in figures.get("returned") or ()
     ]
-    returned += [(f"{said('refused')}: {one['status']}", one["mails"]) for one in figures.get("refused") or ()]
+    returned += [(f"{said('refused')}{colon}{one['status']}", one["mails"]) for one in figures.get("refused") or ()]
     tables.append(Table(said("returned"), (said("reason"), said("count")), list(returned)))
     links = [(one["number"], one["url"], one["clicks"], one["clickers"]) for one in figures.get("links") or ()]
     tables.append(Table(said("links"), ("N°", said("link"), said("clicks"), said("clickers")), list(links)))
@@ -118,24 +119,25 @@ def _study(sheet: ReportSheet) -> list[Table]:
         if not lines:
             continue
         title = words.get(name, name.replace("_", " "))
+        called = [words.get(f"{name}.{one['value']}", words.get(one["value"], one["value"])) for one in lines]
         if "share" in lines[0]:  # the advertiser's
             heads: tuple[str, ...] = (title, words["share"], words["click_rate"])
             rows: list[tuple[Cell, ...]] = [
                 (
-                    words.get(one["value"], one["value"]),
+                    value,
                     "—" if one["share"] is None else f"{one['share']} %",
                     _share(one["click_rate"], sheet.language) or "—",
                 )
-                for one in lines
+                for value, one in zip(called, lines, strict=True)
             ]
         else:
             heads = (title, words["delivered"], words["clickers"], words["share"])
             rows = [
                 (
-                    words.get(one["value"], one["value"]), one["delivered"], one["clickers"],
+                    value, one["delivered"], one["clickers"],
                     _share(one["clickers"] / one["delivered"] if one["delivered"] else None, sheet.language),
                 )
-                for one in lines
+                for value, one in zip(called, lines, strict=True)
             ]  # fmt: skip
         tables.append(Table(title, heads, rows))
     return tables

@@ -31,7 +31,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "suppression": "left or suppressed", "partner": "partner not named", "retention": "silent for too long",
         "reserved": "reserved elsewhere", "state_sent": "sent", "state_sending": "being sent", "state_paused": "paused",
         "state_cancelled": "cancelled", "state_frozen": "frozen", "state_planned": "planned",
-        "state_failed": "failed",
+        "state_failed": "failed", "gender.F": "women", "gender.M": "men", "value_tier.large": "large",
+        "value_tier.medium": "medium", "value_tier.small": "small",
     },
     "fr": {
         "mailing": "Envoi", "what": "Quoi", "value": "Valeur", "code": "Code", "title": "Titre", "kind": "Genre",
@@ -66,5 +67,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "state_cancelled": "arrêté", "state_frozen": "figé", "state_planned": "planifié", "state_failed": "échoué",
         "user_unknown": "adresse inconnue", "domain_unknown": "domaine inconnu", "mailbox_full": "boîte pleine",
         "blocked": "bloqué", "spam": "pris pour du pourriel", "policy": "refusé par règle", "unknown": "sans motif",
+        "gender.F": "femmes", "gender.M": "hommes", "value_tier.large": "gros", "value_tier.medium": "moyen",
+        "value_tier.small": "petit",
     },
 }  # fmt: skip
