@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
@@ -18,7 +18,7 @@ from broker.billing.transfer_store import accounts_page, payouts_page
 from broker.billing.velocity import list_alerts
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
-from web.http.forms import required_day
+from web.http.forms import day_of, required_day
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import actor, front, unit
@@ -45,9 +45,11 @@ def _contents(work: UnitOfWork) -> dict[str, object]:
 @pages.get("/payouts")
 @for_roles("accountant", "broker", "owner")
 def index() -> str:
-    """Payouts, and the accounts they go to."""
+    """Payouts, and the accounts they go to; after a proposal (`until`), who was left out of it."""
     with unit() as work:
-        return render_template("payouts/index.html", **_contents(work))
+        until = day_of(request.args.get("until", ""), "until") if work.actor.role != "owner" else None
+        left = left_out(work, front().settings, until) if until else []
+        return render_template("payouts/index.html", **_contents(work), left=left)
 
 
 @pages.post("/payouts")
@@ -58,14 +60,11 @@ def propose() -> Response:
         with unit() as work:
             until = _day("until")
             made = propose_payouts(work, front().settings, until)
-            left = left_out(work, front().settings, until)
-            shown = render_template("payouts/index.html", **_contents(work), left=left, made=made) if left else ""
     except CourtierError as refusal:
         with unit() as work:
             return page("payouts/index.html", refusal, **_contents(work))
-    if left:
-        return make_response(shown)
-    return redirect(url_for("payouts.index", done="payouts_proposed" if made else "payouts_none"), 303)
+    done = "payouts_proposed" if made else "payouts_none"
+    return redirect(url_for("payouts.index", until=until.isoformat(), done=done), 303)
 
 
 @pages.post("/payouts/<code>")

@@ -14,6 +14,7 @@ from broker.billing.bank_model import Payout
 from broker.billing.export_sepa import SepaFile, list_sepa_files, make_sepa_file, sepa_file
 from broker.billing.freeze_org import freeze_organisation
 from broker.billing.import_statement import import_statement
+from broker.billing.left_out import left_out
 from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
 from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, list_payouts, propose_payouts
 from broker.billing.reconcile_bank import reconcile_bank
@@ -81,6 +82,22 @@ def day(scene: MoneyScene) -> str:
 def read(scene: MoneyScene, *entries: str, name: str) -> int:
     with scene.web.begin(scene.person()) as unit:
         return import_statement(unit, OURS, camt(entries, name=name, day=day(scene))).returned
+
+
+def test_who_is_owed_and_left_out_is_named_with_the_reason(scene: MoneyScene) -> None:
+    def why(hours: int) -> list[tuple[int, str]]:
+        settings = replace(OURS, payment=replace(OURS.payment, iban_wait_hours=hours))
+        with scene.web.begin(scene.person()) as unit:
+            name = unit.scalar("SELECT name FROM organisation WHERE id = :id", id=scene.owner.org)
+            return [(one.cents, one.why) for one in left_out(unit, settings, FAR) if one.owner == name]
+
+    assert why(100_000) == [(OWED, "account_waits")]
+    assert why(48) == []
+    with scene.web.begin(scene.person()) as unit:
+        freeze_organisation(unit, owner_code(scene), "Who are they?")
+    assert why(48) == [(OWED, "org_frozen")]
+    with pytest.raises(Forbidden), scene.web.begin(scene.owner) as unit:
+        left_out(unit, OURS, FAR)
 
 
 def test_a_payout_that_came_back_is_undone_its_account_held_and_it_is_paid_again(scene: MoneyScene) -> None:

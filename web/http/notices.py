@@ -21,7 +21,7 @@ NOTICES = {
     "dunning_claim": _("Claimed. A worker issues the document in a moment."),
     "dunning_parts": _("Agreed. These days stand in the due date's place."),
     "payouts_proposed": _("Proposed what can be paid. Another person approves it."),
-    "payouts_none": _("Nothing falls due until that day that no payout holds already."),
+    "payouts_none": _("There was nothing to propose."),
     "payout_approved": _("Approved. It waits for the bank's file."),
     "payout_failed": _("Given up: its documents can be proposed again."),
     "payout_returned": _("Taken down. The books are set right in a moment, and the account is held."),
