@@ -126,6 +126,9 @@ class StatementRowSchema(Schema):
     net_cents = fields.Integer(required=True)
     vat_cents = fields.Integer(required=True)
     total_cents = fields.Integer(required=True)
+    credited_cents = fields.Integer(
+        required=True, metadata={"description": "What corrections took back of the total, VAT included."}
+    )
     payout = fields.String(required=True)
     paid_on = fields.Date(required=True, allow_none=True)
     reconciled = fields.Boolean(required=True)

@@ -73,7 +73,8 @@ def statement() -> str | Response:
     if kind:
         columns = {
             "mailing": str, "day": str, "sends": int, "billable": int, "owner_micros": int, "self_bill": str,
-            "net_cents": int, "vat_cents": int, "total_cents": int, "payout": str, "paid_on": str,
+            "net_cents": int, "vat_cents": int, "total_cents": int, "credited_cents": int,
+            "payout": str, "paid_on": str,
         }  # fmt: skip
         lines = [tuple("" if cell is None else _text(cell) for cell in (getattr(r, n) for n in columns)) for r in rows]
         return table_reply("statement", kind, columns, lines)

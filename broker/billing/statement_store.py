@@ -50,7 +50,10 @@ SELECT m.code AS mailing, CAST(m.closed_at AT TIME ZONE 'Europe/Paris' AS date) 
   (coalesce(i.net_cents, 0) - coalesce(f.net_cents, 0))::bigint AS net_cents,
   (coalesce(i.vat_cents, 0) - coalesce(f.vat_cents, 0))::bigint AS vat_cents,
   (coalesce(i.total_cents, 0) - coalesce(f.total_cents, 0))::bigint AS total_cents,
-  coalesce(p.code, '') AS payout, p.paid_on
+  coalesce((SELECT sum(k.total_cents) FROM invoice k WHERE k.corrects_id = i.id
+    AND k.kind IN ('owner_credit', 'credit_note')), 0)::bigint
+  - coalesce((SELECT sum(k.total_cents) FROM invoice k WHERE k.corrects_id = f.id AND k.kind = 'credit_note'),
+    0)::bigint AS credited_cents, coalesce(p.code, '') AS payout, p.paid_on
 FROM mailing m
 LEFT JOIN settled_sends z ON z.mailing_id = m.id
 CROSS JOIN LATERAL (SELECT coalesce(z.sends, (SELECT count(*) FROM send s WHERE s.dispatch_id = m.dispatch_id

@@ -47,7 +47,10 @@ class VatSummary:
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """One mailing on an owner's statement: from its sends to the payout, in that order."""
+    """One mailing on an owner's statement: from its sends to the payout, in that order.
+
+    `credited_cents`: what corrections took back of `total_cents`, VAT included, as agent without our fee on it.
+    """
 
     mailing: str
     day: date
@@ -58,6 +61,7 @@ class StatementRow:
     net_cents: int
     vat_cents: int
     total_cents: int
+    credited_cents: int
     payout: str
     paid_on: date | None
 
@@ -75,6 +79,7 @@ class StatementTotal:
     billable: int
     owner_micros: int
     total_cents: int
+    credited_cents: int
     paid_cents: int
 
 
@@ -85,6 +90,7 @@ def statement_total(rows: Sequence[StatementRow]) -> StatementTotal:
         sum(row.billable for row in rows),
         sum(row.owner_micros for row in rows),
         sum(row.total_cents for row in rows),
+        sum(row.credited_cents for row in rows),
         sum(row.total_cents for row in rows if row.paid_on is not None),
     )
 

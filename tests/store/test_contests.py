@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -21,6 +22,7 @@ from broker.billing.contests import (
     uphold_contest,
 )
 from broker.billing.find_invoice import find_invoice
+from broker.billing.statements import owner_statement
 from broker.billing.vat_check import ask_vat_check, check_vat_number, vat_answers
 from broker.billing.vat_register import FakeRegister, ViesRegister
 from broker.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -67,6 +69,9 @@ def test_the_owner_signs_the_credit_note_that_was_prepared(scene: MoneyScene) ->
     assert (credit.seller_id, credit.net_cents, credit.vat_cents) == (scene.owner.org, 267, 53)
     assert credit.number.rsplit("-", 1)[0] == number.rsplit("-", 1)[0]  # the owner's one series
     assert lines_of(scene, f"invoice:{credit.number}") == {("604", ""): -267, ("44564", ""): -53, ("401", "owner"): 320}
+    with scene.web.begin(scene.owner) as unit:  # in the owner's own eyes: the statement says what will be paid
+        stated = owner_statement(unit, scene.owner.org, unit.today - timedelta(days=365), unit.today)
+    assert [(row.total_cents, row.credited_cents) for row in stated if row.self_bill == number] == [(9_600, 320)]
     assert pay_owner(scene) == 9_600 - 320
     assert standing(scene, "401", scene.owner.org) == 0 == unlettered(scene, "401", scene.owner.org)
 
