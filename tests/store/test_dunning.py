@@ -173,7 +173,9 @@ def test_interest_grows_by_the_day_on_what_is_open_and_is_claimed_once(scene: Mo
             again.interest_cents
         ]
     with scene.web.begin(scene.advertiser) as unit:
-        assert find_invoice(unit, document.number).kind == "claim"
+        shown = find_invoice(unit, document.number)
+        assert shown.kind == "claim"
+        assert shown.seller_name  # who owes it reads who asks for it
 
 
 def test_days_agreed_for_parts_take_the_due_dates_place(scene: MoneyScene) -> None:
