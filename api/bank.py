@@ -12,10 +12,10 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, code_field, page_of, text
 from api.work import front, unit
-from broker.billing.bank_lines import explain_line, list_statements, read_statement, suspense_lines
-from broker.billing.import_statement import import_statement
-from broker.billing.receipts import assign_receipt
-from broker.billing.reconcile_bank import reconcile_bank
+from broker.billing.bank.bank_lines import explain_line, list_statements, read_statement, suspense_lines
+from broker.billing.bank.import_statement import import_statement
+from broker.billing.bank.reconcile_bank import reconcile_bank
+from broker.billing.invoices.receipts import assign_receipt
 from broker.kernel.errors import InvalidInput
 from broker.kernel.paging import sliced
 

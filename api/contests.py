@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import LARGEST_INT, PageQuery, page_of, text, whole
 from api.work import front, unit
-from broker.billing.contests import (
+from broker.billing.invoices.contests import (
     contest_invoice,
     list_contests,
     reject_contest,

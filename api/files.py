@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, one_of, page_of
 from api.work import actor, front, unit
-from broker.billing.export_files import (
+from broker.billing.exports.export_files import (
     FORMATS,
     ask_file,
     bytes_asked,

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 
 from api.fields import PageQuery, page_of
 from api.work import unit
-from broker.billing.find_invoice import find_invoice, invoice_file, list_invoices
+from broker.billing.invoices.find_invoice import find_invoice, invoice_file, list_invoices
 
 calls = Blueprint("invoices", __name__, description="Documents of account")
 

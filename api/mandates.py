@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import unit
-from broker.billing.mandates import list_mandates, list_roles, record_mandate, record_role
-from broker.billing.vat_check import vat_answers
+from broker.billing.invoices.mandates import list_mandates, list_roles, record_mandate, record_role
+from broker.billing.invoices.vat_check import vat_answers
 from broker.kernel.paging import sliced
 
 calls = Blueprint("mandates", __name__, description="Mandates, contract roles, VAT numbers")

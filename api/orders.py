@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, code_field, one_of, page_of, text, whole
 from api.work import front, unit
-from broker.billing.collect import start_payment
+from broker.billing.gateway.collect import start_payment
 from broker.mailings.withdraw import withdraw_order
 from broker.rentals.approve import approve_order, refuse_order
 from broker.rentals.find import find_order, list_orders

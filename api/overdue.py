@@ -10,9 +10,9 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import list_of, one_of, text, whole
 from api.work import front, unit
-from broker.billing.dunning import ask_for_letters
-from broker.billing.late_claims import claim_interest
-from broker.billing.overdue import (
+from broker.billing.dunning.dunning import ask_for_letters
+from broker.billing.dunning.late_claims import claim_interest
+from broker.billing.dunning.overdue import (
     agree_instalments,
     end_hold,
     find_overdue,

@@ -9,14 +9,14 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import code_field, list_of, text
 from api.work import front, unit
-from broker.billing.connect import ask_connect, find_connect, list_connect, open_account, papers_address
-from broker.billing.gateway_balance import ask_reading_now, explain_gateway_line
-from broker.billing.gateway_payouts import ask_gateway_payout
-from broker.billing.means import list_means, remove_means, save_means
-from broker.billing.pay_with_means import pay_with_means
-from broker.billing.payment_rules import METHODS, find_rule, set_rule
-from broker.billing.reconcile_gateway import list_lines, reconcile_gateway
-from broker.billing.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
+from broker.billing.gateway.connect import ask_connect, find_connect, list_connect, open_account, papers_address
+from broker.billing.gateway.gateway_balance import ask_reading_now, explain_gateway_line
+from broker.billing.gateway.gateway_payouts import ask_gateway_payout
+from broker.billing.gateway.means import list_means, remove_means, save_means
+from broker.billing.gateway.pay_with_means import pay_with_means
+from broker.billing.gateway.payment_rules import METHODS, find_rule, set_rule
+from broker.billing.gateway.reconcile_gateway import list_lines, reconcile_gateway
+from broker.billing.gateway.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
 
 calls = Blueprint("payment_gateway", __name__, description="Cards, debits, owners' accounts and the gateway's balance")
 

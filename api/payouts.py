@@ -9,8 +9,8 @@ from marshmallow import Schema, fields
 
 from api.fields import code_field, list_of, text
 from api.work import front, unit
-from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
-from broker.billing.payouts import approve_payout, confirm_payout, fail_payout, list_payouts, propose_payouts
+from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
+from broker.billing.bank.payouts import approve_payout, confirm_payout, fail_payout, list_payouts, propose_payouts
 
 calls = Blueprint("payouts", __name__, description="Money for owners: proposed by one person, approved by another")
 

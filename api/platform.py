@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from api.fields import PageQuery, page_of
 from api.work import unit
-from broker.billing.platform import list_documents
+from broker.billing.invoices.platform import list_documents
 
 calls = Blueprint("platform", __name__, description="The platform of electronic invoicing")
 

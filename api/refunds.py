@@ -13,14 +13,14 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import code_field, list_of, text, whole
 from api.work import front, unit
-from broker.billing.disputes import list_disputes
-from broker.billing.export_sepa import list_sepa_files, make_sepa_file, sepa_file
-from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
-from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
-from broker.billing.return_payout import return_payout
-from broker.billing.take_status import take_status
-from broker.billing.third_party import third_party_funds
-from broker.billing.velocity import list_alerts
+from broker.billing.bank.export_sepa import list_sepa_files, make_sepa_file, sepa_file
+from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.return_payout import return_payout
+from broker.billing.bank.take_status import take_status
+from broker.billing.bank.third_party import third_party_funds
+from broker.billing.bank.velocity import list_alerts
+from broker.billing.gateway.disputes import list_disputes
+from broker.billing.gateway.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
 from broker.kernel.errors import InvalidInput, NotFound
 
 calls = Blueprint("refunds", __name__, description="Refunds, disputes, holds on payouts, and the bank's files")

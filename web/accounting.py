@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from broker.billing.figures import cut_off, forecast, revenue_figures
 from broker.billing.figures_store import DIMENSIONS
-from broker.billing.platform import list_documents
+from broker.billing.invoices.platform import list_documents
 from broker.billing.statements import aged_balances, owner_statement, statement_total, vat_summary
 from broker.kernel.errors import CourtierError
 from broker.kernel.paging import sliced

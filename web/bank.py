@@ -7,10 +7,10 @@ from datetime import timedelta
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.bank_lines import explain_line, list_statements, read_statement, suspense_lines
-from broker.billing.import_statement import import_statement
-from broker.billing.receipts import assign_receipt
-from broker.billing.reconcile_bank import reconcile_bank
+from broker.billing.bank.bank_lines import explain_line, list_statements, read_statement, suspense_lines
+from broker.billing.bank.import_statement import import_statement
+from broker.billing.bank.reconcile_bank import reconcile_bank
+from broker.billing.invoices.receipts import assign_receipt
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.kernel.paging import sliced

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.connect import ask_connect, find_connect, list_connect, open_account, papers_address
-from broker.billing.payouts import list_payouts
-from broker.billing.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
+from broker.billing.bank.payouts import list_payouts
+from broker.billing.gateway.connect import ask_connect, find_connect, list_connect, open_account, papers_address
+from broker.billing.gateway.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.gateway_words import needs

@@ -7,7 +7,15 @@ from datetime import timedelta
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.export_files import FORMATS, ask_file, drop_file, file_to_take, find_file, kinds_for, list_files
+from broker.billing.exports.export_files import (
+    FORMATS,
+    ask_file,
+    drop_file,
+    file_to_take,
+    find_file,
+    kinds_for,
+    list_files,
+)
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.forms import required_day

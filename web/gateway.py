@@ -8,9 +8,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.gateway_balance import ask_reading_now, explain_gateway_line
-from broker.billing.gateway_payouts import ask_gateway_payout
-from broker.billing.reconcile_gateway import list_gateway_payouts, list_lines, reconcile_gateway
+from broker.billing.gateway.gateway_balance import ask_reading_now, explain_gateway_line
+from broker.billing.gateway.gateway_payouts import ask_gateway_payout
+from broker.billing.gateway.reconcile_gateway import list_gateway_payouts, list_lines, reconcile_gateway
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.forms import cents_of, day_of

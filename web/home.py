@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from broker.accounts.give_mandate import list_mandates
 from broker.affiliation.join import list_participations
 from broker.bases.find_base import list_bases
-from broker.billing.find_invoice import list_invoices
+from broker.billing.invoices.find_invoice import list_invoices
 from broker.billing.report import revenue_report
 from broker.catalogue.find_card import list_cards
 from broker.catalogue.programmes import browse_programmes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 
 from broker.billing.drill import sends_of_line
-from broker.billing.find_invoice import find_invoice, invoice_file, list_invoices
+from broker.billing.invoices.find_invoice import find_invoice, invoice_file, list_invoices
 from web.http.work import unit
 
 pages = Blueprint("invoices", __name__)

@@ -8,16 +8,16 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.accounts.list_organisations import list_organisations
-from broker.billing.contests import (
+from broker.billing.invoices.contests import (
     contest_invoice,
     list_contests,
     reject_contest,
     sign_correction,
     uphold_contest,
 )
-from broker.billing.find_invoice import find_invoice
-from broker.billing.mandates import list_mandates, list_roles, record_mandate, record_role
-from broker.billing.vat_check import ask_vat_check, vat_answers
+from broker.billing.invoices.find_invoice import find_invoice
+from broker.billing.invoices.mandates import list_mandates, list_roles, record_mandate, record_role
+from broker.billing.invoices.vat_check import ask_vat_check, vat_answers
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.kernel.paging import sliced

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.billing.collect import find_payment
-from broker.billing.means import list_means
-from broker.billing.payment_rules import find_rule
+from broker.billing.gateway.collect import find_payment
+from broker.billing.gateway.means import list_means
+from broker.billing.gateway.payment_rules import find_rule
 from broker.kernel.database import UnitOfWork
 from broker.rentals.model import Order
 from web.http.work import actor, front

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.collect import start_payment
+from broker.billing.gateway.collect import start_payment
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.mailings.create_creative import find_creative, list_creatives

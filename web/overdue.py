@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.claim_store import claims_of
-from broker.billing.dunning import ask_for_letters
-from broker.billing.dunning_store import ended_of
-from broker.billing.late_claims import claim_interest
-from broker.billing.overdue import (
+from broker.billing.bank.third_party import third_party_funds
+from broker.billing.dunning.claim_store import claims_of
+from broker.billing.dunning.dunning import ask_for_letters
+from broker.billing.dunning.dunning_store import ended_of
+from broker.billing.dunning.late_claims import claim_interest
+from broker.billing.dunning.overdue import (
     agree_instalments,
     end_hold,
     find_debt,
@@ -22,7 +23,6 @@ from broker.billing.overdue import (
     rates_missing,
     set_rate,
 )
-from broker.billing.third_party import third_party_funds
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.forms import cents_of, day_of, required_day

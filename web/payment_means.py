@@ -7,9 +7,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.means import list_means, remove_means, save_means
-from broker.billing.pay_with_means import pay_with_means
-from broker.billing.payment_rules import find_rule, set_rule
+from broker.billing.gateway.means import list_means, remove_means, save_means
+from broker.billing.gateway.pay_with_means import pay_with_means
+from broker.billing.gateway.payment_rules import find_rule, set_rule
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.rentals.credit import list_credit

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.webhook import receive_webhook
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.gateway.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import NotFound
 from web.http.session import for_roles

@@ -7,15 +7,15 @@ from datetime import date
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
-from broker.billing.export_sepa import list_sepa_files, make_sepa_file, sepa_file
-from broker.billing.left_out import left_out
-from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
-from broker.billing.payouts import approve_payout, fail_payout, propose_payouts
-from broker.billing.return_payout import return_payout
-from broker.billing.take_status import take_status
-from broker.billing.transfer_store import accounts_page, payouts_page
-from broker.billing.velocity import list_alerts
+from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
+from broker.billing.bank.export_sepa import list_sepa_files, make_sepa_file, sepa_file
+from broker.billing.bank.left_out import left_out
+from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.payouts import approve_payout, fail_payout, propose_payouts
+from broker.billing.bank.return_payout import return_payout
+from broker.billing.bank.take_status import take_status
+from broker.billing.bank.velocity import list_alerts
+from broker.billing.gateway.transfer_store import accounts_page, payouts_page
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from web.http.forms import day_of, required_day

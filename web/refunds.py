@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from broker.billing.disputes import list_disputes
-from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
+from broker.billing.gateway.disputes import list_disputes
+from broker.billing.gateway.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from web.http.forms import cents_of

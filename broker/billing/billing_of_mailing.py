@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Row
 
 from broker.accounts.model import Organisation
-from broker.billing import invoice_store
-from broker.billing.charges import Part, sale_lines
-from broker.billing.issue import Draft, issue
-from broker.billing.labels import text
+from broker.billing.invoices import invoice_store
+from broker.billing.invoices.charges import Part, sale_lines
+from broker.billing.invoices.issue import Draft, issue
+from broker.billing.invoices.labels import text
+from broker.billing.invoices.paper import Reference
 from broker.billing.model import Invoice, InvoiceKind
-from broker.billing.paper import Reference
 from broker.billing.unused import credit_deposit
 from broker.kernel.database import UnitOfWork
 from broker.kernel.money import share

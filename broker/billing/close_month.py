@@ -10,9 +10,9 @@ from typing import Literal
 
 from broker.billing import close_store as store
 from broker.billing.close_checks import Finding, bounds, month_findings
-from broker.billing.entries import cut_off_purchase_lines, cut_off_sale_lines
+from broker.billing.invoices.entries import cut_off_purchase_lines, cut_off_sale_lines
+from broker.billing.invoices.parties import party, vat_of_purchase, vat_of_sale
 from broker.billing.model import shares_in_cents
-from broker.billing.parties import party, vat_of_purchase, vat_of_sale
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.money import share

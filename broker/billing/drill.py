@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from broker.billing import report_store as store
-from broker.billing.find_invoice import find_invoice
+from broker.billing.invoices.find_invoice import find_invoice
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.kernel.paging import Page, offset

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker.billing import charge_store, invoice_store
-from broker.billing.parties import payer_id
+from broker.billing.invoices import charge_store, invoice_store
+from broker.billing.invoices.parties import payer_id
 from broker.billing.settle_agent import give_funds_back
 from broker.billing.unused import credit_deposit, letter_deposit
 from broker.kernel.database import UnitOfWork

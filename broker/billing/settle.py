@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from broker.audit.record import record
-from broker.billing import accrual_store, invoice_store, settle_store
+from broker.billing import accrual_store, settle_store
 from broker.billing.billing_of_mailing import (
     Billed,
     before_document,
@@ -15,12 +15,13 @@ from broker.billing.billing_of_mailing import (
     draft_of,
     issue_and_post,
 )
-from broker.billing.charges import charge_net_names
 from broker.billing.conversion_store import lock_conversions
-from broker.billing.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
-from broker.billing.mandates import mandate_on, may_issue
+from broker.billing.invoices import invoice_store
+from broker.billing.invoices.charges import charge_net_names
+from broker.billing.invoices.entries import VatDue, invoice_lines, reverse_charge_lines, self_bill_lines
+from broker.billing.invoices.mandates import mandate_on, may_issue
+from broker.billing.invoices.parties import party, payer_id, vat_of_purchase, vat_of_sale
 from broker.billing.model import Invoice, Share, shares_in_cents, still_to_post
-from broker.billing.parties import party, payer_id, vat_of_purchase, vat_of_sale
 from broker.billing.settle_agent import settle_as_agent
 from broker.billing.unused import letter_deposit
 from broker.kernel.database import Database, UnitOfWork

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from broker.accounts.model import Organisation
-from broker.billing import invoice_store, settle_store
+from broker.billing import settle_store
 from broker.billing.billing_of_mailing import (
     Billed,
     before_document,
@@ -15,18 +15,19 @@ from broker.billing.billing_of_mailing import (
     draft_of,
     issue_and_post,
 )
-from broker.billing.charges import Part
-from broker.billing.entries_agent import (
+from broker.billing.invoices import invoice_store
+from broker.billing.invoices.charges import Part
+from broker.billing.invoices.entries_agent import (
     advertiser_fee_lines,
     funds_back_lines,
     owner_fee_lines,
     owner_sale_lines,
     passed_through_lines,
 )
-from broker.billing.issue import Draft
-from broker.billing.mandates import mandate_on, may_issue
+from broker.billing.invoices.issue import Draft
+from broker.billing.invoices.mandates import mandate_on, may_issue
+from broker.billing.invoices.parties import party, payer_id, vat_between, vat_of_sale
 from broker.billing.model import Invoice, Share
-from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.money import round_div

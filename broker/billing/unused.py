@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from broker.billing import invoice_store
-from broker.billing.entries import deposit_credit_lines
-from broker.billing.entries_agent import owner_deposit_credit_lines
-from broker.billing.issue import Draft, issue
-from broker.billing.labels import text
-from broker.billing.mandates import mandate_on
+from broker.billing.invoices import invoice_store
+from broker.billing.invoices.entries import deposit_credit_lines
+from broker.billing.invoices.entries_agent import owner_deposit_credit_lines
+from broker.billing.invoices.issue import Draft, issue
+from broker.billing.invoices.labels import text
+from broker.billing.invoices.mandates import mandate_on
+from broker.billing.invoices.paper import Reference
+from broker.billing.invoices.parties import party, payer_id, vat_between, vat_of_sale
 from broker.billing.model import Invoice, InvoiceLine
-from broker.billing.paper import Reference
-from broker.billing.parties import party, payer_id, vat_between, vat_of_sale
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import NotFound
 from broker.kernel.money import MICROS_PER_CENT

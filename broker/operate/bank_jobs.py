@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from broker.billing.card_money import book_card_money
-from broker.billing.choose_gateway import choose_gateway
-from broker.billing.disputes import read_disputes
-from broker.billing.dunning import run_dunning
-from broker.billing.gateway import Gateway
-from broker.billing.late_claims import issue_claim
-from broker.billing.return_payout import book_payout_return
-from broker.billing.send_refund import book_refund, follow_refunds, send_refund
+from broker.billing.bank.return_payout import book_payout_return
+from broker.billing.dunning.dunning import run_dunning
+from broker.billing.dunning.late_claims import issue_claim
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.choose_gateway import choose_gateway
+from broker.billing.gateway.disputes import read_disputes
+from broker.billing.gateway.gateway import Gateway
+from broker.billing.gateway.send_refund import book_refund, follow_refunds, send_refund
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from broker.audience.client import AudienceClient
-from broker.billing.choose_gateway import choose_gateway
-from broker.billing.gateway import Gateway
+from broker.billing.gateway.choose_gateway import choose_gateway
+from broker.billing.gateway.gateway import Gateway
 from broker.feedback.ask_briefly import AskBriefly
 from broker.feedback.count_opens import OpenCount
 from broker.feedback.drain import Drain, journal_folder

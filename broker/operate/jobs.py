@@ -41,20 +41,20 @@ from broker.bases.run_import import run_import
 from broker.bases.stale_fields import remind_of_stale_fields
 from broker.billing.accrue import accrue_sends, reverse_bounces
 from broker.billing.accrue_conversions import accrue_conversions, ask_for_conversions, bill_clicks
-from broker.billing.bank_lines import book_bank_line
+from broker.billing.bank.bank_lines import book_bank_line
+from broker.billing.bank.payouts import book_payout
+from broker.billing.bank.velocity import look_at_velocity
 from broker.billing.close_month import close_asked
-from broker.billing.contests import issue_correction
-from broker.billing.dunning import post_dunning, run_dunning
+from broker.billing.dunning.dunning import post_dunning, run_dunning
 from broker.billing.end_orders import end_lapsed_orders
-from broker.billing.export_file_store import forget as forget_files
-from broker.billing.gateway_balance import ask_reading
-from broker.billing.payouts import book_payout
-from broker.billing.receipts import book_receipt
+from broker.billing.exports.export_file_store import forget as forget_files
+from broker.billing.exports.write_export import write_export
+from broker.billing.gateway.gateway_balance import ask_reading
+from broker.billing.invoices.contests import issue_correction
+from broker.billing.invoices.receipts import book_receipt
+from broker.billing.invoices.vat_check import check_vat_number
+from broker.billing.invoices.vat_register import choose_register
 from broker.billing.settle import due_settlements, settle_mailing
-from broker.billing.vat_check import check_vat_number
-from broker.billing.vat_register import choose_register
-from broker.billing.velocity import look_at_velocity
-from broker.billing.write_export import write_export
 from broker.catalogue.refresh_cards import refresh_cards
 from broker.delivery.delegate_domain import ask_due_checks, check_domain
 from broker.delivery.presign import presign_mailing

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from broker.billing.choose_gateway import choose_gateway
-from broker.billing.collect import book_payment
-from broker.billing.connect import open_connect, read_connect
-from broker.billing.gateway import Gateway
-from broker.billing.gateway_balance import book_gateway_line, read_gateway
-from broker.billing.gateway_payouts import send_gateway_payout
-from broker.billing.means import detach_means, read_setup
-from broker.billing.pay_with_means import charge_means
-from broker.billing.reversals import reverse_transfer
-from broker.billing.transfers import send_transfer
-from broker.billing.webhook import treat_webhook
+from broker.billing.gateway.choose_gateway import choose_gateway
+from broker.billing.gateway.collect import book_payment
+from broker.billing.gateway.connect import open_connect, read_connect
+from broker.billing.gateway.gateway import Gateway
+from broker.billing.gateway.gateway_balance import book_gateway_line, read_gateway
+from broker.billing.gateway.gateway_payouts import send_gateway_payout
+from broker.billing.gateway.means import detach_means, read_setup
+from broker.billing.gateway.pay_with_means import charge_means
+from broker.billing.gateway.reversals import reverse_transfer
+from broker.billing.gateway.transfers import send_transfer
+from broker.billing.gateway.webhook import treat_webhook
 from broker.kernel.database import Database
 from broker.kernel.settings import Settings
 

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from broker.accounts.api_keys import create_api_key
-from broker.billing.collect import book_payment
-from broker.billing.fake_gateway import FakeGateway
+from broker.billing.gateway.collect import book_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.billing.settle import settle_mailing
 from broker.kernel.actor import Actor
 from tests.front_house import House

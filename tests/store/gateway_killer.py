@@ -18,18 +18,18 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from broker.billing.card_money import book_card_money
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.connect import open_connect
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.gateway_balance import read_gateway
-from broker.billing.gateway_payouts import send_gateway_payout
-from broker.billing.means import save_means
-from broker.billing.pay_with_means import charge_means
-from broker.billing.payouts import book_payout
-from broker.billing.reversals import reverse_transfer
-from broker.billing.send_refund import send_refund
-from broker.billing.transfers import send_transfer
+from broker.billing.bank.payouts import book_payout
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.connect import open_connect
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.gateway.gateway_balance import read_gateway
+from broker.billing.gateway.gateway_payouts import send_gateway_payout
+from broker.billing.gateway.means import save_means
+from broker.billing.gateway.pay_with_means import charge_means
+from broker.billing.gateway.reversals import reverse_transfer
+from broker.billing.gateway.send_refund import send_refund
+from broker.billing.gateway.transfers import send_transfer
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database, make_engine
 from tests.store.gateway_scene import SETTINGS

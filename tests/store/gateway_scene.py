@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from broker.billing.card_money import book_card_money
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.connect import open_account, open_connect, read_connect
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.means import list_means, read_setup, save_means
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.connect import open_account, open_connect, read_connect
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.gateway.means import list_means, read_setup, save_means
+from broker.billing.gateway.pay_with_means import charge_means, pay_with_means
+from broker.billing.gateway.payment_rules import set_rule
+from broker.billing.gateway.payment_store import payment as read_payment
+from broker.billing.gateway.webhook import receive_webhook, treat_webhook
 from broker.billing.model import Payment
-from broker.billing.pay_with_means import charge_means, pay_with_means
-from broker.billing.payment_rules import set_rule
-from broker.billing.payment_store import payment as read_payment
-from broker.billing.webhook import receive_webhook, treat_webhook
 from broker.kernel.actor import PUBLIC, Actor
 from broker.kernel.settings import PaymentSettings, Settings
 from broker.ledger.store import balance

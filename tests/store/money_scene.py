@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from broker.billing.accrue import accrue_sends, reverse_bounces
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.fake_gateway import FakeGateway
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.billing.settle import settle_mailing
 from broker.kernel import clock
 from broker.kernel.actor import Actor

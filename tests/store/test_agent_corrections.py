@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.contests import (
+from broker.billing.invoices.contests import (
     contest_invoice,
     issue_correction,
     list_contests,
@@ -16,10 +16,10 @@ from broker.billing.contests import (
     sign_correction,
     uphold_contest,
 )
-from broker.billing.find_invoice import find_invoice
+from broker.billing.invoices.find_invoice import find_invoice
+from broker.billing.invoices.receipt_store import open_invoice
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.billing.model import Invoice
-from broker.billing.receipt_store import open_invoice
-from broker.billing.receipts import book_receipt, receive_transfer
 from broker.billing.statements import aged_balances
 from broker.kernel.errors import Conflict, InvalidInput
 from broker.rentals.model import Order

@@ -8,13 +8,13 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.bank_lines import book_bank_line, explain_line, suspense_lines
+from broker.billing.bank.bank_lines import book_bank_line, explain_line, suspense_lines
+from broker.billing.bank.export_sepa import export_sepa
+from broker.billing.bank.import_statement import ImportResult, import_statement
+from broker.billing.bank.payouts import approve_payout, book_payout, find_payout, propose_payouts
+from broker.billing.bank.reconcile_bank import Reconciliation, reconcile_bank
 from broker.billing.close_checks import month_findings
-from broker.billing.export_sepa import export_sepa
-from broker.billing.import_statement import ImportResult, import_statement
-from broker.billing.payouts import approve_payout, book_payout, find_payout, propose_payouts
-from broker.billing.receipts import book_receipt, receive_transfer
-from broker.billing.reconcile_bank import Reconciliation, reconcile_bank
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.kernel.errors import Conflict, InvalidInput
 from broker.ledger.store import balance
 from tests.bank_files import IBAN, camt, entry

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.billing.accrue import accrue_sends
-from broker.billing.collect import book_payment, start_payment
 from broker.billing.drill import lines_of_send, sends_of_line
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.find_invoice import find_invoice, invoice_file, list_invoices
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.gateway.webhook import receive_webhook
+from broker.billing.invoices.find_invoice import find_invoice, invoice_file, list_invoices
 from broker.billing.model import Invoice
 from broker.billing.report import revenue_report, unequal_rows
 from broker.billing.settle import due_settlements, settle_mailing
-from broker.billing.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.rentals.cancel import cancel_order

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.bank_store import approved_today
-from broker.billing.card_money import book_card_money
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.fake_gateway import FakeGateway, signed_event
-from broker.billing.freeze_org import freeze_organisation, thaw_organisation
-from broker.billing.payouts import approve_payout, fail_payout, propose_payouts
-from broker.billing.webhook import receive_webhook
+from broker.billing.bank.bank_store import approved_today
+from broker.billing.bank.freeze_org import freeze_organisation, thaw_organisation
+from broker.billing.bank.payouts import approve_payout, fail_payout, propose_payouts
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway, signed_event
+from broker.billing.gateway.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
 from broker.ledger.store import balance
@@ -128,7 +128,9 @@ def test_a_crash_while_booking_leaves_nothing_half_booked(scene: MoneyScene, mon
     gateway.move(reference, "dispute", -50_000, 2_000)
     before = books(scene)
     with monkeypatch.context() as patched:
-        patched.setattr("broker.billing.card_store.insert", lambda *_: (_ for _ in ()).throw(RuntimeError("dies")))
+        patched.setattr(
+            "broker.billing.gateway.card_store.insert", lambda *_: (_ for _ in ()).throw(RuntimeError("dies"))
+        )
         with pytest.raises(RuntimeError):
             book_card_money(scene.worker, gateway, payment)
     assert moved(before, books(scene)) == {}

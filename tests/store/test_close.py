@@ -12,8 +12,8 @@ import pytest
 
 from broker.billing.close_checks import CHECKS, bounds, month_findings
 from broker.billing.close_month import ask_close, close_answers, close_asked, close_month, period_state
-from broker.billing.export_fec import export_fec
-from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer
+from broker.billing.exports.export_fec import export_fec
+from broker.billing.invoices.receipts import assign_receipt, book_receipt, receive_transfer
 from broker.billing.settle import settle_mailing
 from broker.kernel import clock
 from broker.kernel.database import make_engine

@@ -9,19 +9,26 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.bank_model import Payout
-from broker.billing.connect import ask_connect, find_connect, list_connect, open_account, open_connect, papers_address
-from broker.billing.freeze_org import freeze_organisation, thaw_organisation
-from broker.billing.payout_holds import clear_hold, hold_payouts, release_hold
-from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, propose_payouts
-from broker.billing.reversals import (
+from broker.billing.bank.bank_model import Payout
+from broker.billing.bank.freeze_org import freeze_organisation, thaw_organisation
+from broker.billing.bank.payout_holds import clear_hold, hold_payouts, release_hold
+from broker.billing.bank.payouts import approve_payout, book_payout, fail_payout, find_payout, propose_payouts
+from broker.billing.gateway.connect import (
+    ask_connect,
+    find_connect,
+    list_connect,
+    open_account,
+    open_connect,
+    papers_address,
+)
+from broker.billing.gateway.reversals import (
     approve_reversal,
     drop_reversal,
     list_reversals,
     propose_reversals,
     reverse_transfer,
 )
-from broker.billing.transfers import send_transfer
+from broker.billing.gateway.transfers import send_transfer
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, NotFound
 from tests.store.gateway_scene import SETTINGS, GatewayScene, build_gateway_scene
 

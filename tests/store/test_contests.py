@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.contests import (
+from broker.billing.invoices.contests import (
     contest_invoice,
     issue_correction,
     list_contests,
@@ -21,10 +21,10 @@ from broker.billing.contests import (
     sign_correction,
     uphold_contest,
 )
-from broker.billing.find_invoice import find_invoice
+from broker.billing.invoices.find_invoice import find_invoice
+from broker.billing.invoices.vat_check import ask_vat_check, check_vat_number, vat_answers
+from broker.billing.invoices.vat_register import FakeRegister, ViesRegister
 from broker.billing.statements import owner_statement
-from broker.billing.vat_check import ask_vat_check, check_vat_number, vat_answers
-from broker.billing.vat_register import FakeRegister, ViesRegister
 from broker.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 from tests.store.test_roles import lines_of, live_in, pay_owner, standing, unlettered

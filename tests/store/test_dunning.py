@@ -9,10 +9,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.dunning import DunningRun, post_dunning, run_dunning
-from broker.billing.find_invoice import find_invoice
-from broker.billing.late_claims import claim_interest, issue_claim
-from broker.billing.overdue import (
+from broker.billing.dunning.dunning import DunningRun, post_dunning, run_dunning
+from broker.billing.dunning.late_claims import claim_interest, issue_claim
+from broker.billing.dunning.overdue import (
     agree_instalments,
     end_hold,
     find_overdue,
@@ -23,7 +22,8 @@ from broker.billing.overdue import (
     list_paid_late,
     set_rate,
 )
-from broker.billing.receipts import book_receipt, receive_transfer
+from broker.billing.invoices.find_invoice import find_invoice
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.delivery.converse import ConnectionLost
 from broker.kernel.errors import Conflict, CourtierError, InvalidInput, NotFound, Unavailable
 from broker.ledger.store import balance

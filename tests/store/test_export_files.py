@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from broker.billing import export_file_store as store
-from broker.billing import export_files
-from broker.billing.export_files import ask_file, drop_file, file_bytes, file_to_take, find_file, list_files
-from broker.billing.write_export import write_export
+from broker.billing.exports import export_file_store as store
+from broker.billing.exports import export_files
+from broker.billing.exports.export_files import ask_file, drop_file, file_bytes, file_to_take, find_file, list_files
+from broker.billing.exports.write_export import write_export
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from broker.kernel.settings import BooksSettings
@@ -94,7 +94,7 @@ def test_the_accountants_files(scene: MoneyScene, kind: str, form: str, name: st
 
 
 def test_a_slow_reader_goes_on_where_it_stopped(scene: MoneyScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (export_files, __import__("broker.billing.write_export", fromlist=["PART"])):
+    for module in (export_files, __import__("broker.billing.exports.write_export", fromlist=["PART"])):
         monkeypatch.setattr(module, "PART", 1_000)
     file = asked(scene, scene.owner, "sends", "csv")
     write_export(scene.worker, SETTINGS, file.id)

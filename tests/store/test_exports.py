@@ -18,12 +18,12 @@ import pytest
 from lxml import etree
 from sqlalchemy import Engine
 
-from broker.billing.check_fec import COLUMNS
-from broker.billing.export_facturx import export_facturx
-from broker.billing.export_fec import export_fec
-from broker.billing.export_journal import export_journal
-from broker.billing.export_revenue import export_balances, export_revenue, export_sends
-from broker.billing.export_subledger import Mapping, export_subledger, kind_of, mapping_of, require_full
+from broker.billing.exports.check_fec import COLUMNS
+from broker.billing.exports.export_facturx import export_facturx
+from broker.billing.exports.export_fec import export_fec
+from broker.billing.exports.export_journal import export_journal
+from broker.billing.exports.export_revenue import export_balances, export_revenue, export_sends
+from broker.billing.exports.export_subledger import Mapping, export_subledger, kind_of, mapping_of, require_full
 from broker.billing.settle import settle_mailing
 from broker.billing.statements import owner_statement, vat_summary
 from broker.kernel.errors import Conflict, Forbidden

@@ -20,9 +20,9 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams
 
-from broker.billing import gateway_params as params
-from broker.billing.fake_gateway import FakeGateway, signed_event
-from broker.billing.fake_stripe import nested
+from broker.billing.gateway import gateway_params as params
+from broker.billing.gateway.fake_gateway import FakeGateway, signed_event
+from broker.billing.gateway.fake_stripe import nested
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict
 from tests.store.sdk_types import CLASSES, unlike_object

@@ -9,13 +9,18 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.card_money import book_card_money
 from broker.billing.close_checks import month_findings
-from broker.billing.fake_gateway import signed_event
-from broker.billing.gateway_balance import ask_reading_now, book_gateway_line, explain_gateway_line, read_gateway
-from broker.billing.gateway_payouts import ask_gateway_payout, send_gateway_payout
-from broker.billing.reconcile_gateway import GatewayReconciliation, reconcile_gateway
-from broker.billing.webhook import receive_webhook
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.fake_gateway import signed_event
+from broker.billing.gateway.gateway_balance import (
+    ask_reading_now,
+    book_gateway_line,
+    explain_gateway_line,
+    read_gateway,
+)
+from broker.billing.gateway.gateway_payouts import ask_gateway_payout, send_gateway_payout
+from broker.billing.gateway.reconcile_gateway import GatewayReconciliation, reconcile_gateway
+from broker.billing.gateway.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
 from tests.store.gateway_scene import SETTINGS, GatewayScene, build_gateway_scene

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.connect import open_account
-from broker.billing.gateway_balance import ask_reading_now, read_gateway
-from broker.billing.gateway_payouts import ask_gateway_payout
-from broker.billing.refunds import ask_refund
-from broker.billing.reversals import approve_reversal, propose_reversals
+from broker.billing.gateway.connect import open_account
+from broker.billing.gateway.gateway_balance import ask_reading_now, read_gateway
+from broker.billing.gateway.gateway_payouts import ask_gateway_payout
+from broker.billing.gateway.refunds import ask_refund
+from broker.billing.gateway.reversals import approve_reversal, propose_reversals
 from broker.operate.database_server import DatabaseServer
 from tests.store.gateway_scene import SETTINGS, GatewayScene, build_gateway_scene
 from tests.store.test_connect import approved, credited, paid_order

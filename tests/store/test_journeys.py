@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from broker.billing.contests import contest_invoice, issue_correction, uphold_contest
-from broker.billing.receipt_store import open_invoice
-from broker.billing.receipts import book_receipt, receive_transfer
+from broker.billing.invoices.contests import contest_invoice, issue_correction, uphold_contest
+from broker.billing.invoices.receipt_store import open_invoice
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.ledger.post import reverse

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from broker.accounts.act_for import acting_for
 from broker.accounts.give_mandate import end_mandate, give_mandate, list_mandates
 from broker.accounts.second_factor import confirm_second_factor, start_second_factor
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.fake_gateway import FakeGateway
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
 from broker.rentals.approve import approve_order

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.collect import book_payment, start_payment
 from broker.billing.end_orders import end_lapsed_orders
-from broker.billing.fake_gateway import FakeGateway
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.kernel.actor import Actor

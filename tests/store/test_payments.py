@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Engine
 
 from broker.billing.accrue import reverse_bounces
-from broker.billing.bank_accounts import approve_bank_account, propose_bank_account, usable_account
-from broker.billing.export_fec import export_fec
-from broker.billing.export_result import ExportResult
-from broker.billing.export_sepa import export_sepa
-from broker.billing.payouts import approve_payout, book_payout, confirm_payout, fail_payout, propose_payouts
-from broker.billing.receipts import assign_receipt, book_receipt, receive_transfer, unmatched_receipts
+from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account, usable_account
+from broker.billing.bank.export_sepa import export_sepa
+from broker.billing.bank.payouts import approve_payout, book_payout, confirm_payout, fail_payout, propose_payouts
+from broker.billing.exports.export_fec import export_fec
+from broker.billing.exports.export_result import ExportResult
+from broker.billing.invoices.receipts import assign_receipt, book_receipt, receive_transfer, unmatched_receipts
 from broker.billing.report import revenue_report, unequal_rows
 from broker.billing.settle import settle_mailing
 from broker.feedback.model import ReturnedMail, SendKey

@@ -9,19 +9,26 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
-from broker.billing.bank_model import Payout
-from broker.billing.export_sepa import SepaFile, list_sepa_files, make_sepa_file, sepa_file
-from broker.billing.freeze_org import freeze_organisation
-from broker.billing.import_statement import import_statement
-from broker.billing.left_out import left_out
-from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
-from broker.billing.payouts import approve_payout, book_payout, fail_payout, find_payout, list_payouts, propose_payouts
-from broker.billing.reconcile_bank import reconcile_bank
-from broker.billing.return_payout import book_payout_return, return_payout
-from broker.billing.take_status import take_status
-from broker.billing.transfer_store import payouts_page
-from broker.billing.velocity import list_alerts, look_at_velocity
+from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
+from broker.billing.bank.bank_model import Payout
+from broker.billing.bank.export_sepa import SepaFile, list_sepa_files, make_sepa_file, sepa_file
+from broker.billing.bank.freeze_org import freeze_organisation
+from broker.billing.bank.import_statement import import_statement
+from broker.billing.bank.left_out import left_out
+from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.payouts import (
+    approve_payout,
+    book_payout,
+    fail_payout,
+    find_payout,
+    list_payouts,
+    propose_payouts,
+)
+from broker.billing.bank.reconcile_bank import reconcile_bank
+from broker.billing.bank.return_payout import book_payout_return, return_payout
+from broker.billing.bank.take_status import take_status
+from broker.billing.bank.velocity import list_alerts, look_at_velocity
+from broker.billing.gateway.transfer_store import payouts_page
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
 from broker.ledger.store import balance
 from tests.bank_files import IBAN, camt, entry

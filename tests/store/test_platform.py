@@ -11,10 +11,10 @@ import facturx
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.facturx_xml import facturx_xml
-from broker.billing.fees import book_fee
-from broker.billing.pdf import invoice_pdf
-from broker.billing.platform import (
+from broker.billing.invoices.facturx_xml import facturx_xml
+from broker.billing.invoices.fees import book_fee
+from broker.billing.invoices.pdf import invoice_pdf
+from broker.billing.invoices.platform import (
     approve_received,
     list_documents,
     receive,
@@ -22,7 +22,7 @@ from broker.billing.platform import (
     report_collections,
     send_documents,
 )
-from broker.billing.platform_file import FilePlatform
+from broker.billing.invoices.platform_file import FilePlatform
 from broker.kernel.errors import Conflict, IntegrityFault, InvalidInput
 from broker.ledger import store as ledger
 from broker.ledger.chart import add_account, rename_account

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import Engine
 from stripe.params import RefundCreateParams
 
-from broker.billing.card_money import book_card_money
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.disputes import list_disputes, read_disputes
-from broker.billing.export_sepa import make_sepa_file
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.freeze_org import freeze_organisation
-from broker.billing.receipts import book_receipt, receive_transfer
-from broker.billing.refund_model import Dispute
-from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, find_refund, list_refunds
-from broker.billing.send_refund import book_refund, follow_refunds, send_refund
+from broker.billing.bank.export_sepa import make_sepa_file
+from broker.billing.bank.freeze_org import freeze_organisation
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.disputes import list_disputes, read_disputes
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.gateway.refund_model import Dispute
+from broker.billing.gateway.refunds import approve_refund, ask_refund, cancel_refund, find_refund, list_refunds
+from broker.billing.gateway.send_refund import book_refund, follow_refunds, send_refund
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput
 from broker.ledger.store import balance

@@ -7,12 +7,12 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.card_money import book_card_money
-from broker.billing.credit_invoice import credit_invoice
+from broker.billing.gateway.card_money import book_card_money
+from broker.billing.gateway.payment_store import has_open
+from broker.billing.gateway.refunds import ask_refund
+from broker.billing.invoices.credit_invoice import credit_invoice
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.billing.model import Payment
-from broker.billing.payment_store import has_open
-from broker.billing.receipts import book_receipt, receive_transfer
-from broker.billing.refunds import ask_refund
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict
 from broker.ledger.store import balance

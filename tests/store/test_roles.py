@@ -9,14 +9,14 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.bank_accounts import approve_bank_account, propose_bank_account
-from broker.billing.collect import book_payment, start_payment
-from broker.billing.fake_gateway import FakeGateway
-from broker.billing.find_invoice import find_invoice
-from broker.billing.mandates import end_mandate, list_mandates, record_mandate, record_role
+from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
+from broker.billing.bank.payouts import approve_payout, book_payout, confirm_payout, propose_payouts
+from broker.billing.gateway.collect import book_payment, start_payment
+from broker.billing.gateway.fake_gateway import FakeGateway
+from broker.billing.invoices.find_invoice import find_invoice
+from broker.billing.invoices.mandates import end_mandate, list_mandates, record_mandate, record_role
+from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.billing.model import Invoice
-from broker.billing.payouts import approve_payout, book_payout, confirm_payout, propose_payouts
-from broker.billing.receipts import book_receipt, receive_transfer
 from broker.billing.report import revenue_report
 from broker.billing.settle import due_settlements, settle_mailing
 from broker.kernel.errors import Conflict, InvalidInput

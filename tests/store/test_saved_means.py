@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from broker.billing.means import detach_means, list_means, read_setup, remove_means, save_means
-from broker.billing.pay_with_means import charge_means, pay_with_means
-from broker.billing.payment_rules import find_rule, set_rule
+from broker.billing.gateway.means import detach_means, list_means, read_setup, remove_means, save_means
+from broker.billing.gateway.pay_with_means import charge_means, pay_with_means
+from broker.billing.gateway.payment_rules import find_rule, set_rule
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
 from broker.rentals.credit import set_credit_limit
 from tests.store.gateway_scene import GatewayScene, build_gateway_scene

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from broker.billing.bank_csv import read_bank_csv
-from broker.billing.bank_file import FileLine
-from broker.billing.camt053 import read_camt053
-from broker.billing.match_bank import Match, OpenInvoice, match_credit
+from broker.billing.bank.bank_csv import read_bank_csv
+from broker.billing.bank.bank_file import FileLine
+from broker.billing.bank.camt053 import read_camt053
+from broker.billing.bank.match_bank import Match, OpenInvoice, match_credit
 from broker.kernel.errors import InvalidInput
 from tests.bank_files import IBAN, camt, entry
 

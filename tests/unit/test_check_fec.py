@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker.billing.check_fec import COLUMNS, check_fec
-from broker.billing.export_fec import fields
+from broker.billing.exports.check_fec import COLUMNS, check_fec
+from broker.billing.exports.export_fec import fields
 
 DAY = date(2028, 2, 29)
 TEXTS = st.text(min_size=1, max_size=40).filter(lambda text: any(letter.isalnum() for letter in text))

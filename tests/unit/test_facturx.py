@@ -15,10 +15,10 @@ import pytest
 import saxonche
 from lxml import etree
 
-from broker.billing.facturx_xml import facturx_xml
+from broker.billing.invoices.facturx_xml import facturx_xml
+from broker.billing.invoices.paper import Note, Paper, PaperParty, Reference
+from broker.billing.invoices.pdf import invoice_pdf
 from broker.billing.model import TYPE_CODES, InvoiceKind, InvoiceLine
-from broker.billing.paper import Note, Paper, PaperParty, Reference
-from broker.billing.pdf import invoice_pdf
 from broker.kernel.money import share
 from broker.ledger.vat import Regime
 

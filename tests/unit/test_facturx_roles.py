@@ -10,9 +10,9 @@ import facturx
 import pytest
 import saxonche
 
-from broker.billing.facturx_xml import facturx_xml
+from broker.billing.invoices.facturx_xml import facturx_xml
+from broker.billing.invoices.paper import Note
 from broker.billing.model import SELF_BILLED_CREDIT
-from broker.billing.paper import Note
 from tests.unit.test_facturx import COMPANY, EARLIER, EUROPE, FRANCE, FRENCH, MARTINIQUE, SMALL, broken, paper
 
 ON_BEHALF = Note("AAI", "Facture établie par Courtier SAS au nom et pour le compte de Maison & Œuvre.")

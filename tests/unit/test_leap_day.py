@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from api.periods import month_of, period
-from broker.billing.check_fec import COLUMNS, check_fec
 from broker.billing.close_checks import bounds
 from broker.billing.close_store import instants
-from broker.billing.export_fec import fields
-from broker.billing.mandate_model import Mandate
-from broker.billing.mentions import mention, payment_terms
+from broker.billing.exports.check_fec import COLUMNS, check_fec
+from broker.billing.exports.export_fec import fields
+from broker.billing.invoices.mandate_model import Mandate
+from broker.billing.invoices.mentions import mention, payment_terms
 from broker.kernel.ids import dispatch_id
 from broker.ledger.periods import month_of as period_of
 

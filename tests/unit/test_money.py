@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.billing.entries import (
+from broker.billing.exports.export_fec import COLUMNS, amount
+from broker.billing.exports.export_journal import decimal
+from broker.billing.invoices.entries import (
     deposit_credit_lines,
     deposit_lines,
     invoice_lines,
     reverse_charge_lines,
     self_bill_lines,
 )
-from broker.billing.export_fec import COLUMNS, amount
-from broker.billing.export_journal import decimal
-from broker.billing.mentions import mention, payment_terms
+from broker.billing.invoices.mentions import mention, payment_terms
 from broker.billing.model import Share, share_of_send, shares_in_cents, still_to_post
 from broker.kernel.errors import IntegrityFault
 from broker.kernel.money import micros_to_cents, share

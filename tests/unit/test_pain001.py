@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from broker.billing.pain001 import NAMESPACE, Place, Transfer, pain001, plain, readable
+from broker.billing.bank.pain001 import NAMESPACE, Place, Transfer, pain001, plain, readable
 from broker.kernel.errors import IntegrityFault
 
 SCHEMA = etree.XMLSchema(file=str(Path(sepaxml.__file__).parent / "schemas" / "pain.001.001.09.xsd"))

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
 
-from broker.billing.pdf import invoice_pdf
+from broker.billing.invoices.pdf import invoice_pdf
 from tests.unit.test_facturx import BELGIAN, EARLIER, FRENCH, GUYANE, MARTINIQUE, SMALL, SWISS, paper
 
 PAPERS = {

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 import pytest
 import stripe
 
-from broker.billing.gateway_params import checkout_params, off_session_params
-from broker.billing.stripe_gateway import StripeGateway
+from broker.billing.gateway.gateway_params import checkout_params, off_session_params
+from broker.billing.gateway.stripe_gateway import StripeGateway
 from broker.kernel.errors import Conflict, Unavailable
 
 

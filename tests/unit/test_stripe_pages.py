@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import stripe
 
-from broker.billing.stripe_gateway import StripeGateway
+from broker.billing.gateway.stripe_gateway import StripeGateway
 
 AFTER = 230  # objects that are newer than the one that is looked for
 ITEM = {"amount": 5, "created": 1_790_000_000, "balance_transaction": None, "status": "succeeded"}

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from broker.billing.fake_gateway import WEBHOOK_SECRET, signed_event
-from broker.billing.gateway import intent_state
-from broker.billing.gateway_events import secret_of, verified_event, webhook_secrets
-from broker.billing.stripe_gateway import StripeGateway
+from broker.billing.gateway.fake_gateway import WEBHOOK_SECRET, signed_event
+from broker.billing.gateway.gateway import intent_state
+from broker.billing.gateway.gateway_events import secret_of, verified_event, webhook_secrets
+from broker.billing.gateway.stripe_gateway import StripeGateway
 from broker.kernel.errors import InvalidInput
 
 SECRET, OTHER = "whsec_one", "whsec_two"

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from broker.billing.dunning import run_dunning
-from broker.billing.fake_gateway import FakeGateway
+from broker.billing.dunning.dunning import run_dunning
+from broker.billing.gateway.fake_gateway import FakeGateway
 from tests.front_house import House
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 from tests.store.test_payments import account_of_owner

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from broker.billing.write_export import write_export
+from broker.billing.exports.write_export import write_export
 from broker.ledger.periods import set_period
 from tests.front_house import House
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Response, request
 
-from broker.billing.tables import Columns, Row, write_table
+from broker.billing.exports.tables import Columns, Row, write_table
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",

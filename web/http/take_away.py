@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from broker.billing.export_file_store import ExportFile
-from broker.billing.export_files import bytes_asked, file_bytes
+from broker.billing.exports.export_file_store import ExportFile
+from broker.billing.exports.export_files import bytes_asked, file_bytes
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from broker.billing.bank_lines import explain_line, list_statements, suspense_lines
-from broker.billing.import_statement import import_statement
-from broker.billing.receipts import assign_receipt
-from broker.billing.reconcile_bank import reconcile_bank
+from broker.billing.bank.bank_lines import explain_line, list_statements, suspense_lines
+from broker.billing.bank.import_statement import import_statement
+from broker.billing.bank.reconcile_bank import reconcile_bank
+from broker.billing.invoices.receipts import assign_receipt
 from broker.kernel.errors import InvalidInput
 from broker.operate.acting import acting, show
 from broker.operate.cli import Invocation

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from broker.billing.fees import book_fee
-from broker.billing.mandates import record_mandate, record_role
-from broker.billing.vat_check import ask_vat_check
+from broker.billing.invoices.fees import book_fee
+from broker.billing.invoices.mandates import record_mandate, record_role
+from broker.billing.invoices.vat_check import ask_vat_check
 from broker.kernel.errors import InvalidInput
 from broker.ledger.chart import add_account, rename_account
 from broker.ledger.opening import open_books, read_opening

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from broker.billing.dunning import run_dunning
-from broker.billing.late_claims import claim_interest
-from broker.billing.overdue import (
+from broker.billing.dunning.dunning import run_dunning
+from broker.billing.dunning.late_claims import claim_interest
+from broker.billing.dunning.overdue import (
     agree_instalments,
     end_hold,
     find_overdue,

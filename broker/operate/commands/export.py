@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from broker.billing.check_fec import check_fec
-from broker.billing.export_facturx import export_facturx
-from broker.billing.export_fec import Encoding, export_fec
-from broker.billing.export_journal import export_journal
-from broker.billing.export_result import ExportResult
-from broker.billing.export_revenue import export_balances, export_revenue, export_sends
-from broker.billing.export_sepa import export_sepa
-from broker.billing.export_subledger import export_subledger, require_full
+from broker.billing.bank.export_sepa import export_sepa
+from broker.billing.exports.check_fec import check_fec
+from broker.billing.exports.export_facturx import export_facturx
+from broker.billing.exports.export_fec import Encoding, export_fec
+from broker.billing.exports.export_journal import export_journal
+from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_revenue import export_balances, export_revenue, export_sends
+from broker.billing.exports.export_subledger import export_subledger, require_full
 from broker.kernel.database import UnitOfWork
 from broker.kernel.period import require_period
 from broker.kernel.settings import Settings

@@ -7,11 +7,11 @@ from datetime import datetime
 
 import click
 
-from broker.billing.connect import list_connect
-from broker.billing.gateway_balance import ask_reading_now, explain_gateway_line
-from broker.billing.gateway_payouts import ask_gateway_payout
-from broker.billing.payment_rules import METHODS, find_rule, set_rule
-from broker.billing.reconcile_gateway import list_lines, reconcile_gateway
+from broker.billing.gateway.connect import list_connect
+from broker.billing.gateway.gateway_balance import ask_reading_now, explain_gateway_line
+from broker.billing.gateway.gateway_payouts import ask_gateway_payout
+from broker.billing.gateway.payment_rules import METHODS, find_rule, set_rule
+from broker.billing.gateway.reconcile_gateway import list_lines, reconcile_gateway
 from broker.operate.acting import acting, show
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table

@@ -7,7 +7,7 @@ import click
 from broker.accounts.list_organisations import list_organisations
 from broker.accounts.mail_link import mail_link
 from broker.accounts.open_organisation import OPENED, open_organisation
-from broker.billing.freeze_org import freeze_organisation, thaw_organisation
+from broker.billing.bank.freeze_org import freeze_organisation, thaw_organisation
 from broker.operate.acting import acting
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from broker.billing.export_sepa import make_sepa_file
-from broker.billing.left_out import left_out
-from broker.billing.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
-from broker.billing.payouts import approve_payout, confirm_payout, fail_payout, propose_payouts
-from broker.billing.return_payout import return_payout
-from broker.billing.take_status import take_status
-from broker.billing.transfer_store import payouts_page
-from broker.billing.velocity import list_alerts
+from broker.billing.bank.export_sepa import make_sepa_file
+from broker.billing.bank.left_out import left_out
+from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.payouts import approve_payout, confirm_payout, fail_payout, propose_payouts
+from broker.billing.bank.return_payout import return_payout
+from broker.billing.bank.take_status import take_status
+from broker.billing.bank.velocity import list_alerts
+from broker.billing.gateway.transfer_store import payouts_page
 from broker.kernel.errors import Conflict
 from broker.kernel.money import format_cents
 from broker.operate.acting import acting, show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from broker.billing.platform import (
+from broker.billing.invoices.platform import (
     approve_received,
     choose_platform,
     list_documents,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from broker.billing.disputes import list_disputes
-from broker.billing.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
+from broker.billing.gateway.disputes import list_disputes
+from broker.billing.gateway.refunds import approve_refund, ask_refund, cancel_refund, list_refunds
 from broker.operate.acting import acting, show
 from broker.operate.as_person import as_person, by_option
 from broker.operate.cli import Invocation

@@ -10,7 +10,7 @@ from broker.accounts.create_organisation import create_organisation
 from broker.accounts.create_user import create_user
 from broker.accounts.let_sign import let_sign
 from broker.accounts.model import Organisation, OrganisationKind, UserRole
-from broker.billing.mandates import record_mandate
+from broker.billing.invoices.mandates import record_mandate
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 

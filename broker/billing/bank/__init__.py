@@ -1,0 +1,1 @@
+"""Money through the bank: statements, transfers, payouts and what holds them."""

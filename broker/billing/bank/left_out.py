@@ -1,0 +1,50 @@
+"""Owners to whom something is due and for whom no payout can be proposed, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Literal
+
+from broker.accounts import store as accounts
+from broker.billing.bank import bank_store as store
+from broker.billing.bank import freeze_store
+from broker.billing.bank.bank_accounts import usable_account
+from broker.billing.gateway.connect import ready_account
+from broker.kernel.database import UnitOfWork
+from broker.kernel.settings import Settings
+
+Reason = Literal["org_frozen", "account_waits", "no_account"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An owner that is owed something and gets no payout: it is frozen, or no account of it can be used yet."""
+
+    owner: str
+    cents: int
+    why: Reason
+
+
+def left_out(unit: UnitOfWork, settings: Settings, until: date) -> list[LeftOut]:
+    """Who is owed something until a day and would get no payout from `propose_payouts`, and why."""
+    unit.actor.require("broker", "accountant")
+    found = []
+    for owner_id, group in groupby(store.unpaid_bills(unit, until), key=lambda row: int(row.owner_id)):
+        bills = list(group)
+        total = sum(row.total_cents for row in bills)
+        if total <= 0 or not (any(row.due for row in bills) or total >= settings.payment.threshold_cents):
+            continue
+        owner, why = accounts.organisation(unit, owner_id), _why(unit, settings, owner_id)
+        if owner is not None and why is not None:
+            found.append(LeftOut(owner.name, total, why))
+    return found
+
+
+def _why(unit: UnitOfWork, settings: Settings, owner_id: int) -> Reason | None:
+    if freeze_store.frozen(unit, owner_id):
+        return "org_frozen"
+    if ready_account(unit, settings, owner_id) or usable_account(unit, owner_id, settings.payment.iban_wait_hours):
+        return None  # the next proposal takes it
+    return "account_waits" if store.approved_account(unit, owner_id) else "no_account"

@@ -1,0 +1,1 @@
+"""Invoices that are late: reminders, interest, claims."""

@@ -1,0 +1,1 @@
+"""Documents: invoices, self-bills, credit notes, and whom they are from and for."""
