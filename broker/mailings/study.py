@@ -31,6 +31,7 @@ from broker.vault.open import open_rows
 
 CHUNK = 20_000  # sends opened at once
 MOST_DOMAINS = 15
+FEWEST_OF_DOMAIN = 50  # mails to a domain before its name is kept
 FEWEST_CLICKERS = 20  # behind a click rate that an advertiser sees
 Counts = dict[str, Counter[str]]
 
@@ -84,8 +85,8 @@ def _domain(sealed_text: bytes) -> str:
 
 
 def _domain_lines(domains: Counts) -> list[dict[str, Any]]:
-    """The domains with the most mails, and all others together."""
-    shown = [name for name, _ in domains["sent"].most_common(MOST_DOMAINS)]
+    """The domains with the most mails, and all others together: a rare domain is next to an address."""
+    shown = [name for name, count in domains["sent"].most_common(MOST_DOMAINS) if count >= FEWEST_OF_DOMAIN]
     lines = [{"value": name, **{what: counts[name] for what, counts in domains.items()}} for name in shown]
     rest = {what: sum(counts.values()) - sum(counts[name] for name in shown) for what, counts in domains.items()}
     return [*lines, {"value": "other", **rest}] if rest["sent"] else lines

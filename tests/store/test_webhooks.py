@@ -75,7 +75,7 @@ class Hook:
     secret: str
 
     def tell(self, code: str) -> None:
-        with self.scene.web.begin(self.scene.advertiser) as unit:
+        with self.scene.worker.begin() as unit:
             notify(unit, "card.withdrawn", self.scene.owner.org_id, code, card="Fleurs « d'été »")
 
     def deliver(self) -> int:

@@ -211,7 +211,7 @@ def advertiser_pays_and_reads_the_results(stage: Stage, browser: Browser) -> Non
     page.wait_for_url(re.compile("/orders/"))
     wait_for_mailing(advertiser)
     page = advertiser.go("Mailings")
-    page.get_by_role("link", name="Rental").click()
+    page.locator("a.row-link").first.click()
     expect(page.get_by_text("Recipients", exact=True)).to_be_visible()
     expect(page.locator(".figure", has_text="Accepted")).to_contain_text("%")
     advertiser.leave()
