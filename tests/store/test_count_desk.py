@@ -77,7 +77,7 @@ def test_selects_that_the_card_does_not_offer_are_refused(scene: Scene) -> None:
     with pytest.raises(InvalidInput, match="it offers: gender") as unknown:
         scene.shown(card, "gendre = F")  # told what the card offers, never what the base holds
     assert unknown.value.code == "select_not_offered"
-    assert unknown.value.details == {}
+    assert unknown.value.details == {"offered": "gender"}
 
 
 def test_an_advertiser_off_the_partner_list_reaches_nobody(scene: Scene) -> None:
