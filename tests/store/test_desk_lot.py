@@ -48,7 +48,8 @@ def test_each_shared_person_goes_to_one_of_the_bases_and_about_half_to_each(scen
         assert not first & second
         assert len(first | second) == SHARED
         assert abs(len(first) - SHARED / 2) < 100
-        unit.run("UPDATE rental_order SET state = 'cancelled' WHERE id = :id", id=orders[1])
+        unit.run("UPDATE mailing SET state = 'cancelled' WHERE id = :id", id=mailings[1])
+        assert unit.scalar("SELECT state FROM rental_order WHERE id = :id", id=orders[1]) == "cancelled"
         assert lost(unit, scene, mailings[0]) == set()
 
 

@@ -177,8 +177,8 @@ def test_a_phone_shows_it_all_without_scrolling_aside(browser: Browser, segments
         "gender in (F, M) and (age between 25 and 44 or not hair_colour in (grey)) and within(15 km of 75011)"
         " and consent_at >= today - 6 months and (income < 2000 or income > 2500 and (has_phone = true or age > 70))"
     )
-    expect(page.locator(".term")).to_have_count(9)
-    expect(page.locator("#count")).to_contain_text("Rentable")
+    expect(page.locator(".term")).to_have_count(9, timeout=30_000)
+    expect(page.locator("#count")).to_contain_text("Rentable", timeout=30_000)  # counted by nine branches, under load
     shot(page, "phone-editor")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for path in ("segments", "suggestions"):
