@@ -35,9 +35,15 @@ from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 FIRST, LAST = date(2020, 1, 1), date(2100, 12, 31)
 
 
+BEFORE: dict[str, int] = {}  # by what `beside_the_ledger` compares: what other files left unequal
+
+
 @pytest.fixture(scope="module")
-def scene(admin_engine: Engine, worker_engine: Engine, web_engine: Engine) -> MoneyScene:
+def scene(
+    admin_engine: Engine, worker_engine: Engine, web_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> MoneyScene:
     scene = build_scene(admin_engine, worker_engine, web_engine)
+    BEFORE.update(beside_the_ledger(scene, tmp_path_factory.mktemp("before")))
     order = scene.paid(5_000)
     mailing, dispatch, _ = scene.mailing_of(order)
     scene.send(mailing, dispatch, 4_321, bounced=21)
@@ -159,15 +165,22 @@ def table(path: Path) -> list[dict[str, Any]]:
     return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 
-def test_balances_and_vat_follow_the_ledger(scene: MoneyScene, tmp_path: Path) -> None:
+def beside_the_ledger(scene: MoneyScene, folder: Path) -> dict[str, int]:
+    """By how much the overviews' sums differ from the ledger."""
     with scene.web.begin(scene.accountant) as unit:
-        result = export_balances(unit, FIRST, LAST, tmp_path)
+        result, vat = export_balances(unit, FIRST, LAST, folder), vat_summary(unit, FIRST, LAST)
+        return {
+            "waiting": vat.waiting_deductible_cents - ledger.balance(unit, "44564", None),
+            "401": result.credit_cents + ledger.balance(unit, "401", None),
+            "411": result.debit_cents - ledger.balance(unit, "411", None),
+            "due": vat.due_cents + ledger.balance(unit, "44571", None),
+        }
+
+
+def test_balances_and_vat_follow_the_ledger(scene: MoneyScene, tmp_path: Path) -> None:
+    assert beside_the_ledger(scene, tmp_path) == BEFORE
+    with scene.web.begin(scene.accountant) as unit:
         statement = owner_statement(unit, scene.owner.org, FIRST, LAST)
-        vat = vat_summary(unit, FIRST, LAST)
-        assert vat.waiting_deductible_cents == ledger.balance(unit, "44564", None)
-        assert result.credit_cents == -ledger.balance(unit, "401", None)
-        assert result.debit_cents == ledger.balance(unit, "411", None)
-        assert vat.due_cents == -ledger.balance(unit, "44571", None)
     (row,) = statement
     assert (row.sends, row.billable, row.reconciled, row.payout) == (4_321, 4_300, True, "")
     assert row.net_cents == 11_466

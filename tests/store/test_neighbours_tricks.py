@@ -306,11 +306,12 @@ def test_nobody_approves_a_payout_of_its_own(admin: Connection, trade: Trade) ->
     broker = settle_in(admin, "broker")
     copy = text(
         "INSERT INTO payout (code, owner_id, bank_account_id, amount_cents, end_to_end_id, proposed_by)"
-        " SELECT 'pto_forged', owner_id, bank_account_id, amount_cents, 'forged', :other FROM payout LIMIT 1"
+        " SELECT 'pto_forged', owner_id, bank_account_id, amount_cents, 'forged', :other FROM payout"
+        " WHERE owner_id = :owner AND bank_account_id IS NOT NULL ORDER BY id LIMIT 1"
         " RETURNING proposed_by, state"
     )
     with acting(admin, broker):
-        made = admin.execute(copy, {"other": trade.owner.user_id}).one()
+        made = admin.execute(copy, {"other": trade.owner.user_id, "owner": trade.owner.org_id}).one()
         assert (made.proposed_by, made.state) == (broker.user_id, "proposed")
         own = "UPDATE payout SET state = :state WHERE code = 'pto_forged'"
         assert refusal(admin, own, state="approved") == "23514"
