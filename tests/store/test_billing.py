@@ -11,7 +11,7 @@ from broker.billing.accrue import accrue_sends
 from broker.billing.drill import lines_of_send, sends_of_line
 from broker.billing.gateway.collect import book_payment, start_payment
 from broker.billing.gateway.fake_gateway import FakeGateway
-from broker.billing.gateway.webhook import receive_webhook
+from broker.billing.gateway.webhook import receive_webhook, treat_webhook
 from broker.billing.invoices.find_invoice import find_invoice, invoice_file, list_invoices
 from broker.billing.model import Invoice
 from broker.billing.report import revenue_report, unequal_rows
@@ -71,25 +71,27 @@ def test_a_payment_books_once_however_often_the_gateway_calls(scene: MoneyScene)
     assert payment.checkout.startswith("/fake-gateway/")
     book_payment(scene.worker, SETTINGS, gateway, payment.id)
     assert state_of(scene, order) == "approved"
-    body, signature = gateway.pay(payment.gateway_reference)
+    body, signature = gateway.pay(payment.checkout_reference)
     for _ in range(3):
         with scene.web.begin(PUBLIC) as unit:
             receive_webhook(unit, gateway, body, signature)
+        with scene.worker.begin() as unit:
+            (event,) = unit.all(
+                "SELECT number FROM webhook_event WHERE object_reference = :page", page=payment.checkout_reference
+            )
+        treat_webhook(scene.worker, SETTINGS, gateway, event.number)
         book_payment(scene.worker, SETTINGS, gateway, payment.id)
     with scene.worker.begin() as unit:
         jobs = unit.scalar(
-            "SELECT count(*) FROM jobs.procrastinate_jobs WHERE task_name = 'book_payment'"
-            " AND args = jsonb_build_object('row_id', CAST(:id AS bigint))",
-            id=payment.id,
+            "SELECT count(*) FROM jobs.procrastinate_jobs WHERE task_name = 'treat_webhook'"
+            " AND args = jsonb_build_object('row_id', CAST(:number AS bigint))",
+            number=event.number,
         )
         entries = unit.scalar(
             "SELECT count(*) FROM ledger_entry WHERE idempotency_key = :key", key=f"payment:{payment.code}"
         )
-        assert unit.scalar(
-            "SELECT processed_at IS NOT NULL FROM webhook_event WHERE object_reference = :r",
-            r=payment.gateway_reference,
-        )
-    assert (jobs, entries) == (1, 1)
+        outcome = unit.scalar("SELECT outcome FROM webhook_event WHERE number = :number", number=event.number)
+    assert (jobs, entries, outcome) == (1, 1, "done")
     assert state_of(scene, order) == "scheduled"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-PayoutState = Literal["proposed", "approved", "exported", "confirmed", "paid", "failed"]
+PayoutState = Literal["proposed", "approved", "exported", "confirmed", "paid", "returned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

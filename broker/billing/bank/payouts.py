@@ -119,7 +119,7 @@ def find_payout(unit: UnitOfWork, code: str) -> Payout:
 
 def list_payouts(unit: UnitOfWork, *states: str) -> list[Payout]:
     """Payouts in some states, or all, that the actor may see."""
-    every = ("proposed", "approved", "exported", "confirmed", "paid", "failed")
+    every = ("proposed", "approved", "exported", "confirmed", "paid", "returned", "failed")
     return store.payouts(unit, states or every)
 
 
