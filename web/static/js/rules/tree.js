@@ -89,7 +89,9 @@ application.register("rule-tree", class extends Stimulus.Controller {
     if (!told.faults.length) this.count();
   }
 
+  // Answers may come in another order than they were asked for: only the last one asked is shown.
   async count() {
+    const turn = this.turn = (this.turn ?? 0) + 1;
     const found = branches(this.root);
     const form = new FormData(this.formTarget);
     this.countTarget.classList.add("is-counting");
@@ -97,12 +99,14 @@ application.register("rule-tree", class extends Stimulus.Controller {
       const reply = await this.post(this.countingValue, {
         rule: this.textTarget.value, branches: found.map((one) => one.tree), send_on: form.get("send_on") ?? "", advertiser: form.get("advertiser") ?? "",
       });
-      this.countTarget.innerHTML = await reply.text();
+      const text = await reply.text();
+      if (turn !== this.turn) return;
+      this.countTarget.innerHTML = text;
       const figures = JSON.parse(this.countTarget.querySelector("[data-branches]")?.dataset.branches ?? "[]");
       this.figures = new Map(found.map((one, at) => [one.node.id, figures[at]]));
       this.drawFigures();
     } catch (fault) {
-      if (fault.name === "AbortError") return;
+      if (fault.name === "AbortError" || turn !== this.turn) return;
       this.countTarget.textContent = this.words.no_answer;
     }
     this.countTarget.classList.remove("is-counting");
