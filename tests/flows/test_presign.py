@@ -93,7 +93,7 @@ class Scene:
 def wait_for_the_hour(scene: Scene) -> None:
     with scene.data.begin() as unit:
         unit.run(
-            "SELECT pg_sleep(greatest(0, extract(epoch FROM starts_at - now()))) FROM mailing WHERE id = :id",
+            "SELECT pg_sleep(greatest(0, extract(epoch FROM starts_at - app_now()))) FROM mailing WHERE id = :id",
             id=scene.id,
         )
 
