@@ -35,6 +35,12 @@ class Actor:
         if self.agency_id is not None:
             raise Forbidden("You act for a client: go back to your agency first.", code="own_organisation_needed")
 
+    def require_person(self) -> int:
+        """The person's id; refuses whoever acts without one: what needs two persons must know them apart."""
+        if self.user_id is None:
+            raise Forbidden("This needs a person: log in, or name one.", code="no_person")
+        return self.user_id
+
     @property
     def org(self) -> int:
         """The organisation's id; refuses an actor without one."""

@@ -23,7 +23,7 @@ def ask_reopening(unit: UnitOfWork, day: date, reason: str) -> Reopening:
     `reopening_asked`; `InvalidInput` (`bad_reason`); `Forbidden` (`no_person`).
     """
     unit.actor.require("accountant", "broker")
-    user, month = _person(unit), month_of(day)
+    user, month = unit.actor.require_person(), month_of(day)
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= LONGEST_REASON:
         raise InvalidInput("Say why the month is opened again.", code="reason_needed", field="reason")
@@ -51,7 +51,7 @@ def answer_reopening(unit: UnitOfWork, code: str, *, yes: bool) -> Reopening:
     Raises `Forbidden` (`four_eyes`, `no_person`), `Conflict` (`reopening_answered`, `period_locked`, `later_closed`).
     """
     unit.actor.require("accountant", "broker")
-    _person(unit)
+    unit.actor.require_person()
     found = find_reopening(unit, code)
     came = store.answer(unit, code, yes=yes)
     if came == "four_eyes":
@@ -95,9 +95,3 @@ def _refuse_later(unit: UnitOfWork, month: date) -> None:
             code="later_closed",
             field="month",
         )
-
-
-def _person(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one (--by).", code="no_person")
-    return unit.actor.user_id

@@ -34,7 +34,7 @@ def propose_bank_account(
         raise InvalidInput("A holder's name has 1 to 70 characters.", code="bad_holder", field="holder")
     checked = checked_iban(iban)
     code = new_code("bank")
-    store.insert_account(unit, code, org_id, holder, checked, _checked_bic(bic), _user(unit))
+    store.insert_account(unit, code, org_id, holder, checked, _checked_bic(bic), unit.actor.require_person())
     record(unit, "bank_account.proposed", "bank_account", code, ends=checked[-4:])
     return _account(unit, code)
 
@@ -45,7 +45,7 @@ def approve_bank_account(unit: UnitOfWork, code: str) -> BankAccount:
     account = _account(unit, code)
     if account.state != "proposed":
         raise Conflict(f"The account is {account.state}: only a proposed one is approved.", code="account_state")
-    user = _user(unit)
+    user = unit.actor.require_person()
     if user == account.proposed_by:
         raise Forbidden("Whoever proposed an account cannot approve it: another person must.", code="four_eyes")
     store.approve_account(unit, account.id, account.org_id, user)
@@ -85,9 +85,3 @@ def _account(unit: UnitOfWork, code: str) -> BankAccount:
     if found is None:
         raise NotFound(f"There is no bank account {code!r}.")
     return found
-
-
-def _user(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
-    return unit.actor.user_id

@@ -27,7 +27,7 @@ def hold_payouts(unit: UnitOfWork, org_code: str, reason: str) -> PayoutHold:
 def clear_hold(unit: UnitOfWork, code: str, finding: str) -> PayoutHold:
     """The first person says what was found. Said again by another one it replaces the first word."""
     unit.actor.require("accountant", "broker")
-    _person(unit)
+    unit.actor.require_person()
     found = _standing(unit, code)
     store.clear(unit, found.id, _written(finding))
     record(unit, "payout_hold.cleared", "payout_hold", code)
@@ -38,7 +38,7 @@ def release_hold(unit: UnitOfWork, code: str) -> PayoutHold:
     """A second person, other than who cleared and who held, lets payouts go. Raises `Forbidden` (`four_eyes`),
     `Conflict` (`hold_not_cleared`)."""
     unit.actor.require("accountant", "broker")
-    user = _person(unit)
+    user = unit.actor.require_person()
     found = _standing(unit, code)
     if found.cleared_by is None:
         raise Conflict("First somebody says what was found; then another person releases.", code="hold_not_cleared")
@@ -75,9 +75,3 @@ def _written(text: str) -> str:
     if not 1 <= len(text) <= 500:
         raise InvalidInput("Say why, in 500 letters at most.", code="bad_hold", field="reason")
     return text
-
-
-def _person(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
-    return unit.actor.user_id

@@ -32,7 +32,7 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
     and frozen ones, are left out.
     """
     unit.actor.require("broker", "accountant")
-    user = _user(unit)
+    user = unit.actor.require_person()
     made = []
     for owner_id, group in groupby(store.unpaid_bills(unit, until), key=lambda row: int(row.owner_id)):
         bills = list(group)
@@ -71,7 +71,7 @@ def approve_payout(unit: UnitOfWork, code: str, day_limit_cents: int = 0) -> Pay
     Raises `Forbidden` (`four_eyes`), `Conflict` (`payout_state`, `org_frozen`, `day_limit`).
     """
     unit.actor.require("broker", "accountant")
-    payout, user = _payout(unit, code), _user(unit)
+    payout, user = _payout(unit, code), unit.actor.require_person()
     if user == payout.proposed_by:
         raise Forbidden("Whoever proposed a payout cannot approve it: another person must.", code="four_eyes")
     _refuse_frozen(unit, payout)
@@ -175,9 +175,3 @@ def _payout(unit: UnitOfWork, code: str) -> Payout:
     if found is None:
         raise NotFound(f"There is no payout {code!r}.")
     return found
-
-
-def _user(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
-    return unit.actor.user_id

@@ -42,7 +42,7 @@ def ask_refund(
             code="bad_refund",
             field="cents" if cents <= 0 else "reason",
         )
-    common = {"code": new_code("ref"), "amount_cents": cents, "reason": reason, "asked_by": _user(unit)}
+    common = {"code": new_code("ref"), "amount_cents": cents, "reason": reason, "asked_by": unit.actor.require_person()}
     if source.startswith("rcpt_"):
         values = _of_transfer(unit, source, cents, invoice, iban, holder, customer)
     else:
@@ -57,7 +57,7 @@ def ask_refund(
 def approve_refund(unit: UnitOfWork, code: str) -> Refund:
     """Approve: where a second person is needed, another than asked. Raises `Forbidden` (`four_eyes`)."""
     unit.actor.require("accountant", "broker")
-    found, user = find_refund(unit, code), _user(unit)
+    found, user = find_refund(unit, code), unit.actor.require_person()
     if found.second and user == found.asked_by:
         raise Forbidden("Whoever asked for this refund cannot approve it: another person must.", code="four_eyes")
     _move(unit, found, "asked", "approved", approved_by=user, approved_at=unit.now)
@@ -167,9 +167,3 @@ def _move(unit: UnitOfWork, found: Refund, before: str, after: str, **values: ob
     if not store.set_state(unit, found.id, before, after, **values):
         raise Conflict(f"The refund is {found.state}; this needs one that is {before}.", code="refund_state")
     record(unit, f"refund.{after}", "refund", found.code, cents=found.amount_cents)
-
-
-def _user(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
-    return unit.actor.user_id

@@ -26,7 +26,7 @@ def propose_reversals(unit: UnitOfWork, owner_code: str, reason: str) -> list[Re
     much, the newest first, each correction whole. Raises `Conflict`: `nothing_owed`, `reversal_exceeds`.
     """
     unit.actor.require("broker", "accountant")
-    owner, user = org_id(unit, owner_code), _user(unit)
+    owner, user = org_id(unit, owner_code), unit.actor.require_person()
     if owner is None:
         raise NotFound(f"There is no owner {owner_code!r}.", field="owner")
     transfers = {row.id: [row.left_cents, row] for row in connect_store.paid_transfers(unit, owner)}
@@ -58,7 +58,7 @@ def propose_reversals(unit: UnitOfWork, owner_code: str, reason: str) -> list[Re
 def approve_reversal(unit: UnitOfWork, code: str) -> Reversal:
     """Approve: a second person. A worker has the gateway take the money back."""
     unit.actor.require("broker", "accountant")
-    found, user = _reversal(unit, code), _user(unit)
+    found, user = _reversal(unit, code), unit.actor.require_person()
     if user == found.proposed_by:
         raise Forbidden("Whoever proposed a reversal cannot approve it: another person must.", code="four_eyes")
     _move(unit, found, "proposed", "approved", approved_by=user, approved_at=unit.now)
@@ -125,9 +125,3 @@ def _reversal(unit: UnitOfWork, code: str) -> Reversal:
     if found is None:
         raise NotFound(f"There is no reversal {code!r}.")
     return found
-
-
-def _user(unit: UnitOfWork) -> int:
-    if unit.actor.user_id is None:
-        raise Forbidden("This needs a person: log in, or name one.", code="no_person")
-    return unit.actor.user_id
