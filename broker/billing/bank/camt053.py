@@ -7,50 +7,38 @@ whose parts are told and sum up is read part by part.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 
 from lxml import etree
 
 from broker.billing.bank.bank_file import FileLine, FileStatement, cents_of, checked, made_reference
+from broker.billing.bank.iso20022 import all_at, read_document, text_at
 from broker.kernel.errors import InvalidInput
 from broker.kernel.money import require_currency
 
-_NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.(\d{2})")
 _NOTHING = {"NOTPROVIDED", "NOTAVAILABLE", "NONREF"}
 
 
 def read_camt053(data: bytes) -> list[FileStatement]:
     """The statements of a file. Raises `InvalidInput` (`bad_statement`, `statement_unbalanced`, `unknown_currency`)."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise InvalidInput(f"This is no XML: line {error.lineno} cannot be read.", code="bad_statement") from None
-    if root.getroottree().docinfo.doctype:
-        raise InvalidInput("A bank statement has no document type definition.", code="bad_statement")
-    name = etree.QName(root)
-    if name.localname != "Document" or not _NAMESPACE.fullmatch(name.namespace or ""):
-        raise InvalidInput(
-            f"This file is {name.namespace or name.localname!r}, not a statement camt.053.001.", code="bad_statement"
-        )
-    found = [_statement(place) for place in _all(root, "BkToCstmrStmt", "Stmt")]
+    root = read_document(data, "camt.053.001", "statement", "bad_statement")
+    found = [_statement(place) for place in all_at(root, "BkToCstmrStmt", "Stmt")]
     if not found:
         raise InvalidInput("This file holds no statement.", code="bad_statement")
     return found
 
 
 def _statement(place: etree._Element) -> FileStatement:
-    reference = _text(place, "Id")[:140]
-    iban = _text(place, "Acct", "Id", "IBAN").replace(" ", "").upper()
+    reference = text_at(place, "Id")[:140]
+    iban = text_at(place, "Acct", "Id", "IBAN").replace(" ", "").upper()
     if not reference or not iban:
         raise InvalidInput("A statement names itself (Id) and its account (IBAN).", code="bad_statement")
-    if currency := _text(place, "Acct", "Ccy"):
+    if currency := text_at(place, "Acct", "Ccy"):
         require_currency(currency)
     opening, opened = _balance(place, "OPBD", "PRCD")
     closing, closed = _balance(place, "CLBD")
     lines = tuple(
-        line for number, entry in enumerate(_all(place, "Ntry"), start=1) for line in _entry(entry, reference, number)
+        line for number, entry in enumerate(all_at(place, "Ntry"), start=1) for line in _entry(entry, reference, number)
     )
     days = [line.booked_on for line in lines] + [day for day in (opened, closed) if day is not None]
     if not days:
@@ -64,15 +52,15 @@ def _statement(place: etree._Element) -> FileStatement:
 def _balance(place: etree._Element, *kinds: str) -> tuple[int | None, date | None]:
     """The first balance of some kinds, by their order."""
     for kind in kinds:
-        for balance in _all(place, "Bal"):
-            if _text(balance, "Tp", "CdOrPrtry", "Cd") == kind:
+        for balance in all_at(place, "Bal"):
+            if text_at(balance, "Tp", "CdOrPrtry", "Cd") == kind:
                 return _cents(balance, "Balance"), _day(balance, "Dt")
     return None, None
 
 
 def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]:
     where = f"Statement {statement}, entry {number}"
-    status = _text(entry, "Sts", "Cd") or _text(entry, "Sts")
+    status = text_at(entry, "Sts", "Cd") or text_at(entry, "Sts")
     if status not in ("BOOK", ""):
         return []
     cents = _cents(entry, where)
@@ -81,17 +69,17 @@ def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]
         raise InvalidInput(f"{where} has no booking date.", code="bad_statement")
     if not cents:
         return []
-    own = _word(_text(entry, "AcctSvcrRef"))
-    noted = _word(_text(entry, "NtryRef"))
+    own = _word(text_at(entry, "AcctSvcrRef"))
+    noted = _word(text_at(entry, "NtryRef"))
     # NtryRef is unique within its statement only; AcctSvcrRef within the bank.
     base = own or (f"{statement}/{noted}"[:130] if noted else "")
-    parts = _all(entry, "NtryDtls", "TxDtls")
+    parts = all_at(entry, "NtryDtls", "TxDtls")
     amounts = [_part_cents(part, cents, len(parts), where) for part in parts]
-    charge = _text(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") in ("CHRG", "COMM", "FEES") and cents < 0
+    charge = text_at(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") in ("CHRG", "COMM", "FEES") and cents < 0
     # A credit transfer of ours that came back is a credit by its code as well (RRTN).
-    returned = _text(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") == "RRTN" and cents > 0
-    extra = _text(entry, "AddtlNtryInf")
-    batch = tuple(_text(entry, "NtryDtls", "Btch", name) for name in ("PmtInfId", "MsgId"))
+    returned = text_at(entry, "BkTxCd", "Domn", "Fmly", "SubFmlyCd") == "RRTN" and cents > 0
+    extra = text_at(entry, "AddtlNtryInf")
+    batch = tuple(text_at(entry, "NtryDtls", "Btch", name) for name in ("PmtInfId", "MsgId"))
     if not parts or sum(amounts) != cents:
         parts, amounts = parts[:1] if len(parts) == 1 else [], [cents]
     lines = []
@@ -128,27 +116,27 @@ def _line(
     if detail is None:
         return FileLine(base, day, cents, about=extra[:500], charge=charge, returned=returned)
     side, account = ("Dbtr", "DbtrAcct") if cents > 0 else ("Cdtr", "CdtrAcct")
-    name = _text(detail, "RltdPties", side, "Nm") or _text(detail, "RltdPties", side, "Pty", "Nm")
-    words = [place.text or "" for place in _all(detail, "RmtInf", "Ustrd")]
-    for structured in _all(detail, "RmtInf", "Strd"):
-        words += [_text(structured, "CdtrRefInf", "Ref"), _text(structured, "RfrdDocInf", "Nb")]
-        words.append(_text(structured, "AddtlRmtInf"))
+    name = text_at(detail, "RltdPties", side, "Nm") or text_at(detail, "RltdPties", side, "Pty", "Nm")
+    words = [place.text or "" for place in all_at(detail, "RmtInf", "Ustrd")]
+    for structured in all_at(detail, "RmtInf", "Strd"):
+        words += [text_at(structured, "CdtrRefInf", "Ref"), text_at(structured, "RfrdDocInf", "Nb")]
+        words.append(text_at(structured, "AddtlRmtInf"))
     return FileLine(
-        _word(_text(detail, "Refs", "AcctSvcrRef")) or base,
+        _word(text_at(detail, "Refs", "AcctSvcrRef")) or base,
         day,
         cents,
         " ".join(name.split())[:140],
-        _text(detail, "RltdPties", account, "Id", "IBAN").replace(" ", "").upper()[:34],
+        text_at(detail, "RltdPties", account, "Id", "IBAN").replace(" ", "").upper()[:34],
         " ".join(" ".join(words).split())[:500] or extra[:500],
-        _word(_text(detail, "Refs", "EndToEndId"))[:35],
-        (_text(detail, "Refs", "PmtInfId"), _text(detail, "Refs", "MsgId")),
+        _word(text_at(detail, "Refs", "EndToEndId"))[:35],
+        (text_at(detail, "Refs", "PmtInfId"), text_at(detail, "Refs", "MsgId")),
         charge,
-        bool(_all(detail, "RtrInf")) or returned,
+        bool(all_at(detail, "RtrInf")) or returned,
         " ".join(
             word
             for word in (
-                _text(detail, "RtrInf", "Rsn", "Cd") or _text(detail, "RtrInf", "Rsn", "Prtry"),
-                _text(detail, "RtrInf", "AddtlInf"),
+                text_at(detail, "RtrInf", "Rsn", "Cd") or text_at(detail, "RtrInf", "Rsn", "Prtry"),
+                text_at(detail, "RtrInf", "AddtlInf"),
             )
             if word
         )[:140],
@@ -157,19 +145,19 @@ def _line(
 
 def _part_cents(part: etree._Element, whole: int, parts: int, where: str) -> int:
     for path in (("Amt",), ("AmtDtls", "TxAmt", "Amt")):
-        amounts = _all(part, *path)
+        amounts = all_at(part, *path)
         if amounts:
             if amounts[0].get("Ccy", "EUR") != "EUR":
                 return 0  # told in the payer's currency: the entry's own amount counts
             cents = cents_of(amounts[0].text or "", where)
-            side = _text(part, "CdtDbtInd")
+            side = text_at(part, "CdtDbtInd")
             return -cents if (side == "DBIT" if side else whole < 0) else cents
     return whole if parts == 1 else 0
 
 
 def _cents(place: etree._Element, where: str) -> int:
-    amounts = _all(place, "Amt")
-    side = _text(place, "CdtDbtInd")
+    amounts = all_at(place, "Amt")
+    side = text_at(place, "CdtDbtInd")
     if not amounts or side not in ("CRDT", "DBIT"):
         raise InvalidInput(f"{where} has no amount or no side (CdtDbtInd).", code="bad_statement")
     require_currency(amounts[0].get("Ccy", ""))
@@ -178,7 +166,7 @@ def _cents(place: etree._Element, where: str) -> int:
 
 
 def _day(place: etree._Element, name: str) -> date | None:
-    text = _text(place, name, "Dt") or _text(place, name, "DtTm")
+    text = text_at(place, name, "Dt") or text_at(place, name, "DtTm")
     if not text:
         return None
     try:
@@ -189,12 +177,3 @@ def _day(place: etree._Element, name: str) -> date | None:
 
 def _word(text: str) -> str:
     return "" if text.upper() in _NOTHING else text
-
-
-def _all(place: etree._Element, *names: str) -> list[etree._Element]:
-    return list(place.iterfind("/".join(f"{{*}}{name}" for name in names)))
-
-
-def _text(place: etree._Element, *names: str) -> str:
-    found = _all(place, *names)
-    return (found[0].text or "").strip() if found else ""

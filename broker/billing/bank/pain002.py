@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from lxml import etree
 
+from broker.billing.bank.iso20022 import read_document, text_at
 from broker.kernel.errors import InvalidInput
-
-_NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:pain\.002\.001\.(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +30,20 @@ class TransferStatus:
 
 def read_pain002(data: bytes) -> list[TransferStatus]:
     """The statuses of a file: of the whole only where it was refused whole. Raises `InvalidInput` (`bad_status`)."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise InvalidInput(f"This is no XML: line {error.lineno} cannot be read.", code="bad_status") from None
-    if root.getroottree().docinfo.doctype:
-        raise InvalidInput("A status report has no document type definition.", code="bad_status")
-    name = etree.QName(root)
-    if name.localname != "Document" or not _NAMESPACE.fullmatch(name.namespace or ""):
-        raise InvalidInput(
-            f"This file is {name.namespace or name.localname!r}, not a report pain.002.001.", code="bad_status"
-        )
+    root = read_document(data, "pain.002.001", "report", "bad_status")
     report = root.find("{*}CstmrPmtStsRpt")
     group = None if report is None else report.find("{*}OrgnlGrpInfAndSts")
-    if report is None or group is None or not _text(group, "OrgnlMsgId"):
+    if report is None or group is None or not text_at(group, "OrgnlMsgId"):
         raise InvalidInput("This report does not name the file it is about (OrgnlMsgId).", code="bad_status")
-    message = _text(group, "OrgnlMsgId")
+    message = text_at(group, "OrgnlMsgId")
     found = [
-        TransferStatus(message, _text(item, "OrgnlEndToEndId"), _text(item, "TxSts"), _reason(item))
+        TransferStatus(message, text_at(item, "OrgnlEndToEndId"), text_at(item, "TxSts"), _reason(item))
         for item in report.iterfind("{*}OrgnlPmtInfAndSts/{*}TxInfAndSts")
-        if _text(item, "OrgnlEndToEndId")
+        if text_at(item, "OrgnlEndToEndId")
     ]
     whole = [("GrpSts", group)] + [("PmtInfSts", item) for item in report.iterfind("{*}OrgnlPmtInfAndSts")]
     for status, place in whole:
-        if _text(place, status) == "RJCT" and not any(one.rejected for one in found):
+        if text_at(place, status) == "RJCT" and not any(one.rejected for one in found):
             found.append(TransferStatus(message, "", "RJCT", _reason(place)))
     return found
 
@@ -65,10 +52,5 @@ def _reason(place: etree._Element) -> str:
     reason = place.find("{*}StsRsnInf")
     if reason is None:
         return ""
-    code = _text(reason, "Rsn", "Cd") or _text(reason, "Rsn", "Prtry")
-    return " ".join(word for word in (code, _text(reason, "AddtlInf")) if word)[:140]
-
-
-def _text(place: etree._Element, *names: str) -> str:
-    found = place.find("/".join(f"{{*}}{name}" for name in names))
-    return "" if found is None else (found.text or "").strip()
+    code = text_at(reason, "Rsn", "Cd") or text_at(reason, "Rsn", "Prtry")
+    return " ".join(word for word in (code, text_at(reason, "AddtlInf")) if word)[:140]
