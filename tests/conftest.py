@@ -17,24 +17,15 @@ from broker.kernel.database import make_engine
 from broker.kernel.settings import InstanceSettings, Settings
 from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.operate.migrate import migrate
-from broker.operate.roles import LOGIN_ROLES, drop_database, make_database, role_name, set_passwords
-
-# What looks at all rows of the database, at workers' queues or at relays' health runs before other files leave some.
-# The order here is the order in which they run; test processes take whole files in this order, too.
-FIRST = (
-    "test_presign.py",  # signatures of a day to come are refused: before anybody moves the clock
-    "test_order_walk.py",
-    "test_order_terms_pages.py",
-    "test_programme_pages.py",
-    "test_worker_process.py",
-    "test_own_mailings.py",
-    "test_order_terms.py",
+from broker.operate.roles import (
+    LOGIN_ROLES,
+    drop_database,
+    grant_connect,
+    grant_temporary,
+    make_database,
+    role_name,
+    set_passwords,
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the files of `FIRST` to the front; all others stay as they were collected."""
-    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +38,10 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def database(scratch: Path) -> Iterator[DatabaseServer]:
-    """A migrated database: a scratch one on `COURTIER_TEST_DATABASE_URL`'s server, else the embedded server.
+def migrated(scratch: Path) -> Iterator[DatabaseServer]:
+    """A migrated database that nobody writes into: on `COURTIER_TEST_DATABASE_URL`'s server, else the embedded one.
 
-    It is a demo one, so that tests may move its clock. `database.url(role)` has admin, web, public and worker.
+    It is a demo one, so that tests may move its clock.
     """
     given = os.environ.get("COURTIER_TEST_DATABASE_URL")
     if given:
@@ -65,7 +56,7 @@ def _scratch_database(given: str) -> Iterator[DatabaseServer]:
     parts = urlsplit(given)
     name = f"courtier_test_{os.getpid()}_{secrets.token_hex(3)}"
     make_database(given, name)
-    admin = urlunsplit(parts._replace(path=f"/{name}"))
+    admin = _at(given, name)
     # Roles belong to the whole server, where another run may use them now: every run gives them the same passwords.
     passwords = {role: f"test-only-{role}" for role in LOGIN_ROLES}
     place = parts.netloc.rpartition("@")[2]
@@ -81,31 +72,53 @@ def _scratch_database(given: str) -> Iterator[DatabaseServer]:
         drop_database(given, name)
 
 
+@pytest.fixture(scope="module")
+def database(migrated: DatabaseServer) -> Iterator[DatabaseServer]:
+    """A database of this file's own, at the schema's head: no other file's rows, settings or clock are in it.
+
+    `database.url(role)` has admin, web, public and worker.
+    """
+    admin = migrated.url("admin")
+    template, maintenance = urlsplit(admin).path.lstrip("/"), _at(admin, "postgres")
+    name = f"{template}_{secrets.token_hex(4)}"
+    make_database(maintenance, name, template=template)
+    try:
+        grant_connect(_at(admin, name))
+        grant_temporary(_at(admin, name))
+        yield DatabaseServer({role: _at(url, name) for role, url in migrated.urls.items()}, migrated.embedded)
+    finally:
+        drop_database(maintenance, name)
+
+
+def _at(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
 def _engine(database: DatabaseServer, role: str) -> Iterator[Engine]:
     engine = make_engine(database.url(role))
     yield engine
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def admin_engine(database: DatabaseServer) -> Iterator[Engine]:
     """The administrator: for looking behind the roles, never in code under test."""
     yield from _engine(database, "admin")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker_engine(database: DatabaseServer) -> Iterator[Engine]:
     """`courtier_worker`: past row-level security."""
     yield from _engine(database, "worker")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def web_engine(database: DatabaseServer) -> Iterator[Engine]:
     """`courtier_web`: sees one organisation's rows."""
     yield from _engine(database, "web")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def public_engine(database: DatabaseServer) -> Iterator[Engine]:
     """`courtier_public`: only functions for tokens."""
     yield from _engine(database, "public")

@@ -23,7 +23,7 @@ KEPT = [
 ROLES = ("owner", "advertiser", "accountant")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def description(house: House) -> schemathesis.BaseSchema:
     """The served description, with something behind it: a base, an upload, an import that waits."""
     client, headers = house.api.test_client(), house.program("owner")
