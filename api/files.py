@@ -13,12 +13,12 @@ from api.work import actor, front, unit
 from broker.billing.exports.export_files import (
     FORMATS,
     ask_file,
-    bytes_asked,
     drop_file,
     file_bytes,
     file_to_take,
     find_file,
     list_files,
+    part_asked,
 )
 
 calls = Blueprint("files", __name__, description="Files of any length, written by workers")
@@ -89,17 +89,9 @@ def content(code: str) -> Response:
     """Its bytes, streamed; a header `Range: bytes=N-` asks for the rest of a download that broke off (206)."""
     with unit() as work:
         file = file_to_take(work, code)
-    start, end = bytes_asked(request.headers.get("Range"), file.size)
-    whole = end - start == file.size
-    reply = Response(file_bytes(front().database, actor(), file, start, end), 200 if whole else 206)
-    reply.headers["Content-Type"] = "application/octet-stream"
-    reply.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
-    reply.headers["Content-Length"] = str(end - start)
-    reply.headers["Accept-Ranges"] = "bytes"
-    reply.set_etag(file.sha256)
-    if not whole:
-        reply.headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-    return reply
+    asked = part_asked(file, request.headers.get("Range"), request.headers.get("If-Range"))
+    stream = file_bytes(front().database, actor(), file, asked)
+    return Response(stream, asked.status, asked.headers, content_type="application/octet-stream")
 
 
 @calls.route("/files/<code:code>/drop", methods=["POST"])

@@ -200,4 +200,4 @@ def cancel(body: dict[str, Any], code: str) -> Any:
 def pay(code: str) -> Any:
     """Start the prepayment at the gateway."""
     with unit() as work:
-        return start_payment(work, front().gateway(), code, front().settings)
+        return start_payment(work, front().settings, front().gateway(), code)

@@ -97,7 +97,7 @@ def pay(code: str) -> Response:
     """Start the prepayment and go to the gateway's page."""
     try:
         with unit() as work:
-            payment = start_payment(work, front().gateway(pay_at_once=False), code, front().settings)
+            payment = start_payment(work, front().settings, front().gateway(pay_at_once=False), code)
     except CourtierError as refusal:
         return shown_again(code, refusal)
     return redirect(payment.checkout or url_for("orders.show", code=code, done="paid"), 303)

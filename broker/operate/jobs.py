@@ -190,9 +190,8 @@ def registry(means: Means) -> Mapping[str, Callable[[int], object]]:
     def freeze(mailing_id: int) -> None:
         # What an advertiser subscribed is read again first: whoever left it since must not be written to.
         with database.begin() as unit:
-            mailing = mailing_by_id(unit, mailing_id)
-            near = mailing is not None and is_to_be_frozen(mailing, unit.now, settings.trade.freeze_hours)
-        if mailing is not None and near:
+            mailing, now = mailing_by_id(unit, mailing_id), unit.now
+        if mailing is not None and is_to_be_frozen(mailing, now, settings.trade.freeze_hours):
             renew_feeds(database, means.keys, settings, mailing.advertiser_id, few_match)
         freeze_mailing(database, means.keys, settings, mailing_id)
 

@@ -46,7 +46,7 @@ def works(worker: Database, web: Database) -> dict[str, Callable[..., object]]:
             act(unit)
 
     return {
-        "checkout": lambda org, order: as_payer(org, lambda unit: start_payment(unit, gateway, order, SETTINGS)),
+        "checkout": lambda org, order: as_payer(org, lambda unit: start_payment(unit, SETTINGS, gateway, order)),
         "setup": lambda org, kind: as_payer(org, lambda unit: save_means(unit, SETTINGS, gateway, kind)),
         "charge": lambda row: charge_means(worker, SETTINGS, gateway, row),
         "capture": lambda row: (

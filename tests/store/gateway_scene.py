@@ -63,7 +63,7 @@ class GatewayScene:
     def opened(self, order: Order) -> Payment:
         """Open the gateway's page for an order."""
         with self.money.web.begin(self.payer) as unit:
-            return start_payment(unit, self.gateway, order.code, self.settings)
+            return start_payment(unit, self.settings, self.gateway, order.code)
 
     def booked(self, payment: Payment) -> Payment:
         """Have a worker read a payment again, twice."""

@@ -87,7 +87,7 @@ class MoneyScene:
         order = self.approved(volume)
         gateway = FakeGateway(self.web)
         with self.web.begin(self.advertiser) as unit:
-            payment = start_payment(unit, gateway, order.code)
+            payment = start_payment(unit, SETTINGS, gateway, order.code)
         book_payment(self.worker, SETTINGS, gateway, payment.id)
         return order
 

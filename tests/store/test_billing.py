@@ -65,9 +65,9 @@ def test_a_payment_books_once_however_often_the_gateway_calls(scene: MoneyScene)
     order = scene.approved()
     gateway = FakeGateway(scene.web, pay_at_once=False)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     with scene.web.begin(scene.advertiser) as unit:
-        assert start_payment(unit, gateway, order.code).code == payment.code
+        assert start_payment(unit, SETTINGS, gateway, order.code).code == payment.code
     assert payment.checkout.startswith("/fake-gateway/")
     book_payment(scene.worker, SETTINGS, gateway, payment.id)
     assert state_of(scene, order) == "approved"
@@ -107,7 +107,7 @@ def test_a_forged_webhook_is_refused(scene: MoneyScene) -> None:
 def test_only_an_approved_order_is_paid_and_only_by_its_advertiser(scene: MoneyScene) -> None:
     order = scene.ordered()
     with pytest.raises(Conflict) as refusal, scene.web.begin(scene.advertiser) as unit:
-        start_payment(unit, FakeGateway(scene.web), order.code)
+        start_payment(unit, SETTINGS, FakeGateway(scene.web), order.code)
     assert refusal.value.code == "not_payable"
     approved = scene.approved()
     standing = (
@@ -124,7 +124,7 @@ def test_money_for_an_order_cancelled_meanwhile_is_credited_whole(scene: MoneySc
     order = scene.approved()
     gateway = FakeGateway(scene.web)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     with scene.web.begin(scene.owner) as unit:
         cancel_order(unit, order.code)
     book_payment(scene.worker, SETTINGS, gateway, payment.id)

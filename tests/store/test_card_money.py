@@ -88,7 +88,7 @@ def test_a_refund_that_overtakes_its_capture_is_booked_after_it(scene: MoneyScen
     order = scene.approved()
     gateway = FakeGateway(scene.web, pay_at_once=False)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
         reference = payment.checkout.rsplit("/", 1)[1]
     early = gateway.move(reference, "refund", -1_000)
     paid = gateway.pay(reference)
@@ -112,7 +112,7 @@ def test_a_crash_between_the_gateways_answer_and_our_commit_asks_for_the_same_pa
     for last in (False, False, True):
         try:
             with scene.web.begin(scene.advertiser) as unit:
-                payment = start_payment(unit, gateway, order.code)
+                payment = start_payment(unit, SETTINGS, gateway, order.code)
                 seen.add(payment.checkout)
                 if not last:
                     raise RuntimeError("the process dies here")

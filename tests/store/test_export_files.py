@@ -15,7 +15,15 @@ from sqlalchemy.exc import DBAPIError
 
 from broker.billing.exports import export_file_store as store
 from broker.billing.exports import export_files
-from broker.billing.exports.export_files import ask_file, drop_file, file_bytes, file_to_take, find_file, list_files
+from broker.billing.exports.export_files import (
+    ask_file,
+    drop_file,
+    file_bytes,
+    file_to_take,
+    find_file,
+    list_files,
+    part_asked,
+)
 from broker.billing.exports.write_export import write_export
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -43,7 +51,7 @@ def asked(scene: MoneyScene, who: Actor, kind: str, form: str = "") -> store.Exp
 def taken(scene: MoneyScene, who: Actor, code: str) -> tuple[store.ExportFile, bytes]:
     with scene.web.begin(who) as unit:
         file = file_to_take(unit, code)
-    return file, b"".join(file_bytes(scene.web, who, file, 0, file.size))
+    return file, b"".join(file_bytes(scene.web, who, file, part_asked(file, None, None)))
 
 
 def test_an_owner_takes_its_own_sends_and_nobody_elses(scene: MoneyScene) -> None:
@@ -94,14 +102,18 @@ def test_the_accountants_files(scene: MoneyScene, kind: str, form: str, name: st
 
 
 def test_a_slow_reader_goes_on_where_it_stopped(scene: MoneyScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (export_files, __import__("broker.billing.exports.write_export", fromlist=["PART"])):
-        monkeypatch.setattr(module, "PART", 1_000)
+    for module in (export_files, __import__("broker.billing.exports.write_export", fromlist=["BLOCK"])):
+        monkeypatch.setattr(module, "BLOCK", 1_000)
     file = asked(scene, scene.owner, "sends", "csv")
     write_export(scene.worker, SETTINGS, file.id)
     ready, content = taken(scene, scene.owner, file.code)
     assert ready.size > 50_000
     for start, end in ((0, 1), (999, 1_001), (2_500, ready.size), (ready.size - 1, ready.size), (1_000, 2_000)):
-        assert b"".join(file_bytes(scene.web, scene.owner, ready, start, end)) == content[start:end]
+        rest = part_asked(ready, f"bytes={start}-{end - 1}", None)
+        assert b"".join(file_bytes(scene.web, scene.owner, ready, rest)) == content[start:end]
+        assert rest.headers["Content-Range"] == f"bytes {start}-{end - 1}/{ready.size}"
+    of_another_file = part_asked(ready, "bytes=10-", '"another"')
+    assert (of_another_file.start, of_another_file.status) == (0, 200)
 
 
 def test_stopped_it_is_never_ready_and_begun_anew_it_is_whole(scene: MoneyScene, worker_engine: Engine) -> None:

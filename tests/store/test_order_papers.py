@@ -198,7 +198,7 @@ def test_an_agency_orders_in_a_clients_name_and_is_invoiced_as_the_mandate_says(
 def pay(money: MoneyScene, order: Order) -> Order:
     gateway = FakeGateway(money.web)
     with money.web.begin(money.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     book_payment(money.worker, SETTINGS, gateway, payment.id)
     return order
 

@@ -82,7 +82,7 @@ def paid(scene: MoneyScene, order: Order) -> Order:
     brought_to_approval(scene, order)
     gateway = FakeGateway(scene.web)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     book_payment(scene.worker, SETTINGS, gateway, payment.id)
     return now(scene, order)
 

@@ -156,7 +156,7 @@ def test_a_capture_and_refunds_of_one_payment_at_once(scene: MoneyScene) -> None
     order = scene.approved()
     gateway = Refunding(scene)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     with scene.web.begin(scene.advertiser) as unit:
         withdraw_order(unit, order.code)
     before = books(scene)

@@ -228,7 +228,7 @@ def test_funds_of_an_order_cancelled_meanwhile_are_owed_back_whole(scene: MoneyS
     order = scene.approved()
     gateway = FakeGateway(scene.web)
     with scene.web.begin(scene.advertiser) as unit:
-        payment = start_payment(unit, gateway, order.code)
+        payment = start_payment(unit, SETTINGS, gateway, order.code)
     with scene.web.begin(scene.owner) as unit:
         cancel_order(unit, order.code)
     book_payment(scene.worker, SETTINGS, gateway, payment.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
 from broker.audit.record import record
@@ -34,7 +35,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
 OF_OWNERS = ("sends", "statement", "revenue")
 OF_STAFF = ("sends", "revenue", "balances", "facturx", "fec", "fec-latin9", "journal", "subledger")
 MOST_AT_ONCE = 5
-PART = 1024 * 1024
+BLOCK = 1024 * 1024
 
 
 def kinds_for(role: str) -> tuple[str, ...]:
@@ -103,6 +104,34 @@ def file_to_take(unit: UnitOfWork, code: str) -> ExportFile:
     return found
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a reader takes of a file: the bytes from `start` until before `end`, and the reply's status and headers."""
+
+    start: int
+    end: int
+    status: int
+    headers: dict[str, str]
+
+
+def part_asked(file: ExportFile, asked: str | None, of: str | None) -> Part:
+    """What `Range` asks of a file; all of it when the reader's first part was of another file (`If-Range`).
+
+    Raises `InvalidInput` (`bad_range`). RFC 9110, 13.1.5 and 14.
+    """
+    tag = f'"{file.sha256}"'
+    start, end = bytes_asked(asked if of in (None, tag) else None, file.size)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Content-Length": str(end - start),
+        "Accept-Ranges": "bytes",
+        "ETag": tag,
+    }
+    if end - start == file.size:
+        return Part(start, end, 200, headers)
+    return Part(start, end, 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{file.size}"})
+
+
 def bytes_asked(header: str | None, size: int) -> tuple[int, int]:
     """Start and end of what a `Range` header asks of a file: one range, or all of it for any other header.
 
@@ -122,14 +151,14 @@ def bytes_asked(header: str | None, size: int) -> tuple[int, int]:
     return (start, end) if start < end else (0, size)
 
 
-def file_bytes(database: Database, actor: Actor, file: ExportFile, start: int, end: int) -> Iterator[bytes]:
-    """The bytes from `start` until before `end`, part by part: each in a transaction of its own, so that a slow reader
-    holds none, and one that comes back goes on where it stopped.
+def file_bytes(database: Database, actor: Actor, file: ExportFile, asked: Part) -> Iterator[bytes]:
+    """The bytes asked for, block by block: each in a transaction of its own, so that a slow reader holds none, and one
+    that comes back goes on where it stopped.
     """
-    for number in range(start // PART, -(-end // PART)):
+    for number in range(asked.start // BLOCK, -(-asked.end // BLOCK)):
         with database.begin(actor) as unit:
             content = store.part(unit, file.id, number)
         if content is None:  # thrown away meanwhile: the reader sees that it came short
             return
-        base = number * PART
-        yield content[max(start - base, 0) : end - base]
+        base = number * BLOCK
+        yield content[max(asked.start - base, 0) : asked.end - base]

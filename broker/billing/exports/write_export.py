@@ -15,7 +15,7 @@ from broker.billing.exports import export_file_store as store
 from broker.billing.exports.export_facturx import export_facturx
 from broker.billing.exports.export_fec import export_fec
 from broker.billing.exports.export_file_store import ExportFile
-from broker.billing.exports.export_files import PART
+from broker.billing.exports.export_files import BLOCK
 from broker.billing.exports.export_journal import export_journal
 from broker.billing.exports.export_result import ExportResult
 from broker.billing.exports.export_revenue import export_balances, export_revenue, export_sends
@@ -155,7 +155,7 @@ def _keep(database: Database, file: ExportFile, path: Path, rows: int) -> None:
 
 def _parts(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while content := file.read(PART):
+        while content := file.read(BLOCK):
             yield content
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from broker.audit.record import record
 from broker.billing.gateway import payment_store
@@ -10,6 +11,7 @@ from broker.billing.gateway.book_capture import book_capture
 from broker.billing.gateway.gateway import Gateway
 from broker.billing.gateway.gateway_objects import Checkout, Intent
 from broker.billing.gateway.gateway_params import checkout_params
+from broker.billing.gateway.means_store import SavedMeans
 from broker.billing.gateway.payment_rules import rule_of
 from broker.billing.gateway.tell_payer import tell_payer
 from broker.billing.model import Payment
@@ -21,10 +23,8 @@ from broker.rentals.credit import order_on_credit
 from broker.rentals.find import find_order, locked_order
 from broker.rentals.model import Order
 
-_USUAL = Settings()
 
-
-def start_payment(unit: UnitOfWork, gateway: Gateway, order_code: str, settings: Settings = _USUAL) -> Payment:
+def start_payment(unit: UnitOfWork, settings: Settings, gateway: Gateway, order_code: str) -> Payment:
     """Ask the gateway for the price of an approved order, VAT included; asked again, it is the same payment.
 
     `checkout` of the result is the address of the payer's page; it is empty when the money is there already, and then
@@ -52,17 +52,33 @@ def start_payment(unit: UnitOfWork, gateway: Gateway, order_code: str, settings:
     if standing is not None:
         payment_store.renew_page(unit, standing.id, made.reference, page)
         return _shown(unit, replace(standing, page=page, checkout_reference=made.reference), made)
+    return _shown(unit, open_payment(unit, gateway, order, checkout_reference=made.reference), made)
+
+
+def open_payment(
+    unit: UnitOfWork,
+    gateway: Gateway,
+    order: Order,
+    *,
+    checkout_reference: str = "",
+    means: SavedMeans | None = None,
+    debit_on: date | None = None,
+) -> Payment:
+    """A new payment of an order's whole price, on the gateway's page or from a saved means."""
     payment = payment_store.insert_payment(
         unit,
         code=new_code("pay"),
         order_id=order.id,
         advertiser_id=order.advertiser_id,
         gateway=gateway.name,
-        checkout_reference=made.reference,
         amount_cents=order.total_cents,
+        checkout_reference=checkout_reference,
+        method="checkout" if means is None else means.kind,
+        means_id=None if means is None else means.id,
+        debit_on=debit_on,
     )
     record(unit, "payment.started", "payment", payment.code, order=order.code, cents=payment.amount_cents)
-    return _shown(unit, payment, made)
+    return payment
 
 
 def find_payment(unit: UnitOfWork, order_code: str) -> Payment | None:

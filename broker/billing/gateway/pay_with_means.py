@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from broker.audit.record import record
 from broker.billing.gateway import means_store, payment_store
-from broker.billing.gateway.collect import book_intent, go_on_credit, refuse_under_way, require_payable
+from broker.billing.gateway.collect import book_intent, go_on_credit, open_payment, refuse_under_way, require_payable
 from broker.billing.gateway.gateway import Gateway
 from broker.billing.gateway.gateway_objects import Intent
 from broker.billing.gateway.gateway_params import off_session_params
@@ -16,7 +16,6 @@ from broker.billing.gateway.tell_payer import tell_payer
 from broker.billing.model import Payment
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
-from broker.kernel.ids import new_code
 from broker.kernel.settings import Settings
 from broker.rentals.find import locked_order
 
@@ -48,18 +47,7 @@ def pay_with_means(unit: UnitOfWork, settings: Settings, gateway: Gateway, order
             raise Conflict(f"The payment {standing.code} was just made on its page.", code="pay_under_way")
         payment_store.leave_page(unit, standing.id)
     wait = timedelta(days=settings.payment.prenotice_days) if means.kind == "sepa_debit" else None
-    payment = payment_store.insert_payment(
-        unit,
-        code=new_code("pay"),
-        order_id=order.id,
-        advertiser_id=order.advertiser_id,
-        gateway=gateway.name,
-        amount_cents=order.total_cents,
-        method=means.kind,
-        means_id=means.id,
-        debit_on=None if wait is None else unit.today + wait,
-    )
-    record(unit, "payment.started", "payment", payment.code, order=order.code, cents=payment.amount_cents)
+    payment = open_payment(unit, gateway, order, means=means, debit_on=None if wait is None else unit.today + wait)
     if payment.debit_on is None:
         unit.enqueue("charge_means", payment.id)
     else:
