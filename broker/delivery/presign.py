@@ -66,7 +66,7 @@ def presign_mailing(
         upto, dated = _wave_of(plan, low)
         upto = min(low + BLOCK, upto, last + 1)
         with database.begin() as unit:
-            rows = presign_store.rows(unit, facts, low, upto - low)
+            rows = presign_store.rows(unit, facts, low, upto)
             people = book.open_batch(unit, facts, Batch(UUID(int=0), tuple(rows), 0.0))
         persons = [(row.position, row.person) for row in people if row.person is not None]
         digests, signatures, made = _signed(composer, persons, low, upto - low, dated)

@@ -33,16 +33,16 @@ def begin(unit: UnitOfWork, mailing_id: int, dated: datetime) -> int:
     return 0
 
 
-def rows(unit: UnitOfWork, facts: MailingFacts, low: int, count: int) -> list[Claimed]:
-    """The sends that wait, from a position on, `count` positions far."""
+def rows(unit: UnitOfWork, facts: MailingFacts, low: int, upto: int) -> list[Claimed]:
+    """The sends that wait, from the position `low` until before `upto`."""
     found = unit.all(
         "SELECT position, contact_id, contact_key, seed, attempts FROM send WHERE dispatch_id = :dispatch"
-        " AND mailing_id = :id AND position >= :low AND position < :low + :count AND state = 'pending'"
+        " AND mailing_id = :id AND position >= :low AND position < :upto AND state = 'pending'"
         " ORDER BY position",
         dispatch=facts.dispatch_id,
         id=facts.id,
         low=low,
-        count=count,
+        upto=upto,
     )
     return [Claimed(row.position, row.contact_id, bytes(row.contact_key), row.seed, row.attempts) for row in found]
 
