@@ -157,7 +157,7 @@ def _letters_of(raw: bytes) -> bytes:
     fives[:, 3:] = octets.reshape(-1, 5)
     numbers = fives.view(">u8").astype(np.uint64)
     pairs = _TWO_LETTERS[((numbers >> _PAIR_SHIFTS) & np.uint64(1023)).astype(np.intp)]
-    return pairs.view(np.uint8).reshape(len(octets), -1)[:, :TOKEN_LENGTH].tobytes()
+    return pairs.view(np.uint8).reshape(-1, _PADDED // 5 * 8)[:, :TOKEN_LENGTH].tobytes()
 
 
 def read_token(front: FrontKeys, purpose: Purpose, token: str) -> TokenRef:
