@@ -38,7 +38,7 @@ from broker.operate.bench.turns import Bench, Measure, take_turns
 from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.vault.keyring import WorkerKeys, create_keys, load_worker
 
-SIZE = 10_000
+SIZE = 40_000
 CONNECTIONS, DEPTH = 16, 8  # a worker's; after its kill at most the product is in doubt
 BATCH = 2_000
 SLOW_SHARE = 10  # nodemailer gets a tenth of the mails: it is that much slower
