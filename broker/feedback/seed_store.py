@@ -22,12 +22,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A control mail that is late; `looked_in` says how it would be seen: imap or forwarding."""
+    """A control mail that is late; `looked_in` says how it would be seen: imap or forwarding.
+
+    `advertiser_id` is the mailing's advertiser where the control address is its own.
+    """
 
     mailing_id: int
     position: int
     mailing_code: str
     owner_id: int
+    advertiser_id: int | None
     sent_at: datetime
     looked_in: str
 
@@ -131,7 +135,8 @@ def mailboxes_to_look_into(unit: UnitOfWork, since: datetime) -> list[int]:
 def late(unit: UnitOfWork, before: datetime, since: datetime) -> list[Late]:
     """What was sent before that time and is expected: looked for, the platform's own, or forwarded before."""
     rows = unit.all(
-        "SELECT w.mailing_id, w.position, m.code AS mailing_code, m.owner_id, w.sent_at,"
+        "SELECT w.mailing_id, w.position, m.code AS mailing_code, m.owner_id,"
+        " CASE WHEN w.org_id = m.advertiser_id THEN m.advertiser_id END AS advertiser_id, w.sent_at,"
         " CASE WHEN b.seed_id IS NULL THEN 'forwarding' ELSE 'imap' END AS looked_in"
         " FROM seed_watch w JOIN mailing m ON m.id = w.mailing_id JOIN seed_address a ON a.id = w.seed_id"
         " LEFT JOIN seed_mailbox b ON b.seed_id = w.seed_id"

@@ -78,7 +78,7 @@ def watch_seeds(unit: UnitOfWork) -> None:
         unit.enqueue("look_at_seeds", seed_id)
     for late in store.late(unit, unit.now - LATE, since):
         minutes = int((unit.now - late.sent_at).total_seconds() // 60)
-        for org in {late.owner_id, None}:
+        for org in {late.owner_id, late.advertiser_id or late.owner_id, None}:
             notify(
                 unit, "seed.missing", org, late.mailing_code, once=f"seed {late.position}", minutes=minutes,
                 folder=late.looked_in,

@@ -63,10 +63,10 @@ class Watched:
     def look(self, settings: Settings = HERE) -> None:
         look_at_seeds(self.data, WORKER, settings, self.seed)
 
-    def told(self) -> int:
+    def told(self, whom: str = "owner_id") -> int:
         ((count,),) = self.scene.all(
             "SELECT count(*) FROM notification_event e JOIN mailing m ON m.code = e.object_code"
-            " WHERE m.id = :mailing AND e.kind = 'seed.missing' AND e.org_id = m.owner_id"
+            f" WHERE m.id = :mailing AND e.kind = 'seed.missing' AND e.org_id = m.{whom}"
         )
         return int(str(count))
 
@@ -98,6 +98,19 @@ def test_arrivals_are_found_by_their_message_id_with_folder_and_time_and_the_mis
     for _ in range(2):
         watched.watch()
     assert watched.told() == 1
+
+
+@pytest.mark.parametrize("whose", ["owner_id", "advertiser_id"])
+def test_a_late_control_mail_is_told_to_the_advertiser_whose_address_it_is(watched: Watched, whose: str) -> None:
+    watched.change(
+        f"UPDATE seed_address SET org_id = (SELECT {whose} FROM mailing WHERE id = :mailing),"
+        " style = 'house', sealed = NULL WHERE id = :seed",
+        seed=watched.seed,
+    )
+    for _ in range(2):
+        watched.watch()
+    assert watched.told("owner_id") == 2
+    assert watched.told("advertiser_id") == (2 if whose == "advertiser_id" else 0)
 
 
 def test_what_was_forwarded_to_the_door_has_arrived(watched: Watched) -> None:
