@@ -29,7 +29,7 @@ _FILTERS = {
     "kind": "contact_kind = :kind",
     "language": ":language = ANY (languages)",
     "size": "size_shown BETWEEN :low AND :high",
-    "most_cents": "base_price_micros <= :most_cents * 10",
+    "most_cents": "base_price_micros <= CAST(:most_cents AS bigint) * 10",
 }
 _SORTS = {
     "fit": f"{_FIT} DESC, size_shown DESC, card_id DESC",

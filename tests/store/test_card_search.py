@@ -51,6 +51,7 @@ def three(scene: Scene) -> tuple[str, str, str]:
         (CardSearch(WORD, language="en"), (1,)),
         (CardSearch(WORD, size=1), (2,)),
         (CardSearch(WORD, most_cents=2_500, sort="size"), (0, 1)),
+        (CardSearch(WORD, most_cents=300_000_000, sort="size"), (0, 1, 2)),
         (CardSearch(WORD, region="Bretagne", sort="size"), (0, 1, 2)),
         (CardSearch(WORD, region="Corse"), ()),
         (CardSearch(WORD, kind="b2b"), ()),
