@@ -60,7 +60,7 @@ def open_payment(
     gateway: Gateway,
     order: Order,
     *,
-    checkout_reference: str = "",
+    checkout_reference: str | None = None,
     means: SavedMeans | None = None,
     debit_on: date | None = None,
 ) -> Payment:
