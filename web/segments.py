@@ -33,7 +33,6 @@ from web.http.work import front, unit
 from web.rules import counted
 
 pages = Blueprint("segments", __name__)
-NO_RULE = ("all", "")
 
 
 @pages.get("/bases/<base_code>/segments")

@@ -352,11 +352,6 @@ def release(unit: UnitOfWork, facts: MailingFacts, token: UUID, low: int, high: 
     return back
 
 
-def close_batch(unit: UnitOfWork, token: UUID) -> None:
-    """End the lease of a batch of which nothing is left."""
-    unit.run("DELETE FROM send_batch WHERE token = :token", token=token)
-
-
 def expired_batches(unit: UnitOfWork, mailing_id: int) -> list[Row[Any]]:
     """(token, dispatch_id, low, high) of leases that are over, held until the transaction ends."""
     return unit.all(

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from broker.kernel.database import UnitOfWork
 
 
 def add_opens(unit: UnitOfWork, mailing_id: int, dispatch_id: int, opens: int) -> None:
     """Add to a campaign's number of today; nothing for a mailing that is none."""
     unit.run("SELECT record_opens(:mailing, :dispatch, :opens)", mailing=mailing_id, dispatch=dispatch_id, opens=opens)
-
-
-def opens_of(unit: UnitOfWork, mailing_id: int) -> list[tuple[date, int]]:
-    """The number of each day."""
-    rows = unit.all("SELECT day, opens FROM mailing_opens WHERE mailing_id = :mailing ORDER BY day", mailing=mailing_id)
-    return [(row.day, row.opens) for row in rows]

@@ -26,7 +26,6 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 SEND_STATES = (
     "pending", "claimed", "attempting", "deferred", "withheld", "cancelled", "accepted", "refused", "uncertain",
 )  # fmt: skip
-OPEN_STATES = ("pending", "claimed", "attempting", "deferred")
 FIRST_HOUR = time(8)  # in Paris: mailings planned for a later day start then
 
 

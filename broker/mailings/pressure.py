@@ -19,7 +19,6 @@ from broker.kernel.settings import TradeSettings
 from broker.mailings import pressure_store as store
 
 LOOK_AHEAD_DAYS = 60
-WINDOW_DAYS = 21
 LITTLE = 0.1  # a day that costs no more than this share of the people is a free one
 
 

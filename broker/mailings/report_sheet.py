@@ -15,7 +15,6 @@ from broker.mailings.find_mailing import find_mailing
 from broker.mailings.rates import Compared, Rate, compare, rates_of
 from broker.mailings.report import MailingReport, mailing_report
 from broker.mailings.store import creative_by_id
-from broker.mailings.subject_test import VariantCount, difference
 from broker.mailings.variants import LETTERS
 
 MOST_PAST = 10  # mailings that a new one is compared with
@@ -188,13 +187,6 @@ def _variants(
             )
         )
     return lines
-
-
-def variant_gap(first: Rate, second: Rate) -> tuple[float, float] | None:
-    """The interval of the difference of two variants' shares; None where one of them was written to nobody."""
-    if not first.size or not second.size:
-        return None
-    return difference(VariantCount(0, first.size, first.events), VariantCount(1, second.size, second.events))
 
 
 def _money(unit: UnitOfWork, mailing_id: int, figures: Mapping[str, Any]) -> Money:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -196,8 +195,3 @@ def purchases_until(unit: UnitOfWork, base_id: int) -> date | None:
     """The last day of the base's purchase log."""
     found: date | None = unit.scalar("SELECT purchases_until(:base)", base=base_id)
     return found
-
-
-def json_of(values: Mapping[str, int]) -> str:
-    """Exclusions as they are stored."""
-    return json.dumps(dict(values))

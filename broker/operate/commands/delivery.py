@@ -22,7 +22,6 @@ from broker.operate.output import json_option, print_json, print_table
 from broker.vault.dkim_ring import add_dkim_key, drop_dkim_key
 from broker.vault.keyring import load_worker
 
-_BY = {True: "program", False: "you"}
 SCOPE = click.Choice(["relay", "provider", "domain"])
 
 

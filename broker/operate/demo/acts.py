@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from broker.kernel import clock
-from broker.kernel.errors import CourtierError, IntegrityFault, Unavailable
+from broker.kernel.errors import CourtierError, IntegrityFault
 from broker.kernel.money import format_cents
 from broker.operate.demo.cast import CREATIVE_HTML, OWNER_BASE, SMALL_BASE
 from broker.operate.demo.door import PageDoor
@@ -263,11 +263,3 @@ def settle(scene: Scene) -> None:
 
 def _all_settled(report: Any) -> bool:
     return bool(report["rows"]) and all(row["settled"] for row in report["rows"])
-
-
-def require_running(scene: Scene) -> None:
-    """Fail clearly when the pages do not answer."""
-    try:
-        PageDoor(scene.address).read("/login")
-    except OSError:
-        raise Unavailable(f"The pages at {scene.address} do not answer.", code="demo_door") from None
