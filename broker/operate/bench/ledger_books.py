@@ -197,6 +197,8 @@ class Books:
         with self._database.begin() as unit:
             # As a freeze does: without it each batch would read the whole list (docs/performance.md, sends).
             unit.run("SELECT analyze_sends(:month)", month=mailing.dispatch_id // 1_000_000)
+            # The first reader of new rows writes to their pages that they are committed: that belongs to their writing.
+            unit.run(_AGGREGATE, low=mailing.dispatch_id, high=mailing.dispatch_id)
         return mailing.id, mailing.dispatch_id
 
     def _accrue_unsettled(self, case: str, size: int, batch: int) -> float:
