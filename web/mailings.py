@@ -22,6 +22,7 @@ from broker.mailings.model import freeze_moment
 from broker.mailings.pause import pause_mailing
 from broker.mailings.report_sheet import live_report
 from broker.mailings.resume import resume_mailing
+from broker.mailings.watch import thresholds
 from broker.mailings.waves import read_shares
 from web.http.charts import Chart, Line
 from web.http.forms import whole_of
@@ -151,6 +152,8 @@ def _shown(code: str) -> dict[str, Any]:
         "progress": flow.get("progress") or {},
         "waves": flow.get("waves") or [],
         "choosing": may_choose(live),
+        "watched": thresholds(front().settings.watch, report.frozen) if report.frozen else [],
+        "few": report.frozen < front().settings.watch.least_sends,
     }
 
 

@@ -142,7 +142,7 @@ class WatchSettings:
     complaint_stop_bp: int = _at_least(1, 30)
     bounce_warn_bp: int = _at_least(1, 300)
     bounce_stop_bp: int = _at_least(1, 800)
-    least_sends: int = _at_least(1, 1_000)  # no rate is said of fewer mails
+    least_sends: int = _at_least(1, 1_000)  # of fewer mails no rate is said: mailings/small_rates.py
     proofs_per_day: int = _at_least(1, 100)  # proof mails that an organisation may have sent in 24 hours
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import Engine
 
 from broker.kernel.database import Database
 from broker.kernel.ids import new_code
-from broker.mailings import flow_store
+from broker.mailings import flow_store, freeze_store
 from broker.mailings.flow_store import Progress
 from broker.mailings.model import Mailing
 from broker.mailings.variants import Variation
@@ -120,3 +122,17 @@ def test_a_creative_is_written_with_other_subjects_under_one_proof(house: House)
     assert "copy=" in client.get(f"{address}/edit").location  # a signed message changes as a copy alone
     wrong = client.post("/creatives", data=form | {"from_name": "ada@exemple.test"})
     assert wrong.status_code == 422
+
+
+def test_the_owner_reads_from_how_many_events_on_its_mailing_is_stopped(
+    house: House, mailing: Mailing, worker_engine: Engine
+) -> None:
+    with Database(worker_engine).begin() as unit:
+        keys = [number.to_bytes(16, "big") for number in range(1, 101)]
+        freeze_store.write_recipients(unit, mailing, list(range(1, 101)), keys)
+    shown = house.browser("owner")[0].get(f"/mailings/{mailing.code}").text
+    card = shown[shown.index("The watch") :]
+    numbers = re.findall(r'data-label="(?:Warned|Stopped) from">([^<]*)<', card)
+    assert numbers == ["3", "3", "9", "16"]  # of a hundred mails: complaints, bounces
+    assert "So few mails have no reliable rate" in card
+    assert "The watch" not in house.browser("advertiser")[0].get(f"/mailings/{mailing.code}").text
