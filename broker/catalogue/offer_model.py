@@ -16,7 +16,7 @@ CHANNELS: tuple[Channel, ...] = ("email", "newsletter", "sms", "social")
 Joining = Literal["open", "case_by_case"]
 JOINING: tuple[Joining, ...] = ("open", "case_by_case")
 LONGEST_ATTRIBUTION, LONGEST_REPORT = 90, 60  # days
-LONGEST_VALIDATION = 67  # days: 30 by default, one extension (DOMAIN section 7)
+LONGEST_VALIDATION = 67  # days: 30 by default, one extension (docs/affiliation.md)
 GENDERS = ("F", "M")
 
 

@@ -1,4 +1,4 @@
-"""Closed and regulated sectors (DOMAIN.md, section 4): what may not be sold by mail, from which age, with which words.
+"""Closed and regulated sectors: what may not be sold by mail, from which age, with which words.
 
 The rules are dated data (`data/sectors.toml`); what a message sells is known by the sector that its advertiser or
 programme declares, and by words in the message itself. A sieve, and no lawyer: docs/sectors.md says what it misses.

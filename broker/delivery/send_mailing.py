@@ -1,4 +1,4 @@
-"""The job that sends a mailing, alone or together with other workers (ARCHITECTURE, section 4).
+"""The job that sends a mailing, alone or together with other workers (docs/delivery.md).
 
 Rows are the truth: the job may be killed at any moment, be lost or run twice. What it leaves behind is put right by
 `reconcile` when its lease is over.

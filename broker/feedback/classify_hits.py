@@ -13,7 +13,7 @@ from broker.kernel.database import Database, UnitOfWork
 
 SETTLE_SECONDS = 15  # longer than a burst, so that a judged hit's neighbours are there
 PERSONS_AT_ONCE = 5_000
-KEEP_SOURCES = timedelta(days=90)  # DOMAIN: network address and agent of a click go after 90 days
+KEEP_SOURCES = timedelta(days=90)  # for network address and agent of a click; the judged hit stays, as billing's proof
 
 
 def classify_hits(database: Database, mailing_id: int, *, settle_seconds: int = SETTLE_SECONDS) -> int:

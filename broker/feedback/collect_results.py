@@ -105,7 +105,7 @@ def _hash_objections(unit: UnitOfWork, opened: _Opened, base_id: int, since: dat
         email = opened.identity(row.contact_id, row.key_version, bytes(row.sealed)).get("email")
         if email:
             plain = normalise(str(email)).encode()
-            # The trade's convention (DOMAIN, hashes): what an advertiser compares its own file with.
+            # The trade's convention, by which an advertiser finds the person in its own file.
             hashes = hashlib.sha256(plain).digest(), hashlib.md5(plain, usedforsecurity=False).digest()
             rows.append((row.advertiser_id, *hashes, row.at))
     store.write_hashes(unit, rows)

@@ -1,4 +1,4 @@
-"""Leaving: one click, no log-in, at once, for ever (RFC 8058; DOMAIN, unsubscribe)."""
+"""Leaving: one click, no log-in, at once, for ever (RFC 8058; docs/feedback.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch a creative's remote images once and put our copies into it (DOMAIN, section 4: no foreign loads in a mail)."""
+"""Fetch a creative's remote images once and put our copies into it: a foreign load tells who opened."""
 
 from __future__ import annotations
 

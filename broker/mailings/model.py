@@ -22,7 +22,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "failed": frozenset(),
 }
 
-# A recipient is in exactly one of these; together they are the frozen number, always (ARCHITECTURE, section 4).
+# A recipient is in exactly one of these; together they are the frozen number, always (docs/delivery.md).
 SEND_STATES = (
     "pending", "claimed", "attempting", "deferred", "withheld", "cancelled", "accepted", "refused", "uncertain",
 )  # fmt: skip
