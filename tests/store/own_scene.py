@@ -85,7 +85,14 @@ class Scene:
         return creative.code
 
     def draft(self, rows: list[tuple[str, str]], **values: Any) -> str:
-        given = {"name": "Lettre", "goal": "loyalty", "legal_basis": "either", "likeness": "des bijoux", **values}
+        given = {
+            "name": "Lettre",
+            "goal": "loyalty",
+            "legal_basis": "either",
+            "likeness": "des bijoux",
+            "send_hour": 0,
+            **values,
+        }
         with self.web.begin(self.owner) as unit:
             own = create_own_mailing(unit, self.base_code, given.pop("name"), given.pop("goal"), **given)
             set_variants(unit, own.code, [{"segment": segment, "creative": message} for segment, message in rows])
@@ -143,6 +150,13 @@ class Scene:
             connection.execute(
                 text("UPDATE shared_clock SET demo = true, ahead = :ahead + make_interval(days => :days)"),
                 {"days": days, "ahead": self.ahead},
+            )
+
+    def set_clock(self, at: datetime) -> None:
+        """It is this moment now, and goes on from there; set right again when the test ends."""
+        with self.admin.begin() as connection:
+            connection.execute(
+                text("UPDATE shared_clock SET demo = true, ahead = CAST(:at AS timestamptz) - now()"), {"at": at}
             )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from broker.kernel.clock import PARIS
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.mailings.find_mailing import find_mailing, titles_of
 from broker.mailings.own.effect import effect_of
 from broker.mailings.own.find import find_own_mailing, list_own_mailings, parts_of, variants_of
-from broker.mailings.own.model import TRANSITIONS, WORKER_STEPS
+from broker.mailings.own.model import TRANSITIONS, WORKER_STEPS, first_run, next_run
 from broker.mailings.own.personal import personal_fields
 from broker.mailings.own.plan import plan_own_mailing, revise_own_mailing, set_variants, what_lacks
 from broker.mailings.own.propose import propose_segments
@@ -225,6 +226,34 @@ def test_a_standing_mailing_takes_each_event_once_and_makes_up_for_a_missed_day(
     assert scene.sends(scene.run(own)) == {1: [20, 24]}
     scene.move_clock(365)
     assert sorted(scene.sends(scene.run(own))[1]) in ([20, 20, 22, 24], [20, 20, 24])  # of its week, last year's too
+
+
+def test_a_day_without_workers_is_made_up_for_at_the_next_days_hour_not_in_its_night(birthdays: Scene) -> None:
+    scene = birthdays
+    own = scene.planned([("", scene.message())], event_kind="birthday", event_days=0, send_hour=9)
+    morrow = datetime.combine(scene.today + timedelta(days=2), time(2, 30), PARIS)  # due since 9 o'clock of the eve
+    scene.set_clock(morrow)
+    own = scene.run(own)
+    assert (scene.sends(own), own.next_run_at) == ({}, morrow.replace(hour=9, minute=0))
+    scene.set_clock(morrow.replace(hour=9, minute=1))
+    own = scene.run(own)
+    assert (scene.sends(own), own.next_run_at) == ({1: [20, 24]}, morrow.replace(hour=9, minute=0) + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "second"),
+    [  # an hour that is skipped, an hour that comes twice
+        (date(2027, 3, 27), "2027-03-28T01:00:00+00:00", "2027-03-29T00:00:00+00:00"),
+        (date(2027, 10, 30), "2027-10-31T00:00:00+00:00", "2027-11-01T01:00:00+00:00"),
+    ],
+)
+def test_a_change_of_clocks_lets_a_daily_hour_come_once(day: date, first: str, second: str) -> None:
+    at = next_run(datetime.combine(day, time(2, 0, 1), PARIS).astimezone(UTC), 2)
+    assert at.astimezone(UTC).isoformat() == first
+    later = next_run(at.astimezone(UTC) + timedelta(seconds=1), 2)
+    assert later.astimezone(UTC).isoformat() == second
+    for minutes in range(0, 180, 10):  # whenever its job comes, it does not come a second time that day
+        assert first_run(at.astimezone(UTC) + timedelta(minutes=minutes), 2) in (at, later)
 
 
 def test_days_of_a_pause_are_not_made_up_for(birthdays: Scene) -> None:

@@ -28,7 +28,7 @@ from broker.mailings import freeze_store
 from broker.mailings.model import Mailing
 from broker.mailings.own import run_store, store
 from broker.mailings.own.events import STATES, due_events
-from broker.mailings.own.model import OwnMailing, OwnVariant, next_run
+from broker.mailings.own.model import OwnMailing, OwnVariant, first_run, next_run
 from broker.mailings.own.run_store import RunPart
 from broker.mailings.seed_list import seed_list
 from broker.mailings.sign_creative import check_content
@@ -52,6 +52,10 @@ def run_own_mailing(database: Database, worker_keys: WorkerKeys, settings: Setti
 def _run(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, own_id: int) -> None:
     own = store.by_id(unit, own_id, lock=True)
     if own is None or own.state != "active" or own.next_run_at is None or own.next_run_at > unit.now:
+        return
+    if own.daily and (hour := first_run(unit.now, own.send_hour)).astimezone(PARIS).date() == unit.today:
+        # No worker came on the day before: what it missed leaves at today's hour, not in the night.
+        store.note(unit, own.id, own.problem, hour)
         return
     run_id = run_store.add_run(unit, own.id, unit.today)
     if run_id is not None:
