@@ -114,16 +114,22 @@ def credit(cents: int, about: str = "", payer: str = "", iban: str = "") -> File
     ],
 )
 def test_the_invoices_that_a_text_names(about: str, found: tuple[str, ...]) -> None:
-    assert match_credit(credit(1, about), INVOICES, {}).invoices == found
+    assert match_credit(credit(1, about), INVOICES, None).invoices == found
 
 
 def test_a_known_payer_pays_what_its_amount_says() -> None:
-    payers = {"X": 1}
-    assert match_credit(credit(60_000, iban="X"), INVOICES, payers) == Match(("F2026-000012",))
-    assert match_credit(credit(100_000, payer="MANTEAUX"), INVOICES, {}) == Match(("F2026-000012", "F2026-000013"))
-    assert match_credit(credit(70_000, iban="X"), INVOICES, payers).invoices == ()
+    assert match_credit(credit(60_000, iban="X"), INVOICES, 1) == Match(("F2026-000012",))
+    assert match_credit(credit(100_000, payer="MANTEAUX"), INVOICES, None) == Match(("F2026-000012", "F2026-000013"))
+    assert match_credit(credit(70_000, iban="X"), INVOICES, 1).invoices == ()
 
 
 def test_an_amount_alone_is_a_hint_and_no_proof() -> None:
-    assert match_credit(credit(60_000), INVOICES, {}) == Match((), "amount:F2026-000012")
-    assert match_credit(credit(40_000), INVOICES, {}) == Match((), "unknown")
+    assert match_credit(credit(60_000), INVOICES, None) == Match((), "amount:F2026-000012")
+    assert match_credit(credit(40_000), INVOICES, None) == Match((), "unknown")
+
+
+def test_of_many_open_invoices_a_text_names_the_one_written() -> None:
+    many = [OpenInvoice(f"F2026-{number:06d}", number, f"Client {number}", 1) for number in range(1, 3_001)]
+    assert match_credit(credit(1, "vir F2026-001203 du 14/11/2026"), many, None).invoices == ("F2026-001203",)
+    assert match_credit(credit(1, "f 2026 / 1203"), many, None).invoices == ("F2026-001203",)
+    assert match_credit(credit(7, "facture 1203", payer="client 20"), many, None) == Match((), "payer:F2026-000020")

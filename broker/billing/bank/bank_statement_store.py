@@ -138,21 +138,23 @@ def open_invoices(unit: UnitOfWork) -> list[OpenInvoice]:
     return [OpenInvoice(**row._mapping) for row in rows]
 
 
-def payers(unit: UnitOfWork) -> dict[str, int]:
-    """Whose an IBAN was: IBANs that paid invoices of one customer only."""
+def buyers_by_iban(unit: UnitOfWork) -> dict[str, set[int]]:
+    """IBAN → the customers whose invoices were paid from it."""
     rows = unit.all(
-        "SELECT l.counterparty_iban AS iban, min(i.buyer_id) AS buyer FROM bank_line l JOIN receipt_share s"
-        " ON s.receipt_id = l.receipt_id JOIN invoice i ON i.id = s.invoice_id WHERE l.counterparty_iban <> ''"
-        " GROUP BY 1 HAVING count(DISTINCT i.buyer_id) = 1"
+        "SELECT l.counterparty_iban AS iban, array_agg(DISTINCT i.buyer_id) AS buyers FROM bank_line l"
+        " JOIN receipt_share s ON s.receipt_id = l.receipt_id JOIN invoice i ON i.id = s.invoice_id"
+        " WHERE l.counterparty_iban <> '' GROUP BY 1"
     )
-    return {str(row.iban): int(row.buyer) for row in rows}
+    return {str(row.iban): set(row.buyers) for row in rows}
 
 
 def receipts_by_hand(unit: UnitOfWork, line: FileLine) -> list[Row[Any]]:
-    """(id, reference, numbers) of receipts of this amount within three days that no line of a statement shows."""
+    """(id, reference, numbers, buyers) of receipts of this amount within three days that no line of a statement shows;
+    the numbers of the invoices they pay, and whose these are."""
     return unit.all(
-        "SELECT r.id, r.reference, coalesce((SELECT array_agg(i.number) FROM receipt_share s JOIN invoice i"
-        " ON i.id = s.invoice_id WHERE s.receipt_id = r.id), '{}') AS numbers FROM receipt r"
+        "SELECT r.id, r.reference, coalesce(p.numbers, '{}') AS numbers, coalesce(p.buyers, '{}') AS buyers"
+        " FROM receipt r CROSS JOIN LATERAL (SELECT array_agg(i.number) AS numbers, array_agg(DISTINCT i.buyer_id) AS"
+        " buyers FROM receipt_share s JOIN invoice i ON i.id = s.invoice_id WHERE s.receipt_id = r.id) p"
         " WHERE r.amount_cents = :cents AND abs(r.received_on - :day) <= 3"
         " AND NOT EXISTS (SELECT 1 FROM bank_line l WHERE l.receipt_id = r.id) ORDER BY r.id",
         cents=line.cents,
@@ -261,14 +263,15 @@ def cash_lines(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
 def keys_on_statements(unit: UnitOfWork, keys: Sequence[str]) -> set[str]:
     """Which of these entries a line of any statement shows."""
     rows = unit.all(
-        "SELECT 'receipt:' || r.code AS key FROM bank_line l JOIN receipt r ON r.id = l.receipt_id"
+        "SELECT key FROM (SELECT 'receipt:' || r.code AS key FROM bank_line l JOIN receipt r ON r.id = l.receipt_id"
         " UNION ALL SELECT 'payout:' || code FROM payout WHERE bank_line_id IS NOT NULL"
         " UNION ALL SELECT 'payout:' || code || '\\:returned' FROM payout WHERE return_line_id IS NOT NULL"
         " UNION ALL SELECT 'refund:' || code FROM refund WHERE bank_line_id IS NOT NULL"
         " UNION ALL SELECT 'refund:' || code || '\\:returned' FROM refund WHERE return_line_id IS NOT NULL"
-        " UNION ALL SELECT 'bank:' || code FROM bank_line"
+        " UNION ALL SELECT 'bank:' || code FROM bank_line) x WHERE key = ANY (:keys)",
+        keys=list(keys),
     )
-    return {str(row.key) for row in rows} & set(keys)
+    return {str(row.key) for row in rows}
 
 
 def cash_balance(unit: UnitOfWork, last: date) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row
@@ -67,7 +68,8 @@ def import_statement(
         found = [read_bank_csv(data, iban, columns)]
     store.lock_account(unit, iban)
     counts: Counter[str] = Counter()
-    codes = [_read(unit, iban, told, counts) for told in found]
+    open_now = _Open(unit)
+    codes = [_read(unit, iban, told, counts, open_now) for told in found]
     return ImportResult(
         tuple(codes),
         counts["new"],
@@ -80,7 +82,7 @@ def import_statement(
     )
 
 
-def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str]) -> str:
+def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str], open_now: _Open) -> str:
     if told.iban != iban:
         raise InvalidInput(
             f"Statement {told.reference} is of the account {told.iban[:4]} … {told.iban[-4:]}, not of the company's"
@@ -96,7 +98,6 @@ def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str]
     # A corrected statement bears the id of the first one: what is new in it joins that.
     code = new_code("stmt") if before is None else before
     statement_id = store.insert_statement(unit, code, told) if before is None else store.statement_id(unit, before)
-    open_now = _Open(unit)
     for line in fresh:
         counts["new"] += 1
         _take(unit, statement_id, iban, line, counts, open_now)
@@ -106,38 +107,47 @@ def _read(unit: UnitOfWork, iban: str, told: FileStatement, counts: Counter[str]
 
 
 class _Open:
-    """What waits for money, read again only after a line has changed it: a file may have 10,000 lines."""
+    """What waits for money, read once and kept up with what each line takes of it: a file may have 10,000 lines."""
 
     def __init__(self, unit: UnitOfWork) -> None:
         self._unit = unit
-        self.changed()
 
-    def changed(self) -> None:
-        """A line was matched."""
-        self._invoices: list[OpenInvoice] | None = None
-        self._payers: dict[str, int] | None = None
-        self._sent: list[Row[Any]] | None = None
+    @cached_property
+    def invoices(self) -> dict[str, OpenInvoice]:
+        """Open invoices by their numbers, the oldest first."""
+        return {found.number: found for found in store.open_invoices(self._unit)}
 
-    @property
-    def invoices(self) -> list[OpenInvoice]:
-        """Open invoices, the oldest first."""
-        if self._invoices is None:
-            self._invoices = store.open_invoices(self._unit)
-        return self._invoices
-
-    @property
-    def payers(self) -> dict[str, int]:
-        """Whose an IBAN was."""
-        if self._payers is None:
-            self._payers = store.payers(self._unit)
-        return self._payers
-
-    @property
+    @cached_property
     def sent(self) -> list[Row[Any]]:
         """Transfers of ours that no statement shows yet."""
-        if self._sent is None:
-            self._sent = transfer_store.sent(self._unit)
-        return self._sent
+        return transfer_store.sent(self._unit)
+
+    @cached_property
+    def _buyers(self) -> dict[str, set[int]]:
+        return store.buyers_by_iban(self._unit)
+
+    def payer(self, iban: str) -> int | None:
+        """Whose an account is by the invoices it paid; None where none is known, or they are of several customers."""
+        buyers = self._buyers.get(iban, set())
+        return next(iter(buyers)) if len(buyers) == 1 else None
+
+    def paid(self, number: str, cents: int, iban: str) -> None:
+        """So much of an invoice was paid from an account."""
+        invoice = self.invoices[number]
+        if cents < invoice.open_cents:
+            self.invoices[number] = replace(invoice, open_cents=invoice.open_cents - cents)
+        else:
+            del self.invoices[number]
+        self.belongs(iban, [invoice.buyer_id])
+
+    def belongs(self, iban: str, buyers: Iterable[int]) -> None:
+        """Invoices of these customers were paid from an account; a line may not say from which."""
+        if iban:
+            self._buyers.setdefault(iban, set()).update(buyers)
+
+    def shown(self, what: str, transfer_id: int) -> None:
+        """A statement shows this transfer."""
+        self.sent[:] = [row for row in self.sent if (row.what, row.id) != (what, transfer_id)]
 
 
 def _fresh(unit: UnitOfWork, told: FileStatement) -> list[FileLine]:
@@ -162,9 +172,8 @@ def _take(
     if line.booked_on > unit.today:
         raise InvalidInput(f"A line is dated {line.booked_on}: in the future.", code="bad_statement", field="file")
     code = new_code("line")
-    if line.cents > 0 and _came_back(unit, code, statement_id, iban, line):
+    if line.cents > 0 and _came_back(unit, code, statement_id, iban, line, open_now):
         counts["returned"] += 1
-        open_now.changed()
         return
     if line.cents > 0:
         kind, hint, receipt_id, waits = _credit(unit, line, open_now)
@@ -180,6 +189,7 @@ def _take(
             unit, code, statement_id, iban, line, kind, "" if kind != "suspense" else "debit", None
         )
         for row in paid:
+            open_now.shown(row.what, row.id)
             if row.what == "refund":
                 transfer_store.show_refund(unit, row.id, line_id, line.booked_on)
                 unit.enqueue("book_refund", row.id)
@@ -187,8 +197,6 @@ def _take(
             if row.state == "exported":
                 confirm_payout(unit, row.code, line.booked_on)
             store.show_payout(unit, row.id, line_id)
-        if paid:
-            open_now.changed()
         counts["payouts"] += len(paid)
         counts["suspense"] += kind == "suspense"
         counts["suspense_cents"] += line.cents if kind == "suspense" else 0
@@ -202,22 +210,24 @@ def _credit(unit: UnitOfWork, line: FileLine, open_now: _Open) -> tuple[str, str
         return "gateway", "", None, 0
     if line.returned:
         return _waiting(unit, line, f"returned:{line.end_to_end_id}" if line.end_to_end_id else "returned")
-    found = match_credit(line, open_now.invoices, open_now.payers)
+    found = match_credit(line, open_now.invoices.values(), open_now.payer(line.counterparty_iban))
     by_hand = [
         row for row in store.receipts_by_hand(unit, line)
         if row.reference == line.reference or not found.invoices or not row.numbers
         or set(row.numbers) & set(found.invoices)
     ]  # fmt: skip
     if by_hand:
+        open_now.belongs(line.counterparty_iban, by_hand[0].buyers)
         return "receipt", "by_hand", int(by_hand[0].id), 0
     if not found.invoices:
         return _waiting(unit, line, found.hint)
     receipt = receive_transfer(unit, line.cents, line.booked_on, line.reference, line.counterparty, found.invoices[0])
-    open_now.changed()
     left = receipt.left_cents
+    open_now.paid(found.invoices[0], line.cents - left, line.counterparty_iban)
     for number in found.invoices[1:]:
         if left > 0:
-            left = assign_receipt(unit, receipt.code, number).left_cents
+            before, left = left, assign_receipt(unit, receipt.code, number).left_cents
+            open_now.paid(number, before - left, line.counterparty_iban)
     return "receipt", "overpaid" if left else "", receipt.id, left
 
 
@@ -236,7 +246,7 @@ def _sent(line: FileLine, sent: Sequence[Row[Any]]) -> list[Row[Any]]:
     return one
 
 
-def _came_back(unit: UnitOfWork, code: str, statement_id: int, iban: str, line: FileLine) -> bool:
+def _came_back(unit: UnitOfWork, code: str, statement_id: int, iban: str, line: FileLine, open_now: _Open) -> bool:
     """Whether a credit is a transfer of ours that the bank sent back: then that is undone, and nothing waits."""
     found = transfer_store.returnable(unit, line.end_to_end_id, line.cents) if line.end_to_end_id else None
     if found is None or not (line.returned or found.state in ("confirmed", "paid")):
@@ -249,4 +259,5 @@ def _came_back(unit: UnitOfWork, code: str, statement_id: int, iban: str, line: 
     refund = find_refund(unit, found.code)
     assert refund is not None  # it was found above
     return_transfer(unit, refund, line.reason or "returned", line_id, line.booked_on)
+    open_now.shown("refund", refund.id)
     return True

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from broker.billing.bank.bank_file import FileLine
 
 _MOST_COMBINED = 12  # open invoices of a payer that are tried in groups: 4,095 of them
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What is looked for on a bank's line, taken apart once: a file has many lines, and many invoices may be open.
+
+    `number` and `order` are letters and figures alone, `figures` is the number without its zeros; `order` is empty
+    where it is too short to prove anything.
+    """
+
+    number: str
+    figures: str
+    order: str
+    buyer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +36,12 @@ class OpenInvoice:
     buyer: str
     open_cents: int
     order_code: str = ""
+    marks: _Marks = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        number, order = _squashed(self.number.upper()), _squashed(self.order_code.upper())
+        marks = _Marks(number, number.replace("0", ""), order if len(order) >= 8 else "", _plain(self.buyer))
+        object.__setattr__(self, "marks", marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +52,18 @@ class Match:
     hint: str = ""
 
 
-def match_credit(line: FileLine, invoices: Sequence[OpenInvoice], payers: Mapping[str, int]) -> Match:
+def match_credit(line: FileLine, invoices: Collection[OpenInvoice], payer: int | None) -> Match:
     """What a credit pays: the invoices it names; else what its payer owes, when the amount says which.
 
-    `invoices` are open, the oldest first; `payers` says whose an IBAN was at earlier payments. An amount alone proves
-    nothing: two customers may owe the same.
+    `invoices` are open, the oldest first; `payer` is whose account the money comes from, where earlier payments say
+    it. An amount alone proves nothing: two customers may owe the same.
     """
-    named = tuple(found.number for found in invoices if names(line.words, found))
+    named = _named(line.words.upper(), invoices)
     if named:
         return Match(named)
-    payer = payers.get(line.counterparty_iban) if line.counterparty_iban else None
     if payer is None and line.counterparty:
-        alike = {found.buyer_id for found in invoices if _plain(found.buyer) == _plain(line.counterparty)}
+        name = _plain(line.counterparty)
+        alike = {found.buyer_id for found in invoices if found.marks.buyer == name}
         payer = alike.pop() if len(alike) == 1 else None
     if payer is None:
         same = [found for found in invoices if found.open_cents == line.cents]
@@ -52,19 +72,26 @@ def match_credit(line: FileLine, invoices: Sequence[OpenInvoice], payers: Mappin
     return _grouped(line.cents, owed)
 
 
-def names(words: str, invoice: OpenInvoice) -> bool:
-    """Whether a text names an invoice: its number however it is spaced, or its order's code."""
-    text = words.upper()
+def _named(text: str, invoices: Collection[OpenInvoice]) -> tuple[str, ...]:
+    """The invoices that a text in capitals names: by their number however it is spaced, or by their order's code."""
+    squashed = _squashed(text)
+    figures = squashed.replace("0", "")
+    return tuple(
+        found.number for found in invoices
+        # However a number is spaced, and with however many zeros, its other letters and figures follow one another.
+        if (found.marks.order and found.marks.order in squashed)
+        or (found.marks.figures in figures and _is_number(found, text, squashed))
+    )  # fmt: skip
+
+
+def _is_number(invoice: OpenInvoice, text: str, squashed: str) -> bool:
     tokens = re.findall(r"[A-Z]+|[0-9]+", invoice.number.upper())
     written = r"[^A-Z0-9]*".join(f"0*{int(token)}" if token.isdigit() else token for token in tokens)
     if re.search(rf"(?<![A-Z0-9]){written}(?![0-9])", text):
         return True
     # Banks wrap texts at 35 letters, in the middle of a number.
-    squashed, number = re.sub(r"[^A-Z0-9]", "", text), re.sub(r"[^A-Z0-9]", "", invoice.number.upper())
-    if re.search(rf"{number}(?![0-9])", squashed) and number[:1].isalpha():
-        return True
-    order = re.sub(r"[^A-Z0-9]", "", invoice.order_code.upper())
-    return len(order) >= 8 and order in squashed
+    number = invoice.marks.number
+    return number[:1].isalpha() and re.search(rf"{number}(?![0-9])", squashed) is not None
 
 
 def _grouped(cents: int, owed: Sequence[OpenInvoice]) -> Match:
@@ -83,6 +110,11 @@ def _grouped(cents: int, owed: Sequence[OpenInvoice]) -> Match:
     if len(groups) == 1:
         return Match(tuple(found.number for found in groups[0]))
     return Match((), f"payer:{owed[0].number}" if owed else "nothing_open")
+
+
+def _squashed(text: str) -> str:
+    """The capitals and figures of a text."""
+    return re.sub(r"[^A-Z0-9]", "", text)
 
 
 def _plain(text: str) -> str:
