@@ -28,19 +28,20 @@ as_option: Callable[..., Any] = click.option(
 @contextmanager
 def acting(settings: Settings, org_code: str = "") -> Iterator[UnitOfWork]:
     """One transaction in the name of an organisation; without a code, the system's own."""
-    with _database(settings) as database, database.begin(_actor(database, org_code)) as unit:
+    with acting_database(settings) as database, database.begin(_actor(database, org_code)) as unit:
         yield unit
 
 
 @contextmanager
 def acting_as(settings: Settings, person: Actor) -> Iterator[UnitOfWork]:
     """One transaction in the name of a person, for what only persons may do."""
-    with _database(settings) as database, database.begin(person) as unit:
+    with acting_database(settings) as database, database.begin(person) as unit:
         yield unit
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
+def acting_database(settings: Settings) -> Iterator[Database]:
+    """The workers' database, for what opens several units."""
     with running_postgres(settings) as server:
         engine = make_engine(server.url("worker"), 1)
         try:

@@ -10,7 +10,7 @@ from broker.kernel.errors import Conflict
 from broker.mailings.find_mailing import find_mailing
 from broker.mailings.model import Mailing
 from broker.mailings.start import start_mailing
-from broker.operate.job_store import enqueue_what_is_due
+from broker.operate.jobs.job_store import enqueue_what_is_due
 from tests.store.audience_people import key_of
 from tests.store.test_mailings import PEOPLE, VOLUME, Scene, scene
 

@@ -21,7 +21,7 @@ from broker.mailings.start import start_mailing
 from broker.operate.backup.events import gather
 from broker.operate.backup.manifest import Manifest
 from broker.operate.backup.replay import Replayed, replay
-from broker.operate.job_store import enqueue_what_is_due
+from broker.operate.jobs.job_store import enqueue_what_is_due
 from broker.operate.journal import store as journal_store
 from broker.vault.keyring import WorkerKeys
 from tests.mail_house import House, billed, build, people, picked_send, states

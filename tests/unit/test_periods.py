@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from croniter import croniter
 
-from broker.operate.jobs import EVERY_FIVE_SECONDS, EVERY_TWO_SECONDS
+from broker.operate.jobs.house_tasks import EVERY_FIVE_SECONDS, EVERY_TWO_SECONDS
 
 
 @pytest.mark.parametrize(("cron", "seconds"), [(EVERY_TWO_SECONDS, 2), (EVERY_FIVE_SECONDS, 5)])

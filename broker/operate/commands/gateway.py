@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import cast, get_args
 
 import click
 
@@ -11,8 +12,9 @@ from broker.billing.gateway.connect import list_connect
 from broker.billing.gateway.gateway_balance import ask_reading_now, explain_gateway_line
 from broker.billing.gateway.gateway_payouts import ask_gateway_payout
 from broker.billing.gateway.payment_rules import METHODS, find_rule, set_rule
+from broker.billing.gateway.play_fake import Part, deliver, play_fake
 from broker.billing.gateway.reconcile_gateway import list_lines, reconcile_gateway
-from broker.operate.acting import acting, show
+from broker.operate.acting import acting, acting_database, show
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table
 
@@ -138,3 +140,26 @@ def rule(invocation: Invocation, advertiser: str, methods: tuple[str, ...], debi
         if methods or debit:
             found = set_rule(unit, invocation.settings, advertiser, methods or found.methods, debit or found.debit)
         show(found, as_json)
+
+
+@command.command()
+@click.argument("part", type=click.Choice([name.replace("_", "-") for name in get_args(Part)]))
+@click.argument("code")
+@click.option("--cents", type=click.IntRange(min=1), default=None, help="Not all of the payment.")
+@click.option("--fee", type=click.IntRange(min=0), default=0, help="Cents that the gateway keeps for it.")
+@click.option("--reason", default="", help="Of a debit that fails, in the gateway's words.")
+@click.option("--print", "printed", is_flag=True, help="Print the webhook instead of delivering it.")
+@click.pass_obj
+def fake(invocation: Invocation, part: str, code: str, cents: int | None, fee: int, reason: str, printed: bool) -> None:
+    """Have the demo's fake gateway do PART to the payment, order or payout CODE. A real gateway is never told.
+
+    Example: courtier gateway fake dispute order_9x1c… --fee 2000
+    """
+    settings, named = invocation.settings, cast(Part, part.replace("-", "_"))
+    with acting_database(settings) as database:
+        payload, signature = play_fake(database, settings, named, code, cents or 0, fee, reason)
+        if printed:
+            print_json({"body": payload.decode(), "signature": signature})
+            return
+        deliver(database, settings, payload, signature)
+    print("The fake did it and told us; a worker reads it.")

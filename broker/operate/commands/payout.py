@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import click
 
 from broker.billing.bank.export_sepa import make_sepa_file
 from broker.billing.bank.left_out import left_out
+from broker.billing.bank.owner_balances import owner_balances
 from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.payout_thresholds import list_thresholds, set_threshold
 from broker.billing.bank.payouts import approve_payout, confirm_payout, fail_payout, propose_payouts
 from broker.billing.bank.return_payout import return_payout
 from broker.billing.bank.take_status import take_status
@@ -23,12 +26,18 @@ from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table, say
 
 DAY = click.DateTime(["%Y-%m-%d"])
+OWED = (
+    "owner", "owner_code", "owed_cents", "state", "due_on", "waiting_cents", "contested_cents", "under_way_cents",
+    "books_cents", "gateway_cents", "threshold_cents",
+)  # fmt: skip
 COLUMNS = ("code", "owner", "amount_cents", "state", "proposed_by", "approved_by", "paid_on", "returned_on", "held")
 LONG_AGO = date(2000, 1, 1)
 LEFT_OUT = {
     "org_frozen": "it is frozen",
     "account_waits": "its account is too new",
     "no_account": "no account of it is approved",
+    "below": "below the threshold, and not due yet",
+    "negative": "it owes us: that nets into its next payout",
 }
 
 
@@ -68,7 +77,8 @@ def propose(invocation: Invocation, until: datetime, by: str, as_json: bool) -> 
             for one in made]  # fmt: skip
     if not as_json:
         for one in left:
-            say(f"{one.owner} was left out, {format_cents(one.cents)}: {LEFT_OUT[one.why]}")
+            until_then = f" (due {one.due_on})" if one.why == "below" else ""
+            say(f"{one.owner} was left out, {format_cents(one.cents)}: {LEFT_OUT[one.why]}{until_then}")
     _print(rows, as_json)
 
 
@@ -208,6 +218,49 @@ def release(invocation: Invocation, code: str, by: str) -> None:
     with as_person(invocation.settings, by) as unit:
         release_hold(unit, code)
     print(f"{code} is released")
+
+
+@command.command()
+@json_option
+@click.pass_obj
+def balances(invocation: Invocation, as_json: bool) -> None:
+    """Show what each owner is owed, in our books and at the gateway; below zero it owes us and is not paid.
+
+    Example: courtier payout balances
+    """
+    with acting(invocation.settings) as unit:
+        found = owner_balances(unit, invocation.settings)
+    _print([{name: getattr(one, name) for name in OWED} for one in found], as_json)
+
+
+@command.command()
+@click.option("--cents", type=click.IntRange(min=0), help="A new one; without it those that hold are listed.")
+@click.option("--currency", default="EUR", show_default=True)
+@click.option("--since", type=DAY, help="From this day on; without one from today.")
+@click.option("--by", "by", default="", metavar="EMAIL", help="Who enters it.")
+@json_option
+@click.pass_obj
+def threshold(
+    invocation: Invocation, cents: int | None, currency: str, since: datetime | None, by: str, as_json: bool
+) -> None:
+    """Show or enter the sum from which on an owner is paid before its due date, by currency and day.
+
+    Example: courtier payout threshold --cents 10000 --since 2027-01-01 --by anna@courtier.test
+    """
+    settings = invocation.settings
+    if cents is not None:
+        with as_person(settings, by) if by else acting(settings) as unit:
+            set_threshold(unit, currency, cents, None if since is None else since.date())
+    with acting(settings) as unit:
+        found = [asdict(one) for one in list_thresholds(unit, settings)]
+    if as_json:
+        print_json({"items": found})
+        return
+    rows = [
+        [one["currency"], one["since"] or "before", one["cents"], one["by"] or "settings", one["in_force"]]
+        for one in found
+    ]
+    print_table(("currency", "since", "cents", "by", "in force"), rows)
 
 
 @command.command()

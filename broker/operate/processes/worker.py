@@ -18,7 +18,8 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import SettingsError, Unavailable
 from broker.kernel.log import configure_logging
 from broker.kernel.settings import Settings
-from broker.operate.jobs import DELIVERY_QUEUES, NOTICE_QUEUES, OTHER_QUEUES, Means, make_app
+from broker.operate.jobs.app import DELIVERY_QUEUES, NOTICE_QUEUES, OTHER_QUEUES, make_app
+from broker.operate.jobs.means import Means
 from broker.operate.journal.files import journal_of
 from broker.operate.journal.outbox import flush_outbox
 from broker.vault.current_ring import CurrentRing

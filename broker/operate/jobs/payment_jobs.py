@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from broker.billing.gateway.choose_gateway import choose_gateway
 from broker.billing.gateway.collect import book_payment
 from broker.billing.gateway.connect import open_connect, read_connect
-from broker.billing.gateway.gateway import Gateway
 from broker.billing.gateway.gateway_balance import book_gateway_line, read_gateway
 from broker.billing.gateway.gateway_payouts import send_gateway_payout
 from broker.billing.gateway.means import detach_means, read_setup
@@ -15,16 +11,12 @@ from broker.billing.gateway.pay_with_means import charge_means
 from broker.billing.gateway.reversals import reverse_transfer
 from broker.billing.gateway.transfers import send_transfer
 from broker.billing.gateway.webhook import treat_webhook
-from broker.kernel.database import Database
-from broker.kernel.settings import Settings
+from broker.operate.jobs.means import Means, Work
 
 
-def payment_jobs(database: Database, settings: Settings) -> Mapping[str, Callable[[int], object]]:
+def payment_jobs(means: Means) -> Work:
     """Kind → function of a row's id."""
-
-    def gateway() -> Gateway:
-        return choose_gateway(settings, database)
-
+    database, settings, gateway = means.database, means.settings, means.gateway
     return {
         "book_payment": lambda row_id: book_payment(database, settings, gateway(), row_id),
         "treat_webhook": lambda row_id: treat_webhook(database, settings, gateway(), row_id),
