@@ -21,7 +21,7 @@ from broker.kernel.errors import NotFound
 from broker.kernel.ids import new_code
 from broker.kernel.money import micros_to_cents
 from broker.mailings import report_store as store
-from broker.mailings.store import mailing_by_id, states
+from broker.mailings.store import counts, mailing_by_id
 from broker.notifications.notify import notify
 
 LATEST_DAYS = 25  # after the end: the month is not over, a person has days left to look into a fault
@@ -57,7 +57,7 @@ def write_legal_report(database: Database, mailing_id: int) -> None:
         facts, mailing = store.report_facts(unit, mailing_id), mailing_by_id(unit, mailing_id)
         if facts is None or mailing is None or facts.ended_at is None or facts.started_at is None:
             return
-        by_state = states(unit, mailing)
+        by_state = counts(unit, mailing).by_state
         code = new_code("report")
         started, ended = (at.astimezone(PARIS).date() for at in (facts.started_at, facts.ended_at))
         body = {

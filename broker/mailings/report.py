@@ -52,14 +52,13 @@ def mailing_report(unit: UnitOfWork, code: str) -> MailingReport:
     """The report of a mailing that the actor is party to."""
     mailing = find_mailing(unit, code)
     totals = store.counts(unit, mailing)
-    by_state = store.states(unit, mailing)
     reactions = store.reactions(unit, mailing.id)
     return MailingReport(
         code=mailing.code,
         kind=mailing.kind,
         state=mailing.state,
         frozen=totals.frozen,
-        **{state: by_state.get(state, 0) for state in SEND_STATES},
+        **{state: totals.by_state.get(state, 0) for state in SEND_STATES},
         bounced=totals.bounced,
         seeds=totals.seeds,
         hits=reactions.human,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -198,15 +199,16 @@ def mailing_by_code(unit: UnitOfWork, code: str) -> Mailing | None:
     return None if row is None else _mailing(row)
 
 
-def all_mailings(unit: UnitOfWork) -> list[Mailing]:
-    """The mailings that the actor's policies show, newest first."""
-    return [_mailing(row) for row in unit.all(_MAILING + " ORDER BY id DESC LIMIT 200")]
-
-
-def mailings_page(unit: UnitOfWork, number: int, size: int) -> Page[Mailing]:
-    """A page of them, with the number of all."""
-    rows = unit.all(_MAILING + " ORDER BY id DESC LIMIT :size OFFSET :offset", size=size, offset=offset(number, size))
-    total = unit.scalar(f"SELECT count(*) FROM ({_MAILING}) AS found")  # noqa: S608 - a query of our own
+def mailings_page(unit: UnitOfWork, states: Sequence[str], number: int, size: int) -> Page[Mailing]:
+    """A page of the mailings in these states that the actor's policies show, newest first, with the number of all."""
+    where = " WHERE state = ANY(:states)"
+    rows = unit.all(
+        f"{_MAILING}{where} ORDER BY id DESC LIMIT :size OFFSET :offset",
+        states=list(states),
+        size=size,
+        offset=offset(number, size),
+    )
+    total = unit.scalar(f"SELECT count(*) FROM mailing{where}", states=list(states))  # noqa: S608 - a query of our own
     return Page([_mailing(row) for row in rows], int(total), number, size)
 
 
@@ -226,28 +228,31 @@ def start_now(unit: UnitOfWork, mailing_id: int) -> None:
     unit.run("UPDATE mailing SET starts_at = app_now() WHERE id = :id AND starts_at > app_now()", id=mailing_id)
 
 
-def counts(unit: UnitOfWork, mailing: Mailing) -> Row[Any]:
-    """One row: recipients by state, seeds, bounced."""
-    row = unit.one(
-        "SELECT count(*) FILTER (WHERE NOT seed) AS frozen, count(*) FILTER (WHERE seed) AS seeds,"
-        " count(*) FILTER (WHERE NOT seed AND bounced_at IS NOT NULL) AS bounced"
-        " FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing",
-        dispatch=mailing.dispatch_id,
-        mailing=mailing.id,
-    )
-    assert row is not None
-    return row
+@dataclass(frozen=True, slots=True)
+class SendCounts:
+    """Recipients in all, by state and bounced, and control addresses, which stand apart."""
+
+    frozen: int
+    seeds: int
+    bounced: int
+    by_state: dict[str, int]
 
 
-def states(unit: UnitOfWork, mailing: Mailing) -> dict[str, int]:
-    """How many recipients (seeds left out) are in each state."""
+def counts(unit: UnitOfWork, mailing: Mailing) -> SendCounts:
+    """What has become of a mailing's sends, in one look at them: large mailings are asked about while they leave."""
     rows = unit.all(
-        "SELECT state, count(*) AS n FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND NOT seed"
-        " GROUP BY state",
+        "SELECT state, seed, count(*) AS n, count(bounced_at) AS bounced FROM send"
+        " WHERE dispatch_id = :dispatch AND mailing_id = :mailing GROUP BY state, seed",
         dispatch=mailing.dispatch_id,
         mailing=mailing.id,
     )
-    return {row.state: row.n for row in rows}
+    people = [row for row in rows if not row.seed]
+    return SendCounts(
+        frozen=sum(row.n for row in people),
+        seeds=sum(row.n for row in rows if row.seed),
+        bounced=sum(row.bounced for row in people),
+        by_state={row.state: row.n for row in people},
+    )
 
 
 def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:

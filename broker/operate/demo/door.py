@@ -44,15 +44,20 @@ class ApiDoor:
         return self._read(self.session.post(self._root + path, params=_plain(query), data=chunks(), timeout=600))
 
     def follow(self, path: str, done: Callable[[Any], bool], look: Callable[[Any], None], every: float = 0.5) -> Any:
-        """Read `path` again and again until `done`; `look` sees each state on the way."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        """Read `path` again and again until `done`; `look` sees each state on the way.
+
+        Patience ends when nothing has changed for so long: a large demo on a busy machine takes its time.
+        """
+        until, before = time.monotonic() + PATIENCE_SECONDS, None
         while time.monotonic() < until:
             state = self.get(path)
+            if state != before:
+                until, before = time.monotonic() + PATIENCE_SECONDS, state
             look(state)
             if done(state):
                 return state
             time.sleep(every)
-        raise Unavailable(f"{path} was not finished after {PATIENCE_SECONDS:.0f} seconds.", code="demo_patience")
+        raise Unavailable(f"{path} has not changed for {PATIENCE_SECONDS:.0f} seconds.", code="demo_patience")
 
     @staticmethod
     def _read(reply: requests.Response) -> Any:
