@@ -14,7 +14,7 @@ from broker.kernel.database import UnitOfWork
 from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.choose_variant import choose_variant
-from broker.mailings.find_mailing import find_mailing, page_of_mailings
+from broker.mailings.find_mailing import find_mailing, list_mailings
 from broker.mailings.flow import set_flow
 from broker.mailings.legal_report import list_legal_reports
 from broker.mailings.model import SEND_STATES
@@ -168,7 +168,7 @@ def reply(work: UnitOfWork, code: str) -> dict[str, Any]:
 def index(query: dict[str, Any]) -> Any:
     """The organisation's mailings, newest first, fifty a page."""
     with unit() as work:
-        return page_of_mailings(work, query["page"])
+        return list_mailings(work, page=query["page"])
 
 
 @calls.route("/mailings/<code:code>", methods=["GET"])

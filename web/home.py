@@ -52,7 +52,7 @@ def show() -> str:
 
 def owner(work: UnitOfWork) -> dict[str, Any]:
     """Orders to answer come first, then what brings the next revenue."""
-    bases, cards, mailings = list_bases(work), list_cards(work), list_mailings(work)
+    bases, cards = list_bases(work), list_cards(work)
     asked = list_orders(work, "ordered")
     joined = list_participations(work, size=5)
     steps: list[Step] = []
@@ -82,7 +82,7 @@ def owner(work: UnitOfWork) -> dict[str, Any]:
     return {
         "steps": steps,
         "orders": list_orders(work, size=5),
-        "mailings": mailings[:5],
+        "mailings": list_mailings(work, size=5).items,
         "cards": [card for card in cards if card.state == "published"],
         "joined": joined,
         "statements": list_invoices(work, size=5),
@@ -116,7 +116,7 @@ def advertiser(work: UnitOfWork) -> dict[str, Any]:
     return {
         "steps": steps,
         "orders": list_orders(work, size=5),
-        "mailings": list_mailings(work)[:5],
+        "mailings": list_mailings(work, size=5).items,
         "cards": search_cards(work, size=3),
         "invoices": list_invoices(work, size=5),
     }
@@ -124,13 +124,12 @@ def advertiser(work: UnitOfWork) -> dict[str, Any]:
 
 def broker(work: UnitOfWork) -> dict[str, Any]:
     """What runs, what waits, what was earned."""
-    mailings = list_mailings(work)
     return {
         "steps": [Step(*duty, waits=True) for duty in alert_duties(work) + legal_duties(work)],
         "orders": list_orders(work, size=8),
         "waiting": list_orders(work, "ordered").total,
-        "running": [mailing for mailing in mailings if mailing.state in RUNNING],
-        "mailings": mailings[:8],
+        "running": list_mailings(work, RUNNING, size=1).total,
+        "mailings": list_mailings(work, size=8).items,
         "programmes": browse_programmes(work, size=5),
         "report": revenue_report(work, work.today - timedelta(days=365), work.today),
     }

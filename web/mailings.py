@@ -27,6 +27,7 @@ from broker.mailings.waves import read_shares
 from web.http.charts import Chart, Line
 from web.http.forms import whole_of
 from web.http.refusals import page
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("mailings", __name__)
@@ -37,8 +38,8 @@ SOON = timedelta(minutes=10)  # so near to its next step the page of a mailing t
 def index() -> str:
     """The viewer's mailings."""
     with unit() as work:
-        mailings = list_mailings(work)
-        titles = titles_of(work, mailings)
+        mailings = list_mailings(work, page=asked_page())
+        titles = titles_of(work, mailings.items)
     return render_template("mailings/index.html", mailings=mailings, titles=titles)
 
 

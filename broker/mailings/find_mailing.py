@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
@@ -19,14 +19,11 @@ def find_mailing(unit: UnitOfWork, code: str) -> Mailing:
     return mailing
 
 
-def list_mailings(unit: UnitOfWork) -> list[Mailing]:
-    """The actor's mailings (staff: all), newest first."""
-    return store.all_mailings(unit)
-
-
-def page_of_mailings(unit: UnitOfWork, number: int, size: int = 50) -> Page[Mailing]:
-    """A page of the actor's mailings (staff: all), newest first. Raises `InvalidInput` (`bad_page`)."""
-    return store.mailings_page(unit, number, size)
+def list_mailings(
+    unit: UnitOfWork, states: Collection[str] = TRANSITIONS.keys(), page: int = 1, size: int = 50
+) -> Page[Mailing]:
+    """The actor's mailings (staff: all) in these states, newest first. Raises `InvalidInput` (`bad_page`)."""
+    return store.mailings_page(unit, list(states), page, size)
 
 
 def move_mailing(unit: UnitOfWork, mailing: Mailing, to_state: str) -> Mailing:

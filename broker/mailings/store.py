@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -228,31 +227,28 @@ def start_now(unit: UnitOfWork, mailing_id: int) -> None:
     unit.run("UPDATE mailing SET starts_at = app_now() WHERE id = :id AND starts_at > app_now()", id=mailing_id)
 
 
-@dataclass(frozen=True, slots=True)
-class SendCounts:
-    """Recipients in all, by state and bounced, and control addresses, which stand apart."""
-
-    frozen: int
-    seeds: int
-    bounced: int
-    by_state: dict[str, int]
-
-
-def counts(unit: UnitOfWork, mailing: Mailing) -> SendCounts:
-    """What has become of a mailing's sends, in one look at them: large mailings are asked about while they leave."""
-    rows = unit.all(
-        "SELECT state, seed, count(*) AS n, count(bounced_at) AS bounced FROM send"
-        " WHERE dispatch_id = :dispatch AND mailing_id = :mailing GROUP BY state, seed",
+def counts(unit: UnitOfWork, mailing: Mailing) -> Row[Any]:
+    """One row: recipients by state, seeds, bounced."""
+    row = unit.one(
+        "SELECT count(*) FILTER (WHERE NOT seed) AS frozen, count(*) FILTER (WHERE seed) AS seeds,"
+        " count(*) FILTER (WHERE NOT seed AND bounced_at IS NOT NULL) AS bounced"
+        " FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing",
         dispatch=mailing.dispatch_id,
         mailing=mailing.id,
     )
-    people = [row for row in rows if not row.seed]
-    return SendCounts(
-        frozen=sum(row.n for row in people),
-        seeds=sum(row.n for row in rows if row.seed),
-        bounced=sum(row.bounced for row in people),
-        by_state={row.state: row.n for row in people},
+    assert row is not None
+    return row
+
+
+def states(unit: UnitOfWork, mailing: Mailing) -> dict[str, int]:
+    """How many recipients (seeds left out) are in each state."""
+    rows = unit.all(
+        "SELECT state, count(*) AS n FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND NOT seed"
+        " GROUP BY state",
+        dispatch=mailing.dispatch_id,
+        mailing=mailing.id,
     )
+    return {row.state: row.n for row in rows}
 
 
 def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:

@@ -306,7 +306,7 @@ def test_pause_resume_and_cancel_follow_the_table_of_states(scene: Scene) -> Non
     with scene.web.begin(scene.stranger) as unit:
         with pytest.raises(NotFound):
             mailing_report(unit, mailing.code)
-        assert list_mailings(unit) == []
+        assert list_mailings(unit).items == []
     with scene.web.begin(scene.owner) as unit:
         assert pause_mailing(unit, mailing.code).state == "paused"
         with pytest.raises(Conflict):
