@@ -7,9 +7,11 @@ from typing import Any
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from api.fields import code_field, list_of, text
+from api.fields import code_field, list_of, text, whole
 from api.work import front, unit
 from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
+from broker.billing.bank.owner_balances import owner_balances
+from broker.billing.bank.payout_thresholds import MOST_CENTS, list_thresholds, set_threshold
 from broker.billing.bank.payouts import approve_payout, confirm_payout, fail_payout, list_payouts, propose_payouts
 
 calls = Blueprint("payouts", __name__, description="Money for owners: proposed by one person, approved by another")
@@ -60,6 +62,71 @@ def propose(body: dict[str, Any]) -> Any:
     """Propose a payout for each owner that has something due."""
     with unit() as work:
         return {"items": propose_payouts(work, front().settings, body["until"])}
+
+
+class OwnerBalanceSchema(Schema):
+    """An owner's money. `state`: negative (it owes us: that nets, nothing is paid), below (the threshold; paid on
+    `due_on`), to_come, due, nothing. `books_cents` (401 and 467) is for staff; `gateway_cents` stands on its account
+    at the gateway, null where it has none."""
+
+    owner = fields.String(required=True)
+    owner_code = fields.String(required=True)
+    state = fields.String(required=True)
+    owed_cents = fields.Integer(required=True)
+    waiting_cents = fields.Integer(required=True)
+    contested_cents = fields.Integer(required=True)
+    corrections_cents = fields.Integer(required=True)
+    due_on = fields.Date(required=True, allow_none=True)
+    under_way_cents = fields.Integer(required=True)
+    books_cents = fields.Integer(required=True, allow_none=True)
+    gateway_cents = fields.Integer(required=True, allow_none=True)
+    gateway_at = fields.DateTime(required=True, allow_none=True)
+    threshold_cents = fields.Integer(required=True)
+
+
+class ThresholdSchema(Schema):
+    """From which sum on an owner is paid before its due date. Without a day: the setting, until one is entered."""
+
+    currency = fields.String(required=True)
+    since = fields.Date(required=True, allow_none=True)
+    cents = fields.Integer(required=True)
+    by = fields.String(required=True)
+    set_at = fields.DateTime(required=True, allow_none=True)
+    in_force = fields.Boolean(required=True)
+
+
+class NewThresholdSchema(Schema):
+    """A threshold from a day on; from today without one."""
+
+    currency = text(3, least=3, required=False, load_default="EUR")
+    cents = whole(0, MOST_CENTS)
+    since = fields.Date(load_default=None, allow_none=True)
+
+
+@calls.route("/payouts/balances", methods=["GET"])
+@calls.response(200, list_of(OwnerBalanceSchema))
+def balances() -> Any:
+    """What each owner is owed, in the books and at the gateway, those below zero first; an owner gets its own."""
+    with unit() as work:
+        return {"items": owner_balances(work, front().settings)}
+
+
+@calls.route("/payouts/thresholds", methods=["GET"])
+@calls.response(200, list_of(ThresholdSchema))
+def thresholds() -> Any:
+    """Thresholds by currency, the newest day first."""
+    with unit() as work:
+        return {"items": list_thresholds(work, front().settings)}
+
+
+@calls.route("/payouts/thresholds", methods=["POST"])
+@calls.arguments(NewThresholdSchema)
+@calls.response(201, list_of(ThresholdSchema))
+def enter_threshold(body: dict[str, Any]) -> Any:
+    """Enter a threshold; the list as it is then."""
+    with unit() as work:
+        set_threshold(work, body["currency"], body["cents"], body["since"])
+        return {"items": list_thresholds(work, front().settings)}
 
 
 @calls.route("/payouts/<code:code>/approve", methods=["POST"])

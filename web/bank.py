@@ -14,6 +14,7 @@ from broker.billing.invoices.receipts import assign_receipt
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from broker.kernel.paging import sliced
+from web.http.companies import PARTIES, companies
 from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
@@ -27,6 +28,7 @@ _MONTH = timedelta(days=31)
 def _contents(work: UnitOfWork) -> dict[str, object]:
     return {
         "statements": sliced(list_statements(work), asked_page("statements"), 20),
+        "parties": companies(work, *PARTIES),
         "suspense": sliced(suspense_lines(work), asked_page(), 20),
     }
 

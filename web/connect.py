@@ -7,12 +7,14 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.billing.bank.owner_balances import owner_balances
 from broker.billing.bank.payouts import list_payouts
 from broker.billing.gateway.connect import ask_connect, find_connect, list_connect, open_account, papers_address
 from broker.billing.gateway.reversals import approve_reversal, drop_reversal, list_reversals, propose_reversals
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
-from web.http.gateway_words import needs
+from web.http.companies import companies
+from web.http.gateway_words import closed, needs
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import front, unit
@@ -25,6 +27,8 @@ def _contents(work: UnitOfWork) -> dict[str, Any]:
     return {
         "account": account,
         "needs": needs(account.due) if account else [],
+        "closed": closed(account.disabled_reason) if account else "",
+        "balances": owner_balances(work, front().settings),
         "transfers": [one for one in reversed(list_payouts(work)) if one.via == "connect"],
         "reversals": list_reversals(work),
     }
@@ -89,4 +93,12 @@ def act(step: str) -> Response:
 
 
 def _all(work: UnitOfWork) -> dict[str, Any]:
-    return {"accounts": list_connect(work), "reversals": list_reversals(work)}
+    return {
+        "accounts": [
+            (one, needs(one.due, staff=True), closed(one.disabled_reason, staff=True)) for one in list_connect(work)
+        ],
+        "reversals": list_reversals(work),
+        "owners": companies(work, "owner"),
+        "me": work.actor.user_id,
+        "picked": request.form,
+    }

@@ -13,6 +13,7 @@ from broker.billing.gateway.gateway_payouts import ask_gateway_payout
 from broker.billing.gateway.reconcile_gateway import list_gateway_payouts, list_lines, reconcile_gateway
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from web.http.companies import PARTIES, companies
 from web.http.forms import cents_of, day_of
 from web.http.refusals import page
 from web.http.session import for_roles
@@ -29,6 +30,7 @@ def _contents(work: UnitOfWork) -> dict[str, Any]:
         "found": reconcile_gateway(work, start, end),
         "lines": list_lines(work, start, end),
         "sent": list_gateway_payouts(work),
+        "parties": companies(work, *PARTIES),
         "start": start,
         "end": end,
     }

@@ -10,7 +10,9 @@ from werkzeug.wrappers import Response
 from broker.billing.bank.bank_accounts import approve_bank_account, propose_bank_account
 from broker.billing.bank.export_sepa import list_sepa_files, make_sepa_file, sepa_file
 from broker.billing.bank.left_out import left_out
+from broker.billing.bank.owner_balances import owner_balances
 from broker.billing.bank.payout_holds import clear_hold, hold_payouts, list_holds, release_hold
+from broker.billing.bank.payout_thresholds import list_thresholds, set_threshold, threshold_on
 from broker.billing.bank.payouts import approve_payout, fail_payout, propose_payouts
 from broker.billing.bank.return_payout import return_payout
 from broker.billing.bank.take_status import take_status
@@ -18,7 +20,9 @@ from broker.billing.bank.velocity import list_alerts
 from broker.billing.gateway.transfer_store import accounts_page, payouts_page
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
-from web.http.forms import day_of, required_day
+from broker.kernel.money import CURRENCIES
+from web.http.companies import PARTIES, companies
+from web.http.forms import cents_of, day_of, required_day
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.work import actor, front, unit
@@ -39,6 +43,13 @@ def _contents(work: UnitOfWork) -> dict[str, object]:
         "alerts": list_alerts(work) if staff else [],
         "files": list_sepa_files(work) if staff else [],
         "approved": [row for row in rows if row.state == "approved"],
+        "balances": owner_balances(work, front().settings),
+        "thresholds": list_thresholds(work, front().settings),
+        "threshold": threshold_on(work, front().settings),
+        "currencies": [(code, code) for code in sorted(CURRENCIES)],
+        "parties": companies(work, *PARTIES) if staff else [],
+        "owners": companies(work, "owner") if staff else [],
+        "picked": request.form,
     }
 
 
@@ -65,6 +76,19 @@ def propose() -> Response:
             return page("payouts/index.html", refusal, **_contents(work))
     done = "payouts_proposed" if made else "payouts_none"
     return redirect(url_for("payouts.index", until=until.isoformat(), done=done), 303)
+
+
+@pages.post("/payouts/threshold")
+@for_roles("accountant", "broker")
+def threshold() -> Response:
+    """Enter from which sum on owners are paid before their due date."""
+    form = request.form
+
+    def do(work: UnitOfWork) -> None:
+        since = day_of(form.get("since", ""), "since")
+        set_threshold(work, form.get("currency", "EUR"), cents_of(form.get("cents", ""), "cents"), since)
+
+    return _done(do, "threshold_set")
 
 
 @pages.post("/payouts/<code>")

@@ -67,24 +67,86 @@ GATEWAY_WORDS = {
     "pay_failed": _("failed"),
     "pay_returned": _("taken back by the bank"),
 }
-# What the gateway still asks of an account, by the first part of Stripe's names (`representative.dob.day`).
+# What the gateway still asks of an account, by the first part of Stripe's names (`representative.dob.day`): as its
+# owner reads it, and as staff does.
 _NEEDS = {
-    "business_profile": _("what your company does, and its web site"),
-    "business_type": _("the legal form of your company"),
-    "company": _("your company's name, address and numbers"),
-    "individual": _("your name, address and date of birth"),
-    "representative": _("who represents your company: name, address, date of birth, identity"),
-    "owners": _("who owns your company"),
-    "directors": _("who directs your company"),
-    "executives": _("who directs your company"),
-    "person": _("papers of a person of your company"),
-    "documents": _("papers of your company"),
-    "external_account": _("the bank account that it pays out to"),
-    "tos_acceptance": _("your consent to the gateway's terms"),
+    "business_profile": (
+        _("what your company does, and its web site"),
+        _("what the company does, and its web site"),
+    ),
+    "business_type": (_("the legal form of your company"), _("the legal form of the company")),
+    "company": (_("your company's name, address and numbers"), _("the company's name, address and numbers")),
+    "individual": (_("your name, address and date of birth"), _("the owner's name, address and date of birth")),
+    "representative": (
+        _("who represents your company: name, address, date of birth, identity"),
+        _("who represents the company: name, address, date of birth, identity"),
+    ),
+    "owners": (_("who owns your company"), _("who owns the company")),
+    "directors": (_("who directs your company"), _("who directs the company")),
+    "executives": (_("who directs your company"), _("who directs the company")),
+    "person": (_("papers of a person of your company"), _("papers of a person of the company")),
+    "documents": (_("papers of your company"), _("papers of the company")),
+    "external_account": (_("the bank account that it pays out to"), _("the bank account that it pays out to")),
+    "tos_acceptance": (_("your consent to the gateway's terms"), _("consent to the gateway's terms")),
+    "settings": (_("how your account pays out"), _("how the account pays out")),
 }
+_ALIKE = {"relationship": "representative", "legal_entity": "company", "verification": "documents"}
+# Why an account is closed, or not open yet (Stripe's `requirements.disabled_reason`), for its owner and for staff: what
+# is to be done.
+_CLOSED = {
+    "requirements.past_due": (
+        _("Papers are missing: give them on the gateway's page."),
+        _("Papers are missing: the owner gives them on the gateway's page (its menu: Account at the gateway)."),
+    ),
+    "requirements.pending_verification": (
+        _("The gateway checks your papers: nothing is to be done."),
+        _("The gateway checks the papers: nothing is to be done."),
+    ),
+    "under_review": (
+        _("The gateway looks at your account: nothing is to be done."),
+        _("The gateway looks at the account: nothing is to be done, or ask it."),
+    ),
+    "listed": (
+        _("Your name is like one on a list of sanctions: the gateway asks for papers, or ask us."),
+        _("The name is like one on a list of sanctions: answer the gateway, and pay nothing meanwhile."),
+    ),
+    "platform_paused": (
+        _("We have paused your account: ask us."),
+        _("Paused by us at the gateway: take the pause back in its dashboard."),
+    ),
+    "action_required.requested_capabilities": (
+        _("The gateway waits for us: ask us."),
+        _("Transfers were not asked for: ask for the capability in the gateway's dashboard."),
+    ),
+    "rejected.fraud": (
+        _("The gateway closed the account on suspicion of fraud: give us your bank account, and ask us."),
+        _("Closed by the gateway on suspicion of fraud: hold payouts, and look into it before paying by bank."),
+    ),
+    "rejected.terms_of_service": (
+        _("The gateway closed the account, since its terms exclude what you do: give us your bank account."),
+        _("Closed by the gateway, whose terms exclude what the company does: pay to its bank account."),
+    ),
+    "rejected.listed": (
+        _("The gateway closed the account, since your name is on a list of sanctions: ask us."),
+        _("Closed by the gateway: the name is on a list of sanctions. Freeze the company and ask counsel."),
+    ),
+    "rejected.incomplete_verification": (
+        _("The gateway could not check your papers in time: give us your bank account."),
+        _("Closed by the gateway, which could not check the papers in time: pay to the bank account."),
+    ),
+    "": (_("The gateway closed the account: give us your bank account instead."),
+         _("Closed by the gateway: ask it why, and pay to the bank account meanwhile.")),
+}  # fmt: skip
 
 
-def needs(due: Iterable[str]) -> list[str]:
-    """What is asked for in words, each once; Stripe's own name where it has none here."""
-    heads = [(name, "person" if name.startswith("person_") else name.partition(".")[0]) for name in due]
-    return list(dict.fromkeys(str(_NEEDS.get(head, name)) for name, head in heads))
+def needs(due: Iterable[str], *, staff: bool = False) -> list[str]:
+    """What is asked for in words, each once; of what has no words here, that the gateway's page tells it."""
+    other = _("something that the gateway's page explains")
+    heads = ["person" if name.startswith("person_") else name.partition(".")[0] for name in due]
+    found = [_NEEDS.get(_ALIKE.get(head, head), (other, other))[staff] for head in heads]
+    return list(dict.fromkeys(str(one) for one in found))
+
+
+def closed(reason: str, *, staff: bool = False) -> str:
+    """Why an account is not open, and what to do; nothing for no reason."""
+    return str(_CLOSED.get(reason, _CLOSED[""])[staff]) if reason else ""

@@ -51,6 +51,7 @@ MENUS: dict[str, Sequence[tuple[str, Any, str]]] = {
     "agency": (HOME, ("agencies.index", _("Clients"), "users-group"), INVOICES),
     "broker": (
         HOME, ("organisations.index", _("Organisations"), "building"), ORDERS, MAILINGS, REVENUE, INVOICES,
+        ("accounting.index", _("Accounting"), "report-money"),
         ("order_terms.credit", _("Credit terms"), "credit-card"),
         ("contracts.index", _("Contracts"), "file-text"), ("reviews.index", _("Columns to review"), "clipboard-check"),
         ("consents.index", _("Consent proofs"), "list-check"), ("compliance.register", _("Compliance"), "shield-check"),
@@ -79,6 +80,7 @@ BELONGS = {
     "balance": "bases", "retention": "bases", "partners": "bases", "profile_fields": "bases",
     "mandates": "accounting", "bank": "accounting", "overdue": "accounting", "refunds": "accounting",
     "payouts": "accounting", "closing": "accounting", "files": "accounting",
+    "connect": "accounting", "payment_means": "accounting",
     "plans": "bases", "contacts": "bases", "contracts": "bases",
 }  # fmt: skip
 

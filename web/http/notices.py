@@ -21,6 +21,7 @@ NOTICES = {
     "dunning_claim": _("Claimed. A worker issues the document in a moment."),
     "dunning_parts": _("Agreed. These days stand in the due date's place."),
     "payouts_proposed": _("Proposed what can be paid. Another person approves it."),
+    "threshold_set": _("Kept. It holds from its day on; what was proposed before stays as it is."),
     "payouts_none": _("There was nothing to propose."),
     "payout_approved": _("Approved. It waits for the bank's file."),
     "payout_failed": _("Given up: its documents can be proposed again."),

@@ -38,5 +38,6 @@ PAYMENT_SENTENCES = {
     "bad_status": _("This is no answer of a bank (pain.002)."),
     "nothing_to_export": _("Nothing is approved and waits for a file."),
     "day_limit": _("With this one more is approved today than the settings allow: approve it tomorrow."),
+    "bad_threshold": _("A threshold is an amount from 0 on."),
     "payout_state": _("The payout is no longer in the state that this needs."),
 }

@@ -75,48 +75,16 @@ def approve_account(unit: UnitOfWork, account_id: int, org_id: int, user: int) -
 
 
 _UNPAID = """
-WITH bill AS (
-  SELECT i.seller_id AS owner_id, i.id, i.kind, i.corrects_id, i.due_on,
-    CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END
-    - CASE WHEN i.role = 'agent_of_owner' THEN coalesce((SELECT f.total_cents FROM invoice f WHERE f.id = fee_on(i.id)),
-        0) ELSE 0 END AS total_cents,
-    i.kind <> 'owner_invoice'
-      OR NOT EXISTS (SELECT 1 FROM role_contract c WHERE c.pay_when_paid AND c.role = i.role
-           AND c.org_id = CASE i.role WHEN 'agent_of_owner' THEN i.seller_id ELSE i.buyer_id END
-           AND i.issued_on BETWEEN c.signed_on AND coalesce(c.ends_on, 'infinity'))
-      OR i.deposit_cents + coalesce((SELECT sum(s.amount_cents) FROM receipt_share s
-           WHERE s.invoice_id = i.id AND s.booked_at IS NOT NULL), 0)
-         + coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0) >= i.total_cents
-        -- a debit that was taken back has paid nothing, until the payer pays again
-        AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.order_id = i.order_id AND p.state = 'returned'
-          AND NOT EXISTS (SELECT 1 FROM payment q WHERE q.order_id = p.order_id AND q.id > p.id
-                          AND q.state = 'captured')) AS free
-  FROM invoice i WHERE i.kind IN ('self_bill', 'owner_credit', 'owner_invoice') AND i.total_cents > 0
-), bills AS (
-  SELECT * FROM bill
-  UNION ALL  -- as agent: what the owner credited, and what we gave back of our fee on it; with the bill they correct
-  SELECT b.owner_id, c.id, c.kind, c.corrects_id, c.due_on, -c.total_cents, b.free
-  FROM bill b JOIN invoice c ON c.corrects_id = b.id AND c.kind = 'credit_note' WHERE b.kind = 'owner_invoice'
-  UNION ALL
-  SELECT b.owner_id, c.id, c.kind, b.id, c.due_on, c.total_cents, b.free
-  FROM bill b JOIN invoice f ON f.id = fee_on(b.id) AND f.role = 'agent_of_owner'
-  JOIN invoice c ON c.corrects_id = f.id AND c.kind = 'credit_note' WHERE b.kind = 'owner_invoice'
-)
-SELECT i.owner_id, i.id, i.due_on <= :until AS due, i.total_cents FROM bills i
-WHERE i.free AND i.total_cents <> 0
-  AND NOT EXISTS (SELECT 1 FROM payout_line l WHERE l.invoice_id = i.id AND l.live)
-  AND NOT EXISTS (SELECT 1 FROM transfer_reversal_line l WHERE l.invoice_id = i.id AND l.live)
-  AND NOT EXISTS (SELECT 1 FROM invoice_contest c WHERE c.invoice_id IN (i.id, i.corrects_id)
-                  AND c.state IN ('open', 'prepared', 'signed'))
-ORDER BY owner_id, id
+SELECT owner_id, id, due_on <= :until AND total_cents > 0 AS due, due_on, total_cents FROM owner_documents()
+WHERE free AND NOT contested ORDER BY owner_id, id
 """
 
 
 def unpaid_bills(unit: UnitOfWork, until: date) -> list[Row[Any]]:
-    """(owner_id, id, total_cents, due) of documents that an owner is paid for and no live payout holds.
+    """(owner_id, id, total_cents, due, due_on) of documents that an owner is paid for and no live payout holds.
 
     Self-bills less their corrections; as agent, the owner's invoices less our fee on them, once the advertiser has paid
-    them where the contract says so. What is contested waits for its answer.
+    them where the contract says so. What is contested waits for its answer. A correction is never due by itself.
     """
     unit.run("SELECT pg_advisory_xact_lock(7203814)")  # two proposals at once would both take them
     return unit.all(_UNPAID, until=until)

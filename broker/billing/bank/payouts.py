@@ -10,6 +10,7 @@ from broker.billing.bank import bank_store as store
 from broker.billing.bank import freeze_store
 from broker.billing.bank.bank_accounts import usable_account
 from broker.billing.bank.bank_model import Payout
+from broker.billing.bank.payout_thresholds import threshold_on
 from broker.billing.gateway.connect import ready_account
 from broker.billing.gateway.transfer_store import earlier_returns
 from broker.billing.invoices import invoice_store
@@ -28,12 +29,13 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
     """Propose one payout for each owner that has something due until a day: all that is unpaid, corrections netted.
 
     Under the threshold an owner is paid when its due date comes and not before; the threshold never defers a due
-    date. Owners with a ready account at the gateway are paid by a transfer to it. Others without a usable bank account,
-    and frozen ones, are left out.
+    date. Whoever owes us more than it is owed is not paid: what is below zero nets into its next payout. Owners with
+    a ready account at the gateway are paid by a transfer to it. Others without a usable bank account, and frozen ones,
+    are left out.
     """
     unit.actor.require("broker", "accountant")
     user = unit.actor.require_person()
-    made = []
+    made, threshold = [], threshold_on(unit, settings)
     for owner_id, group in groupby(store.unpaid_bills(unit, until), key=lambda row: int(row.owner_id)):
         bills = list(group)
         total = sum(row.total_cents for row in bills)
@@ -42,7 +44,7 @@ def propose_payouts(unit: UnitOfWork, settings: Settings, until: date) -> list[P
         account = None if connect else usable_account(unit, owner_id, settings.payment.iban_wait_hours)
         if freeze_store.frozen(unit, owner_id):
             continue
-        if total <= 0 or not (due or total >= settings.payment.threshold_cents):
+        if total <= 0 or not (due or total >= threshold):
             continue
         if account is None and connect is None:
             continue

@@ -65,15 +65,19 @@ def ask_connect(unit: UnitOfWork, code: str = "") -> None:
 
 
 def read_connect(database: Database, gateway: Gateway, account_id: int) -> None:
-    """Read an account at the gateway: papers due, whether it can be paid."""
+    """Read an account at the gateway: papers due, whether it can be paid, what stands on it."""
     with database.begin() as unit:
         account = store.by_id(unit, account_id)
     if account is None or not account.reference:
         return
     found = gateway.read_account(account.reference)
+    try:
+        balance = gateway.read_account_balance(account.reference)
+    except Conflict:  # a restricted key may not read it: the papers are told all the same
+        balance = None
     with database.begin() as unit:
         before = store.by_id(unit, account_id)
-        store.read(unit, account_id, found)
+        store.read(unit, account_id, found, balance)
         after = store.by_id(unit, account_id)
         assert before is not None
         assert after is not None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
-from broker.billing.gateway.gateway_objects import ConnectState, Moved
+from broker.billing.gateway.gateway_objects import ConnectState, GatewayBalance, Moved
 from broker.kernel.database import UnitOfWork
 
 ConnectStanding = Literal["asked", "papers", "checking", "restricted", "ready"]
@@ -16,7 +16,8 @@ ConnectStanding = Literal["asked", "papers", "checking", "restricted", "ready"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectAccount:
-    """An owner's account at the gateway as it was read last. `due`: papers that the gateway asks for."""
+    """An owner's account at the gateway as it was read last. `due`: papers that the gateway asks for; `balance_cents`:
+    what stands on it, free or not, below zero when it owes the gateway; None when nothing was told."""
 
     id: int
     code: str
@@ -30,6 +31,8 @@ class ConnectAccount:
     disabled_reason: str
     links: int
     read_at: datetime | None
+    balance_cents: int | None = None
+    balance_at: datetime | None = None
 
     @property
     def standing(self) -> ConnectStanding:
@@ -45,7 +48,8 @@ class ConnectAccount:
 
 _SELECT = """
 SELECT a.id, a.code, a.org_id, coalesce(party_name(a.org_id), '') AS owner, coalesce(a.reference, '') AS reference,
-  a.details_submitted, a.transfers_active, a.payouts_enabled, a.due, a.disabled_reason, a.links, a.read_at
+  a.details_submitted, a.transfers_active, a.payouts_enabled, a.due, a.disabled_reason, a.links, a.read_at,
+  a.available_cents + a.pending_cents AS balance_cents, a.balance_at
 FROM connect_account a
 """
 
@@ -76,6 +80,16 @@ def account_of(unit: UnitOfWork, reference: str) -> int | None:
     return None if found is None else int(found)
 
 
+def accounts_to_read(unit: UnitOfWork) -> list[int]:
+    """Accounts that something was ever paid to, or whose balance is not known: it is read with the gateway's own."""
+    rows = unit.all(
+        "SELECT a.id FROM connect_account a WHERE a.reference IS NOT NULL AND (a.balance_at IS NULL"
+        " OR EXISTS (SELECT 1 FROM payout p WHERE p.connect_account_id = a.id AND p.transfer_reference IS NOT NULL))"
+        " ORDER BY a.id"
+    )
+    return [int(row.id) for row in rows]
+
+
 def insert(unit: UnitOfWork, code: str, org_id: int) -> int | None:
     """An account that is asked for; None when the owner has one."""
     found = unit.scalar(
@@ -97,17 +111,21 @@ def opened(unit: UnitOfWork, account_id: int, reference: str) -> None:
     )
 
 
-def read(unit: UnitOfWork, account_id: int, found: ConnectState) -> None:
-    """What the gateway says of an account now."""
+def read(unit: UnitOfWork, account_id: int, found: ConnectState, balance: GatewayBalance | None) -> None:
+    """What the gateway says of an account now; without a balance what was told of it before is forgotten."""
     unit.run(
         "UPDATE connect_account SET details_submitted = :details, transfers_active = :transfers,"
-        " payouts_enabled = :payouts, due = :due, disabled_reason = :reason, read_at = app_now() WHERE id = :id",
+        " payouts_enabled = :payouts, due = :due, disabled_reason = :reason, read_at = app_now(),"
+        " available_cents = :available, pending_cents = :pending,"
+        " balance_at = CASE WHEN CAST(:available AS bigint) IS NULL THEN NULL ELSE app_now() END WHERE id = :id",
         id=account_id,
         details=found.details_submitted,
         transfers=found.transfers_active,
         payouts=found.payouts_enabled,
         due=[one[:100] for one in found.due[:50]],
         reason=found.disabled_reason,
+        available=None if balance is None else balance.available_cents,
+        pending=None if balance is None else balance.pending_cents,
     )
 
 
@@ -119,9 +137,10 @@ def another_link(unit: UnitOfWork, account_id: int) -> int:
 
 
 def transfer_of(unit: UnitOfWork, payout_id: int) -> Row[Any] | None:
-    """(code, owner_id, state, amount_cents, account, ready, asked_at, tries, held) of a payout by transfer, locked."""
+    """(code, owner_id, state, amount_cents, account, account_id, ready, asked_at, tries, held) of a payout by transfer,
+    locked."""
     return unit.one(
-        "SELECT p.code, p.owner_id, p.state, p.amount_cents, a.reference AS account,"
+        "SELECT p.code, p.owner_id, p.state, p.amount_cents, a.reference AS account, a.id AS account_id,"
         " a.transfers_active AND a.payouts_enabled AS ready, p.transfer_asked_at AS asked_at,"
         " p.transfer_tries AS tries, is_held(p.owner_id) AS held"
         " FROM payout p JOIN connect_account a ON a.id = p.connect_account_id WHERE p.id = :id FOR UPDATE OF p",

@@ -114,8 +114,26 @@ def _funds(unit: UnitOfWork) -> tuple[int, int]:
     return ready, later
 
 
+PAID_ON_DAYS = 2  # after which an account pays what it holds on to its bank
+
+
+def _funds_of(unit: UnitOfWork, account: str) -> int:
+    """Cents on a connected account: transfers less reversals, less what it has paid on to its bank by itself."""
+    transfers = store.having(unit, "transfer", destination=account)
+    taken = [one for each in transfers for one in store.having(unit, "transfer_reversal", transfer=each["id"])]
+    moves = [(one["created"], 0, one["amount"]) for one in transfers]
+    moves += [(one["created"], 1, -one["amount"]) for one in taken]
+    moves += [(one["created"] + PAID_ON_DAYS * DAY, 2, 0) for one in transfers]
+    held, at = 0, store.now(unit)
+    for when, kind, cents in sorted(moves):
+        if when <= at:
+            held = min(held, 0) if kind == 2 else held + cents
+    return held
+
+
 def _balance(unit: UnitOfWork, params: Body, _: str) -> Body:
-    ready, later = _funds(unit)
+    account = params.get("stripe_account")
+    ready, later = _funds(unit) if account is None else (_funds_of(unit, str(account)), 0)
     return {
         "object": "balance",
         "livemode": False,

@@ -48,6 +48,8 @@ class FakeStripe(stripe.HTTPClient):
         text = parts.query if method.upper() in ("GET", "DELETE") else post_data or ""
         params = nested(text)
         key = str((headers or {}).get("Idempotency-Key", ""))
+        if account := (headers or {}).get("Stripe-Account"):  # a call for a connected account
+            params["stripe_account"] = str(account)
         with self._database.begin(PUBLIC) as unit:
             status, reply = self._once(unit, key if method.upper() == "POST" else "", method, parts.path, params)
         return json.dumps(reply), status, {"request-id": "req_fake"}

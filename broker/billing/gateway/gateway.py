@@ -103,6 +103,9 @@ class Gateway(Protocol):
     def read_account(self, reference: str) -> ConnectState:
         """An owner's account as it stands now."""
 
+    def read_account_balance(self, reference: str) -> GatewayBalance:
+        """What stands on an owner's account: below zero when money was taken back that it has paid on already."""
+
     def create_transfer(self, params: TransferCreateParams, key: str) -> Moved:
         """Move money to an owner's account."""
 

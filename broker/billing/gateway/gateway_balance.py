@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from broker.audit.record import record
 from broker.billing.bank import bank_statement_store as bank
+from broker.billing.gateway import connect_store
 from broker.billing.gateway import gateway_line_store as store
 from broker.billing.gateway.gateway import Gateway
 from broker.kernel.database import Database, UnitOfWork
@@ -53,6 +54,8 @@ def read_gateway(database: Database, gateway: Gateway, reading_id: int) -> None:
         about = {line.payment for _, line in new if line.payment}
         for row in store.payments_to_read(unit, sorted(about)):
             unit.enqueue("book_payment" if row.state in ("pending", "processing") else "book_card_money", row.id)
+        for account_id in connect_store.accounts_to_read(unit):  # what stands there changes without an event of ours
+            unit.enqueue("read_connect", account_id)
         store.done_reading(unit, reading_id, balance, len(new))
 
 

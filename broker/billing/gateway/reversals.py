@@ -111,6 +111,9 @@ def reverse_transfer(database: Database, gateway: Gateway, reversal_id: int) -> 
         day = open_day(unit, made.day)
         post(unit, "BQ", day, row.code, f"Reprise de virement {row.code}", lines, key, piece_day=made.day)
         match_settled(unit, "401", row.owner_id, [key, *store.bills_taken_back(unit, reversal_id)])
+        account = connect_store.of_org(unit, row.owner_id)
+        if account is not None:  # the gateway may have paid on already what was taken back: it stands below zero then
+            unit.enqueue("read_connect", account.id)
         record(unit, "reversal.done", "transfer_reversal", row.code, cents=row.amount_cents)
 
 

@@ -47,6 +47,10 @@ class StripeConnect:
             "" if needs is None else str(needs.disabled_reason or ""),
         )
 
+    def read_account_balance(self, reference: str) -> GatewayBalance:
+        """Retrieve the Balance of a connected Account; its EUR."""
+        return _balance(asked(lambda: self._v1.balance.retrieve(None, {"stripe_account": reference})))
+
     def create_transfer(self, params: TransferCreateParams, key: str) -> Moved:
         """Create a Transfer."""
         return _moved(asked(lambda: self._v1.transfers.create(params, {"idempotency_key": key})))
@@ -93,11 +97,14 @@ class StripeConnect:
 
     def read_balance(self) -> GatewayBalance:
         """Retrieve the Balance; its EUR."""
-        found = asked(lambda: self._v1.balance.retrieve())
-        return GatewayBalance(
-            sum(one.amount for one in found.available if one.currency == "eur"),
-            sum(one.amount for one in found.pending if one.currency == "eur"),
-        )
+        return _balance(asked(lambda: self._v1.balance.retrieve()))
+
+
+def _balance(found: stripe.Balance) -> GatewayBalance:
+    return GatewayBalance(
+        sum(one.amount for one in found.available if one.currency == "eur"),
+        sum(one.amount for one in found.pending if one.currency == "eur"),
+    )
 
 
 def _moved(found: Any) -> Moved:

@@ -61,6 +61,7 @@ def send_transfer(database: Database, gateway: Gateway, payout_id: int) -> None:
             return
         store.transferred(unit, payout_id, made)
         unit.enqueue("book_payout", payout_id)
+        unit.enqueue("read_connect", now.account_id)
         record(unit, "payout.transferred", "payout", row.code, cents=row.amount_cents, transfer=made.reference)
 
 
