@@ -15,14 +15,21 @@ from broker.mailings.absent_picture import NOTHING, space_of, words_of
 from broker.mailings.allowed_html import ATTRIBUTES, KEPT, META_NAMES, SPACES, WITH_CONTENT, document_type
 from broker.mailings.cleaned import Cleaned, is_remote
 from broker.mailings.conditional_comments import clean_comment, is_hidden
+from broker.mailings.crowded_tags import crowded
 from broker.mailings.css_rules import declarations
 from broker.mailings.foreign_tags import understand
 from broker.mailings.html_tokens import VOID, Comment, End, Raw, Start, Text, Token, start_tag, tokens
 from broker.mailings.parse_deep import deeper_than, parse_deep
 from broker.mailings.style_sheets import inline_sheets
 
+MOST_ATTRIBUTES: Final = 2_000  # of one element
 DEEPEST: Final = 10_000  # elements open at once: more are an attack on whoever reads them
 CHARSET: Final = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
+# AMP hides the whole body until its script has run, which here it never does.
+_BOILERPLATE: Final = re.compile(
+    r"<style\b[^<>]*\bamp(?:4email|4ads)?-boilerplate\b[^<>]*>(?:(?!<style\b).)*?</style\s*>", re.IGNORECASE | re.DOTALL
+)
+_AMP_PICTURES: Final = ("amp-img", "amp-anim")
 _NOSCRIPT: Final = re.compile(r"</?noscript\b[^>]*>", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"data:image/(?:png|gif|jpe?g|webp)[;,]", re.IGNORECASE)
 _IMPORTANT: Final = re.compile(r"\s*!\s*important\s*$", re.IGNORECASE)
@@ -64,7 +71,10 @@ def clean_html(source: str, images: Mapping[str, str] | None = None) -> Cleaned:
 
 def _read(source: str, cleaned: Cleaned) -> list[Token]:
     """The document as a browser's parser reads it, its style sheets inlined where they can be."""
-    source = _NOSCRIPT.sub("", source.replace("\0", ""))
+    source = _BOILERPLATE.sub("", _NOSCRIPT.sub("", source.replace("\0", "")))
+    if crowded(source, MOST_ATTRIBUTES):
+        cleaned.errors.append(f"An element has more than {MOST_ATTRIBUTES:,} attributes: no mail programme reads that.")
+        return []
     if deeper_than(source, DEEPEST):
         cleaned.errors.append(f"More than {DEEPEST:,} elements stand inside one another: no mail programme shows that.")
         return []
@@ -112,7 +122,7 @@ def _raw(name: str, content: str, cleaned: Cleaned) -> str:
 def _start(name: str, attributes: dict[str, str], cleaned: Cleaned) -> str:
     if name == "meta":
         return _meta(attributes, cleaned)
-    if name == "img":
+    if name == "img" or name in _AMP_PICTURES:
         return _image(attributes, cleaned)
     if name not in KEPT:
         cleaned.removed[name] += 1
