@@ -50,8 +50,8 @@ def _rules() -> tuple[_Rule, ...]:
     return tuple(rules)
 
 
-# Enhanced codes of RFC 3463 and its registry that speak of the address itself. 5.1.7 and 5.1.8 are the sender's; 5.1.0 is
-# "something about the address", and servers say it of senders too.
+# Enhanced codes of RFC 3463 and its registry that speak of the address itself. 5.1.7 and 5.1.8 are the sender's; 5.1.0
+# is "something about the address", and servers say it of senders too.
 _HARD_CODES = {
     "5.1.1": "user_unknown",
     "5.1.2": "domain_unknown",
