@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.feedback.judge_hits import HUMAN, judge_hits
+from broker.feedback.judge_hits import BURST, HUMAN, judge_hits
 from broker.feedback.model import Hit, Manner
 from broker.feedback.network_ranges import RANGES, is_datacentre
 
@@ -86,3 +86,28 @@ def test_ranges_are_found_as_by_looking_at_each(number: int) -> None:
     address = IPv4Address(number)
     one_by_one = any(address in ip_network(line) for line in lines if line and not line.startswith("#"))
     assert is_datacentre(str(address)) == one_by_one
+
+
+def at_once_by_definition(hits: list[Hit]) -> set[int]:
+    """The ids of hits in a window that begins at some hit and holds all visible links."""
+    windows = [[other for other in hits if start.at <= other.at <= start.at + BURST] for start in hits]
+    return {one.id for window in windows if {other.link for other in window} >= VISIBLE for one in window}
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from((1, 2, 3, 9)), st.booleans()), max_size=25))
+def test_bursts_are_found_as_by_looking_at_every_window(moments: list[tuple[int, int, bool]]) -> None:
+    hits = [
+        hit(number, link, 60 + after, manner="get" if got else "head")
+        for number, (after, link, got) in enumerate(sorted(moments))
+    ]
+    verdicts = judge_hits(hits, VISIBLE, HIDDEN)
+    wanted = at_once_by_definition(hits)
+    for one in hits:
+        if one.manner == "get":
+            assert verdicts[one.id].reason == ("all_links_at_once" if one.id in wanted else "")
+
+
+def test_twenty_thousand_fetches_of_one_recipient_are_judged() -> None:
+    """In seconds: looking at each window of each hit would take hours."""
+    hits = [hit(number, number % 3 + 1, 60 + number / 10_000) for number in range(20_000)]
+    assert set(judged(*hits)) == {"all_links_at_once"}
