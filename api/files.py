@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from api.fields import PageQuery, one_of, page_of
+from api.problems import MEDIA_TYPE, ProblemSchema
 from api.work import actor, front, unit
 from broker.billing.exports.export_files import (
     FORMATS,
@@ -85,6 +86,9 @@ def show(code: str) -> Any:
 
 @calls.route("/files/<code:code>/content", methods=["GET"])
 @calls.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+@calls.alt_response(
+    416, schema=ProblemSchema, content_type=MEDIA_TYPE, description="Behind the end: Content-Range says"
+)
 def content(code: str) -> Response:
     """Its bytes, streamed; a header `Range: bytes=N-` asks for the rest of a download that broke off (206)."""
     with unit() as work:

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from broker.kernel.errors import CourtierError
+from broker.kernel.errors import CourtierError, OutOfRange
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -55,7 +55,10 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(CourtierError)
     def refused(error: CourtierError) -> Response:
-        return problem(error.status, error.code, error.sentence, error.field, dict(error.details))
+        reply = problem(error.status, error.code, error.sentence, error.field, dict(error.details))
+        if isinstance(error, OutOfRange):
+            reply.headers["Content-Range"] = f"bytes */{error.details['size']}"
+        return reply
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -58,7 +58,7 @@ def figures() -> str | Response:
             "owner_micros": int, "commission_micros": int, "ecpm_cents": int,
         }  # fmt: skip
         rows = [tuple(getattr(row, name) for name in columns) for row in (*found.rows, found.total)]
-        return table_reply(f"revenue-by-{by}", kind, columns, rows)
+        return table_reply(f"revenue-by-{by}-{start:%Y%m%d}-{end:%Y%m%d}", kind, columns, rows)
     return render_template("accounting/figures.html", found=found, start=start, end=end, dimensions=list(DIMENSIONS))
 
 
@@ -77,7 +77,7 @@ def statement() -> str | Response:
             "payout": str, "paid_on": str,
         }  # fmt: skip
         lines = [tuple("" if cell is None else _text(cell) for cell in (getattr(r, n) for n in columns)) for r in rows]
-        return table_reply("statement", kind, columns, lines)
+        return table_reply(f"statement-{start:%Y%m%d}-{end:%Y%m%d}", kind, columns, lines)
     return render_template(
         "accounting/statement.html", rows=sliced(rows, asked_page()), total=statement_total(rows), start=start, end=end
     )
@@ -110,7 +110,7 @@ def change_chart() -> Response:
 @for_roles("accountant", "broker")
 def platform() -> str:
     """What went to the platform of electronic invoicing and came from it."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     flow = request.args.get("flow", "")
     with unit() as work:
         documents = list_documents(work, flow if flow in ("sales", "self_billed", "received") else "", number)

@@ -40,6 +40,13 @@ class InvalidInput(CourtierError):
     status = 422
 
 
+class OutOfRange(CourtierError):
+    """A part of a file that begins behind its end (RFC 9110, 15.5.17); `details["size"]` is its length (HTTP 416)."""
+
+    default_code = "bad_range"
+    status = 416
+
+
 class NotFound(CourtierError):
     """No such object, or not one this actor may see: the two are never told apart (HTTP 404)."""
 

@@ -66,7 +66,11 @@ def test_an_owner_takes_its_own_sends_and_nobody_elses(scene: MoneyScene) -> Non
     lines = content.decode().splitlines()
     assert len(lines) == 2_346
     assert ready.rows_done == ready.rows_total == 2_345
-    assert (ready.name, ready.size, ready.sha256) == ("sends.csv", len(content), hashlib.sha256(content).hexdigest())
+    assert (ready.name, ready.size, ready.sha256) == (
+        "sends-20200101-21001231.csv",
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
     gross = [int(line.split(",")[6]) for line in lines[1:]]
     assert sum(gross) == 2_340 * 33_333
     assert gross[:5] == [0] * 5
@@ -81,13 +85,13 @@ def test_an_owner_takes_its_own_sends_and_nobody_elses(scene: MoneyScene) -> Non
 @pytest.mark.parametrize(
     ("kind", "form", "name"),
     [
-        ("sends", "xlsx", "sends.xlsx"),
-        ("revenue", "parquet", "revenue.parquet"),
+        ("sends", "xlsx", "sends-20200101-21001231.xlsx"),
+        ("revenue", "parquet", "revenue-20200101-21001231.parquet"),
         ("facturx", "zip", "invoices-20200101-21001231.zip"),
         ("journal", "zip", "journal-20200101-21001231.zip"),
         ("balances", "zip", "balances-20200101-21001231.zip"),
         ("fec", "txt", "FEC21001231.txt"),
-        ("subledger", "txt", "pennylane.csv"),
+        ("subledger", "txt", "pennylane-20200101-21001231.csv"),
     ],
 )
 def test_the_accountants_files(scene: MoneyScene, kind: str, form: str, name: str) -> None:

@@ -20,6 +20,7 @@ from broker.kernel.errors import (
     InvalidInput,
     NotAuthenticated,
     NotFound,
+    OutOfRange,
     Unavailable,
 )
 from web.http.figured import with_figures
@@ -80,9 +81,12 @@ def install(app: Flask) -> None:
             return to_login()
         if error.status >= 500:
             log.error("page refused", extra={"code": error.code, "endpoint": request.endpoint})
-        return make_response(
+        reply = make_response(
             render_template("error.html", status=error.status, message=sentence(error), refusal=error), error.status
         )
+        if isinstance(error, OutOfRange):
+            reply.headers["Content-Range"] = f"bytes */{error.details['size']}"
+        return reply
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -65,7 +65,7 @@ def done(unit: UnitOfWork, claim_id: int, document_id: int | None) -> None:
 
 
 def claims_of(unit: UnitOfWork, number: str) -> list[Row[Any]]:
-    """(code, until_on, claimed_at, document, total_cents, open) of an invoice's claims, the newest first."""
+    """(code, until_on, recovery, claimed_at, document, total_cents, done) of an invoice's claims, the newest first."""
     return unit.all(
         "SELECT c.code, c.until_on, c.recovery, c.claimed_at, coalesce(d.number, '') AS document,"
         " coalesce(d.total_cents, 0) AS total_cents, c.done_at IS NOT NULL AS done FROM late_claim c"

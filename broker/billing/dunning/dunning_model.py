@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from broker.billing.dunning.late_interest import Part, Stretch, Terms
+from broker.billing.dunning.late_interest import Part, Stretch, Terms, parts_cents
 from broker.kernel.settings import DunningSettings
 
 LEVELS = {1: "friendly", 2: "reminder", 3: "formal_notice"}
@@ -15,7 +15,8 @@ LEVELS = {1: "friendly", 2: "reminder", 3: "formal_notice"}
 class Debt:
     """An invoice with what was due and what was paid of it, in cents; `letters` are (due day, level, written on).
 
-    `claimed_until` is the last day whose interest was claimed; `recovered`: the compensation was.
+    `claimed_until` is the last day whose interest was claimed; `recovered`: the compensation was. `returned_on`: the
+    day on which the debit that had paid it came back: what it left is due since; `under_way`: it is being paid anew.
     """
 
     id: int
@@ -36,6 +37,8 @@ class Debt:
     held_until: date | None
     claimed_until: date | None
     recovered: bool
+    returned_on: date | None = None
+    under_way: bool = False
 
     @property
     def open_cents(self) -> int:
@@ -69,6 +72,13 @@ class Overdue:
     interest_cents: int
     recovery_cents: int
     stretches: tuple[Stretch, ...] = ()
+    returned_on: date | None = None
+    under_way: bool = False
+
+    @property
+    def parts(self) -> list[tuple[Stretch, int]]:
+        """Each stretch with its cents, which sum to the interest."""
+        return list(zip(self.stretches, parts_cents(self.stretches), strict=True))
 
     @property
     def bucket(self) -> str:

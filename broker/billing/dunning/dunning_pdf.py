@@ -10,11 +10,11 @@ from typing import Any
 from fpdf.enums import XPos, YPos
 
 from broker.billing.dunning.dunning_model import Overdue
-from broker.billing.dunning.dunning_words import AGENT, LAW, STOPPED, TEXTS, TITLES, WORDS
-from broker.billing.dunning.late_interest import RECOVERY_CENTS, Stretch
+from broker.billing.dunning.dunning_words import AGENT, LAW, RETURNED, STOPPED, TEXTS, TITLES, WORDS
+from broker.billing.dunning.late_interest import RECOVERY_CENTS, Stretch, parts_cents
 from broker.billing.invoices.paper import PaperParty
-from broker.kernel.money import BASIS_POINTS, format_cents, round_div
-from broker.kernel.sheet import FONT, day_text, paragraph, rate_text, row, start
+from broker.kernel.money import format_cents
+from broker.kernel.sheet import FONT, day_text, paragraph, rate_text, row, start, two_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ def letter_pdf(sides: Sides, code: str, day: date, level: int, late: Sequence[Ov
     pdf.set_font(FONT, "", 8)
     if level > 1:
         paragraph(pdf, LAW[language].format(recovery=format_cents(RECOVERY_CENTS, language)), 4)
+    for one in late:
+        if one.returned_on is not None:
+            text = RETURNED[language].format(invoice=one.number, day=day_text(one.returned_on, language))
+            paragraph(pdf, text, 4)
     if any(one.kind == "owner_invoice" for one in late):
         paragraph(pdf, AGENT[language], 4)
     return bytes(pdf.output())
@@ -83,15 +87,14 @@ def claim_pdf(
         col_widths=(54, 20, 36, 28, 36), text_align=("LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT"), line_height=6
     ) as table:
         table.row(heads)
-        for one in found:
-            exact = round_div(one.late_cents * one.bp * one.days, BASIS_POINTS * 365)
+        for one, cents in zip(found, parts_cents(found), strict=True):
             table.row(
                 [
                     f"{day_text(one.first, language)} – {day_text(one.last, language)}",
                     str(one.days),
                     format_cents(one.late_cents, language),
                     rate_text(one.bp, language),
-                    format_cents(exact, language),
+                    format_cents(cents, language),
                 ]
             )
     pdf.ln(3)
@@ -114,16 +117,8 @@ def _begin(sides: Sides, title: str, code: str, day: date) -> Any:
     pdf = start(title, sides.language, datetime.combine(day, time(), tzinfo=UTC))
     row(pdf, f"{words['day']}{words['colon']} {day_text(day, sides.language)}    {code}")
     pdf.ln(4)
-    top = bottom = pdf.get_y()
-    for column, party in enumerate((sides.company, sides.customer)):
-        left = 18 + column * 90
-        pdf.set_xy(left, top)
-        for text in (party.name, party.street, party.place, party.country):
-            if text:
-                pdf.set_x(left)
-                pdf.multi_cell(85, 5, text, new_x=XPos.LEFT, new_y=YPos.NEXT)
-        bottom = max(bottom, pdf.get_y())
-    pdf.set_xy(18, bottom + 8)
+    parties = (sides.company, sides.customer)
+    two_columns(pdf, [("", (party.name, party.street, party.place, party.country)) for party in parties], below=8)
     return pdf
 
 

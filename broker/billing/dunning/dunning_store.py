@@ -12,15 +12,21 @@ from broker.billing.dunning.dunning_model import Debt, Letter, Overdue
 from broker.billing.dunning.late_interest import Rates, Terms
 from broker.kernel.database import UnitOfWork
 
-# What a customer owes us, or an owner through us: invoices, our fee as the advertiser's agent, late interest.
-_OWED = "(i.kind IN ('invoice', 'owner_invoice', 'claim') OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')"
+# What a customer owes us, or an owner through us: invoices, our fee as the advertiser's agent, late interest; a deposit
+# once the debit that paid it came back.
+_OWED = (
+    "(i.kind IN ('invoice', 'owner_invoice', 'claim') OR i.kind = 'fee' AND i.role = 'agent_of_advertiser'"
+    " OR i.kind = 'deposit' AND q.cents IS NOT NULL)"
+)
 _DEBTS = f"""
 SELECT i.id, i.number, i.kind, i.role, i.issued_on, i.buyer_id, i.total_cents, i.late_rate, i.late_bp, i.due_on,
-  i.total_cents - i.deposit_cents AS due_cents, coalesce(b.name, '') AS buyer, b.code AS buyer_code, b.language,
+  CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END AS due_cents,
+  coalesce(b.name, '') AS buyer, b.code AS buyer_code, b.language,
   n.days, n.cents, coalesce(r.days, '{{}}') AS paid_days, coalesce(r.cents, '{{}}') AS paid_cents,
   coalesce(l.dues, '{{}}') AS letter_dues, coalesce(l.levels, '{{}}') AS letter_levels,
   coalesce(l.days, '{{}}') AS letter_days, h.reason AS held, h.until_on AS held_until, c.until_on AS claimed_until,
-  coalesce(c.recovered, false) AS recovered
+  coalesce(c.recovered, false) AS recovered, q.returned_on, q.cents AS claim_cents, q.again_on,
+  coalesce(q.under_way, false) AS under_way
 FROM invoice i JOIN organisation b ON b.id = i.buyer_id
 CROSS JOIN LATERAL (SELECT array_agg(due_on ORDER BY due_on) AS days, array_agg(amount_cents ORDER BY due_on) AS cents
   FROM instalment x WHERE x.invoice_id = i.id) n
@@ -35,6 +41,7 @@ LEFT JOIN dunning_hold h ON h.invoice_id = i.id AND h.ended_at IS NULL AND coale
 CROSS JOIN LATERAL (SELECT max(until_on) AS until_on,
   bool_or(recovery AND (document_id IS NOT NULL OR done_at IS NULL)) AS recovered FROM late_claim k
   WHERE k.invoice_id = i.id) c
+LEFT JOIN LATERAL returned_claim(i.id) q ON true
 WHERE {_OWED}
 """  # noqa: S608 - constants
 _LETTER = (
@@ -51,8 +58,10 @@ def debts(unit: UnitOfWork, org_id: int | None = None) -> list[Debt]:
     """Every invoice with something late and open, of one customer or of all."""
     rows = unit.all(
         f"SELECT * FROM ({_DEBTS} AND (CAST(:org AS bigint) IS NULL OR i.buyer_id = :org)) d"  # noqa: S608 - a constant
-        " WHERE due_cents > coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0)"
-        " AND coalesce(days[1], due_on) < :today ORDER BY buyer, due_on, id",
+        " WHERE due_cents + CASE WHEN again_on IS NULL THEN coalesce(claim_cents, 0) ELSE 0 END"
+        " > coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0)"
+        " AND least(CASE WHEN kind = 'deposit' THEN NULL ELSE coalesce(days[1], due_on) END, returned_on) < :today"
+        " ORDER BY buyer, coalesce(returned_on, due_on), id",
         org=org_id,
         today=unit.today,
     )
@@ -63,8 +72,10 @@ def paid_late(unit: UnitOfWork, since: date) -> list[Debt]:
     """Invoices that were paid after they fell due, the last payment since a day."""
     rows = unit.all(
         f"SELECT * FROM ({_DEBTS}) d WHERE kind <> 'claim'"  # noqa: S608 - a constant
-        " AND due_cents <= coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0) AND due_cents > 0"
-        " AND (SELECT max(x) FROM unnest(paid_days) x) > greatest(coalesce(days[1], due_on), CAST(:since AS date))"
+        " AND due_cents + CASE WHEN again_on IS NULL THEN coalesce(claim_cents, 0) ELSE 0 END"
+        " <= coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0) AND due_cents + coalesce(claim_cents, 0) > 0"
+        " AND greatest((SELECT max(x) FROM unnest(paid_days) x), again_on) > greatest(CAST(:since AS date),"
+        "   least(CASE WHEN kind = 'deposit' THEN NULL ELSE coalesce(days[1], due_on) END, returned_on))"
         " ORDER BY buyer, due_on, id",
         since=since,
         today=unit.today,
@@ -274,7 +285,14 @@ def _sight(unit: UnitOfWork) -> dict[str, object]:
 
 
 def _debt(row: Row[Any]) -> Debt:
-    own = ((row.due_on, int(row.due_cents)),)
+    own = ((row.due_on, int(row.due_cents)),) if row.due_cents else ()
+    dues = tuple(zip(row.days, row.cents, strict=True)) if row.days else own
+    paid = tuple(zip(row.paid_days, row.paid_cents, strict=True))
+    if row.claim_cents is not None and sum(cents for _, cents in dues) <= row.due_cents:
+        # what a returned debit left falls due with its return, unless days were agreed for it since
+        dues += ((row.returned_on, int(row.claim_cents)),)
+    if row.again_on is not None:
+        paid += ((row.again_on, int(row.claim_cents)),)
     return Debt(
         id=row.id,
         number=row.number,
@@ -286,12 +304,14 @@ def _debt(row: Row[Any]) -> Debt:
         buyer_code=row.buyer_code,
         language=row.language,
         total_cents=row.total_cents,
-        dues=tuple(zip(row.days, row.cents, strict=True)) if row.days else own,
-        paid=tuple(zip(row.paid_days, row.paid_cents, strict=True)),
+        dues=dues,
+        paid=paid,
         letters=tuple(zip(row.letter_dues, row.letter_levels, row.letter_days, strict=True)),
         terms=Terms(row.late_rate, row.late_bp),
         held=row.held,
         held_until=row.held_until,
         claimed_until=row.claimed_until,
         recovered=row.recovered,
+        returned_on=row.returned_on,
+        under_way=row.under_way and row.again_on is None,
     )

@@ -43,20 +43,24 @@ AGENT = {
     "fr": "Les factures émises au nom d'un propriétaire sont réclamées en son nom et pour son compte.",
     "en": "Invoices issued in an owner's name are claimed in its name and on its behalf.",
 }
+RETURNED = {
+    "fr": "{invoice} : le prélèvement qui l'avait réglée nous a été repris par votre banque le {day}.",
+    "en": "{invoice}: your bank took back on {day} the direct debit that had paid it.",
+}
 WORDS: Mapping[str, Mapping[str, str]] = {
     "fr": {
-        "colon": " :", "day": "Date", "to": "À l'attention de", "invoice": "Facture", "due": "Échéance",
+        "colon": " :", "day": "Date", "invoice": "Facture", "due": "Échéance",
         "open": "Reste dû", "interest": "Intérêts à ce jour", "sum": "Total à payer", "late": "Jours de retard",
         "pay": "À payer sur le compte", "say": "en indiquant le numéro de la facture", "grown": "Intérêts courus à ce"
-        " jour", "recovery": "Indemnité forfaitaire encourue", "basis": "Créance", "claim": "Intérêts de retard",
+        " jour", "recovery": "Indemnité forfaitaire encourue", "claim": "Intérêts de retard",
         "from": "Du", "until": "au", "days": "jours", "rate": "Taux annuel", "amount": "Montant",
         "about": "Sur la facture", "total": "Total (hors champ de la TVA)", "fixed": "Indemnité forfaitaire (D441-5)",
     },
     "en": {
-        "colon": ":", "day": "Date", "to": "For the attention of", "invoice": "Invoice", "due": "Due date",
+        "colon": ":", "day": "Date", "invoice": "Invoice", "due": "Due date",
         "open": "Still due", "interest": "Interest to date", "sum": "Total to pay", "late": "Days late",
         "pay": "Please pay to the account", "say": "naming the invoice's number", "grown": "Interest grown to date",
-        "recovery": "Fixed compensation incurred", "basis": "Claim", "claim": "Late interest", "from": "From",
+        "recovery": "Fixed compensation incurred", "claim": "Late interest", "from": "From",
         "until": "to", "days": "days", "rate": "Rate a year", "amount": "Amount", "about": "On invoice",
         "total": "Total (outside VAT)", "fixed": "Fixed compensation (D441-5)",
     },

@@ -36,7 +36,7 @@ def claim_interest(unit: UnitOfWork, number: str, *, recovery: bool = True, unti
     """
     unit.actor.require("accountant", "broker")
     debt = find_debt(unit, number)
-    if debt.kind == "claim" or (debt.role == "agent_of_owner" and debt.kind == "owner_invoice"):
+    if debt.kind == "claim" or (debt.role == "agent_of_owner" and debt.kind in ("owner_invoice", "deposit")):
         raise Conflict(
             "The interest of an owner's invoice is the owner's, and none grows on interest: it is not claimed here.",
             code="not_ours",

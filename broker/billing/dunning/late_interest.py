@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from broker.kernel.errors import IntegrityFault
-from broker.kernel.money import BASIS_POINTS, round_div
+from broker.kernel.money import BASIS_POINTS, round_div, split_by_largest_remainder
 
 RECOVERY_CENTS = 4_000  # C. com. D441-5: for each invoice
 _POINTS = 1_000
@@ -108,6 +108,13 @@ def late_on(dues: Iterable[Part], paid: Iterable[Part], day: date) -> int:
 def interest_cents(found: Iterable[Stretch]) -> int:
     """The interest of all stretches, rounded once."""
     return round_div(sum(one.late_cents * one.bp * one.days for one in found), BASIS_POINTS * _YEAR)
+
+
+def parts_cents(found: Sequence[Stretch]) -> list[int]:
+    """What each stretch has of the interest: they sum to it exactly, the cents left go to the largest remainders."""
+    if not found:
+        return []
+    return split_by_largest_remainder(interest_cents(found), [one.late_cents * one.bp * one.days for one in found])
 
 
 def oldest_unpaid(dues: Sequence[Part], paid: Iterable[Part], day: date) -> date | None:

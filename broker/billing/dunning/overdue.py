@@ -169,7 +169,8 @@ def as_overdue(debt: Debt, steps: DunningSettings, rates: Rates, today: date, *,
     level, written, following, day = next_step(steps, due_on, debt.letters)
     found = late_stretches(debt, rates, today)
     late_cents = max(0, sum(cents for at, cents in debt.dues if at < today) - sum(cents for _, cents in debt.paid))
-    if not late_cents or debt.kind == "claim":  # of a claim itself nothing grows, and no letter is written
+    if not late_cents or debt.under_way or debt.kind == "claim":
+        # what is being paid anew is not asked for; of a claim itself nothing grows, and no letter is written
         following, day = None, None
     return Overdue(
         number=debt.number,
@@ -191,6 +192,8 @@ def as_overdue(debt: Debt, steps: DunningSettings, rates: Rates, today: date, *,
         interest_cents=interest_cents(found),
         recovery_cents=RECOVERY_CENTS if (now or was) and not debt.recovered and debt.kind != "claim" else 0,
         stretches=tuple(found),
+        returned_on=debt.returned_on,
+        under_way=debt.under_way,
     )
 
 

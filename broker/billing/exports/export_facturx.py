@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from broker.billing.exports.export_journal import decimal
-from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_result import ExportResult, named
 from broker.billing.invoices import invoice_store as store
 from broker.kernel.database import UnitOfWork
 from broker.kernel.safe_csv import SafeWriter
@@ -31,7 +31,7 @@ def export_facturx(
     """
     unit.actor.require("accountant", "broker")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"invoices-{first:%Y%m%d}-{last:%Y%m%d}.zip"
+    path = folder / named("invoices", first, last, "zip")
     index = io.StringIO()
     writer = SafeWriter(index, lineterminator="\n")
     writer.writerow(_HEADER)

@@ -13,7 +13,7 @@ from broker.billing.exports.export_file_store import ExportFile
 from broker.billing.exports.export_subledger import require_full
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, InvalidInput, NotFound, OutOfRange
 from broker.kernel.ids import new_code
 from broker.kernel.paging import Page, offset
 from broker.kernel.period import require_period
@@ -117,7 +117,7 @@ class Part:
 def part_asked(file: ExportFile, asked: str | None, of: str | None) -> Part:
     """What `Range` asks of a file; all of it when the reader's first part was of another file (`If-Range`).
 
-    Raises `InvalidInput` (`bad_range`). RFC 9110, 13.1.5 and 14.
+    Raises `OutOfRange` (`bad_range`). RFC 9110, 13.1.5 and 14.
     """
     tag = f'"{file.sha256}"'
     start, end = bytes_asked(asked if of in (None, tag) else None, file.size)
@@ -135,18 +135,22 @@ def part_asked(file: ExportFile, asked: str | None, of: str | None) -> Part:
 def bytes_asked(header: str | None, size: int) -> tuple[int, int]:
     """Start and end of what a `Range` header asks of a file: one range, or all of it for any other header.
 
-    Raises `InvalidInput` (`bad_range`) for one that begins behind the file's end (RFC 9110, 14.2).
+    Raises `OutOfRange` (`bad_range`) for one that begins behind the file's end (RFC 9110, 14.2).
     """
     found = re.fullmatch(r"bytes=([0-9]{1,18})?-([0-9]{1,18})?", header or "")
     if found is None or found.group() == "bytes=-":
         return 0, size
     first, last = found.groups()
     if first is None:
-        return max(0, size - int(last)), size
-    start, end = int(first), size if last is None else min(int(last) + 1, size)
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), size if last is None else min(int(last) + 1, size)
     if start >= size:
-        raise InvalidInput(
-            f"The file has {size} bytes: a range begins before its end.", code="bad_range", field="Range"
+        raise OutOfRange(
+            f"The file has {size} bytes: a range begins before its end.",
+            code="bad_range",
+            field="Range",
+            details={"size": size},
         )
     return (start, end) if start < end else (0, size)
 

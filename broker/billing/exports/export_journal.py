@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from sqlalchemy import Row
 
-from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_result import ExportResult, named
 from broker.billing.exports.tables import counted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.safe_csv import SafeWriter
@@ -25,13 +25,13 @@ _OWED_TO_US = ("409", "411", "413", "416", "418", "4456", "44586", "471")
 def export_journal(
     unit: UnitOfWork, first: date, last: date, folder: Path, progress: Callable[[int], object] | None = None
 ) -> ExportResult:
-    """Write `journal.csv`, `.hledger` and `.beancount` with every posting of the period, in order of entry number.
+    """Write `journal-<first>-<last>.csv`, `.hledger` and `.beancount`: every posting, in order of entry number.
 
     `hledger check --strict` and `bean-check` accept them; accounts are declared as they occur.
     """
     unit.actor.require("accountant", "broker")
     folder.mkdir(parents=True, exist_ok=True)
-    paths = tuple(folder / f"journal.{kind}" for kind in ("csv", "hledger", "beancount"))
+    paths = tuple(folder / named("journal", first, last, kind) for kind in ("csv", "hledger", "beancount"))
     rows = debit = credit = entry = 0
     declared: set[str] = set()
     opened: set[str] = set()

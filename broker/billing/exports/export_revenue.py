@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.billing import statement_store
-from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_result import ExportResult, named
 from broker.billing.exports.tables import write_table
 from broker.billing.report import RevenueRow, revenue_report
 from broker.billing.statements import AgedBalance, aged_balances, vat_summary
@@ -30,10 +30,10 @@ _SENDS = {
 
 
 def export_revenue(unit: UnitOfWork, first: date, last: date, folder: Path, kind: str = "csv") -> ExportResult:
-    """Write `revenue.<kind>`, one row a mailing; the sums are those of the settled ones (gross on both sides)."""
+    """Write `revenue-<first>-<last>.<kind>`, one row a mailing; the sums are those of the settled ones (gross)."""
     report = revenue_report(unit, first, last)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"revenue.{kind}"
+    path = folder / named("revenue", first, last, kind)
     write_table(path, _columns(RevenueRow), (_plain(astuple(row)) for row in report.rows))
     return ExportResult((path,), len(report.rows), report.owner_cents + report.commission_cents, report.invoice_cents)
 
@@ -47,23 +47,23 @@ def export_sends(
     progress: Callable[[int], object] | None = None,
     owner_id: int | None = None,
 ) -> ExportResult:
-    """Write `sends.<kind>`, one row a send of the period's mailings, however many; amounts in micros.
+    """Write `sends-<first>-<last>.<kind>`, one row a send of the period's mailings, however many; amounts in micros.
 
     `owner_id`: a worker writes it for this owner, and reads the split where it is written.
     """
     unit.actor.require("accountant", "broker", "owner")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"sends.{kind}"
+    path = folder / named("sends", first, last, kind)
     found = statement_store.sends(unit, first, last, owner_id)
     rows = write_table(path, _SENDS, (_plain(row) for row in found), progress)
     return ExportResult((path,), rows, 0, 0)
 
 
 def export_balances(unit: UnitOfWork, first: date, last: date, folder: Path, kind: str = "csv") -> ExportResult:
-    """Write `aged-balances.<kind>` on the last day and `vat.<kind>` of the period; debit 411, credit 401."""
+    """Write `aged-balances-<last>.<kind>` on the last day and `vat-<first>-<last>.<kind>`; debit 411, credit 401."""
     balances, vat = aged_balances(unit, last), vat_summary(unit, first, last)
     folder.mkdir(parents=True, exist_ok=True)
-    aged, summary = folder / f"aged-balances.{kind}", folder / f"vat.{kind}"
+    aged, summary = folder / f"aged-balances-{last:%Y%m%d}.{kind}", folder / named("vat", first, last, kind)
     write_table(aged, {**_columns(AgedBalance), "total": int}, ((*astuple(row), row.total) for row in balances))
     columns = {**_columns(type(vat)), "payable_cents": int}
     write_table(summary, columns, [(*astuple(vat), vat.payable_cents)])

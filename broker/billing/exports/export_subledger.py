@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from sqlalchemy import Row
 
-from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_result import ExportResult, named
 from broker.billing.exports.tables import counted
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
@@ -89,7 +89,8 @@ def export_subledger(
     unit.actor.require("accountant", "broker")
     mapping = mapping_of(settings.books.program)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / mapping.file
+    stem, _, suffix = mapping.file.rpartition(".")
+    path = folder / named(stem, first, last, suffix)
     rows = debit = credit = 0
     with path.open("w", encoding=mapping.encoding, errors="replace", newline="") as file:
         company = settings.company.name or "Courtier"

@@ -17,7 +17,7 @@ from broker.billing.exports.export_fec import export_fec
 from broker.billing.exports.export_file_store import ExportFile
 from broker.billing.exports.export_files import BLOCK
 from broker.billing.exports.export_journal import export_journal
-from broker.billing.exports.export_result import ExportResult
+from broker.billing.exports.export_result import ExportResult, named
 from broker.billing.exports.export_revenue import export_balances, export_revenue, export_sends
 from broker.billing.exports.export_subledger import export_subledger
 from broker.billing.exports.tables import write_table
@@ -100,7 +100,7 @@ def _write(unit: UnitOfWork, settings: Settings, file: ExportFile, folder: Path,
 
 
 def _statement(unit: UnitOfWork, file: ExportFile, folder: Path) -> ExportResult:
-    path = folder / f"statement.{file.format}"
+    path = folder / named("statement", file.first_day, file.last_day, file.format)
     rows = owner_statement(unit, file.org_id, file.first_day, file.last_day)
     columns = {item.name: int if item.type == "int" else str for item in fields(StatementRow)}
     write_table(path, columns, ([_text(cell) for cell in astuple(row)] for row in rows))
@@ -133,7 +133,7 @@ def _one(file: ExportFile, result: ExportResult, folder: Path) -> Path:
     """The one file to take away: several are packed."""
     if file.format != "zip" or result.files[0].suffix == ".zip":
         return result.files[0]
-    path = folder / f"{file.kind}-{file.first_day:%Y%m%d}-{file.last_day:%Y%m%d}.zip"
+    path = folder / named(file.kind, file.first_day, file.last_day, "zip")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in result.files:
             archive.write(one, one.name)

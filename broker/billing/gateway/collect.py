@@ -89,7 +89,10 @@ def find_payment(unit: UnitOfWork, order_code: str) -> Payment | None:
 
 def require_payable(unit: UnitOfWork, order: Order, standing: Payment | None) -> None:
     """Refuse an order that is not to be paid now."""
-    if standing is None and order.state != "approved" and not payment_store.was_returned(unit, order.id):
+    returned = payment_store.was_returned(unit, order.id) if standing is None else ""
+    if standing is None and returned and not payment_store.returned_open(unit, order.id, returned):
+        raise Conflict("What the returned debit left was paid by transfer.", code="not_payable")
+    if standing is None and order.state != "approved" and not returned:
         raise Conflict(
             f"The order is {order.state.replace('_', ' ')}: only an approved one is paid.", code="not_payable"
         )

@@ -42,6 +42,18 @@ def was_returned(unit: UnitOfWork, order_id: int) -> str:
     )
 
 
+def returned_open(unit: UnitOfWork, order_id: int, payment: str) -> bool:
+    """Whether something of what a returned debit left is not paid by transfer; also where no document names it."""
+    return bool(
+        unit.scalar(
+            "SELECT returned_open(:order) > 0 OR NOT EXISTS (SELECT 1 FROM payment p JOIN invoice i"
+            " ON i.order_id = p.order_id CROSS JOIN LATERAL returned_claim(i.id) c WHERE p.code = :payment)",
+            order=order_id,
+            payment=payment,
+        )
+    )
+
+
 def ended_payments(unit: UnitOfWork, order_id: int) -> int:
     """How many payments of an order failed or were returned: each new attempt has a key of its own."""
     return int(
@@ -77,6 +89,12 @@ def renew_page(unit: UnitOfWork, payment_id: int, checkout: str, page: int) -> N
 def payment(unit: UnitOfWork, payment_id: int) -> Payment | None:
     """A payment by its id."""
     row = unit.one(_SELECT + "WHERE p.id = :id", id=payment_id)
+    return None if row is None else Payment(**row._mapping)
+
+
+def payment_named(unit: UnitOfWork, code: str) -> Payment | None:
+    """A payment by its code, or the latest of an order of this code."""
+    row = unit.one(_SELECT + "WHERE :code IN (p.code, o.code) ORDER BY p.id DESC LIMIT 1", code=code)
     return None if row is None else Payment(**row._mapping)
 
 

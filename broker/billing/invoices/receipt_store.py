@@ -69,13 +69,16 @@ def unmatched(unit: UnitOfWork) -> list[Receipt]:
 
 
 def open_invoice(unit: UnitOfWork, number: str) -> Row[Any] | None:
-    """(id, open_cents) of an invoice of ours that is paid after its issue; locked by its number until the commit."""
+    """(id, open_cents) of an invoice of ours that is paid after its issue, or whose debit came back; locked by its
+    number until the commit. What a mandator's funds had paid goes by its account (467), not by a document."""
     unit.run("SELECT pg_advisory_xact_lock(7203812, hashtext(:number))", number=number)
     return unit.one(
-        "SELECT i.id, i.total_cents - i.deposit_cents - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
+        "SELECT i.id, CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END"
+        " + CASE WHEN i.role = 'agent_of_advertiser' THEN 0 ELSE coalesce((SELECT q.cents FROM returned_claim(i.id) q"
+        "   WHERE q.again_on IS NULL), 0) END - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s"
         " WHERE s.invoice_id = i.id), 0)::bigint - coalesce((SELECT sum(c.set_off_cents) FROM invoice c"
         " WHERE c.corrects_id = i.id), 0)::bigint AS open_cents"
-        " FROM invoice i WHERE i.number = :number AND (i.kind IN ('invoice', 'owner_invoice', 'claim')"
+        " FROM invoice i WHERE i.number = :number AND (i.kind IN ('invoice', 'owner_invoice', 'claim', 'deposit')"
         " OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')",
         number=number,
     )
@@ -130,13 +133,20 @@ def booked(unit: UnitOfWork, receipt_id: int, vats: Mapping[int, int]) -> None:
 
 
 def keys_of_invoice(unit: UnitOfWork, invoice_id: int, number: str) -> list[str]:
-    """The idempotency keys of the entries that touch an invoice: its own, its credit notes', those of its receipts."""
+    """The idempotency keys of the entries that touch an invoice: its own, its credit notes', those of its receipts, and
+    of a debit for its order that came back."""
     rows = unit.all(
         "SELECT r.code FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id WHERE s.invoice_id = :id",
+        id=invoice_id,
+    )
+    back = unit.all(
+        "SELECT m.reference FROM invoice i JOIN payment p ON p.order_id = i.order_id JOIN gateway_movement m"
+        " ON m.payment_id = p.id AND m.kind = 'returned' WHERE i.id = :id",
         id=invoice_id,
     )
     notes = unit.all("SELECT number FROM invoice WHERE corrects_id = :id", id=invoice_id)
     keys = [f"invoice:{number}", *(f"invoice:{row.number}" for row in notes)]
     for row in rows:
         keys += [f"receipt:{row.code}", f"receipt:{row.code}:{number}"]
+    keys += [f"gateway:{row.reference}" for row in back]
     return keys

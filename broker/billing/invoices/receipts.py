@@ -112,6 +112,6 @@ def _waiting_vat(unit: UnitOfWork, share: ReceiptShare) -> int:
     if not waiting:
         return 0
     before = store.booked_of_invoice(unit, share.invoice_id)
-    paid: int = before.cents + share.amount_cents
+    paid: int = min(before.cents + share.amount_cents, share.due_cents)  # paid anew after a return it is due once
     earlier: int = before.vat
     return round_div(waiting * paid, share.due_cents) - earlier
