@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from broker.kernel.errors import Conflict, NotFound
-from broker.vault.key_files import write_key_table
+from broker.vault.key_files import change_key_table
 from broker.vault.keyring import WORKER_FILE, WORKER_VARIABLE, WorkerKeys, load_worker, new_dkim_key
 
 
@@ -41,6 +40,5 @@ def _ring(key_dir: Path) -> WorkerKeys:
 
 
 def _write(key_dir: Path, dkim: dict[str, str]) -> WorkerKeys:
-    path = key_dir / WORKER_FILE
-    write_key_table(path, {**json.loads(path.read_text("utf-8")), "dkim": dkim}, replace=True)
+    change_key_table(key_dir / WORKER_FILE, dkim=dkim)
     return load_worker(key_dir)

@@ -99,6 +99,11 @@ def encode_secret(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
 
 
+def change_key_table(path: Path, **values: Any) -> None:
+    """Replace some fields of a key file; the others stay."""
+    write_key_table(path, {**json.loads(path.read_text("utf-8")), **values}, replace=True)
+
+
 def write_key_table(path: Path, values: Mapping[str, Any], *, replace: bool = False) -> None:
     """Write a key file (0600) at once; without `replace` an existing file is left and FileExistsError raised."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")

@@ -31,7 +31,8 @@ HEADER_LENGTH = 1 + KEY_ID_LENGTH
 SEALED_CHUNK = CHUNK_LENGTH + TAG_LENGTH
 
 
-def _broken(what: str) -> IntegrityFault:
+def broken_seal(what: str) -> IntegrityFault:
+    """What is raised for a sealed message, row or file that does not open."""
     return IntegrityFault(
         f"A sealed {what} does not open: it was changed, cut off, or sealed for something else.",
         code="unopenable_seal",
@@ -42,12 +43,12 @@ def open_message(worker: WorkerKeys, sealed: bytes, info: str) -> bytes:
     """The text of `seal_message`; refuses another `info` than it was sealed with."""
     suite = SUITES.get(sealed[0]) if len(sealed) > HEADER_LENGTH else None
     if suite is None:
-        raise _broken("message")
+        raise broken_seal("message")
     private = worker.opening_key_named(bytes(sealed[1:HEADER_LENGTH]))
     try:
         return suite.hpke.decrypt(sealed[HEADER_LENGTH:], private, info=message_info(info))
     except (InvalidTag, ValueError):
-        raise _broken("message") from None
+        raise broken_seal("message") from None
 
 
 def unwrap_data_key(worker: WorkerKeys, row: WrappedDataKey) -> bytes:
@@ -71,7 +72,17 @@ def open_rows(
             for contact_id, row in zip(contact_ids, sealed, strict=True)
         ]
     except (InvalidTag, ValueError):
-        raise _broken("row") from None
+        raise broken_seal("row") from None
+
+
+def open_header(worker: WorkerKeys, file: BinaryIO, info: str) -> tuple[bytes, AESGCM]:
+    """(the header of a sealed stream, the cipher of its chunks); the file is left where the chunks begin."""
+    mark = file.read(len(STREAM_MARK) + 2)
+    length = int.from_bytes(mark[len(STREAM_MARK) :], "big")
+    wrapped = file.read(length)
+    if mark[: len(STREAM_MARK)] != STREAM_MARK or len(wrapped) != length:
+        raise broken_seal("file")
+    return mark + wrapped, AESGCM(open_message(worker, wrapped, stream_info(info)))
 
 
 class OpeningReader(io.RawIOBase):
@@ -82,13 +93,7 @@ class OpeningReader(io.RawIOBase):
     """
 
     def __init__(self, worker: WorkerKeys, file: BinaryIO, info: str) -> None:
-        mark = file.read(len(STREAM_MARK) + 2)
-        length = int.from_bytes(mark[len(STREAM_MARK) :], "big")
-        wrapped = file.read(length)
-        if mark[: len(STREAM_MARK)] != STREAM_MARK or len(wrapped) != length:
-            raise _broken("file")
-        self._header = mark + wrapped
-        self._cipher = AESGCM(open_message(worker, wrapped, stream_info(info)))
+        self._header, self._cipher = open_header(worker, file, info)
         self._file = file
         self._number = 0
         self._next = self._read_sealed()
@@ -116,7 +121,7 @@ class OpeningReader(io.RawIOBase):
         try:
             opened = self._cipher.decrypt(chunk_nonce(self._number, last=last), sealed, self._header)
         except (InvalidTag, ValueError):
-            raise _broken("file") from None
+            raise broken_seal("file") from None
         self._number += 1
         self._finished = last
         self.sealed_bytes_read += len(sealed)

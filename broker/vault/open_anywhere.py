@@ -13,18 +13,10 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.kernel.errors import IntegrityFault
 from broker.vault.keyring import WorkerKeys
-from broker.vault.open import SEALED_CHUNK, open_message
-from broker.vault.seal import CHUNK_LENGTH, STREAM_MARK, TAG_LENGTH, chunk_nonce, stream_info
-
-
-def _broken() -> IntegrityFault:
-    return IntegrityFault(
-        "A sealed file does not open: it was changed, cut off, or sealed for something else.", code="unopenable_seal"
-    )
+from broker.vault.open import SEALED_CHUNK, broken_seal, open_header
+from broker.vault.seal import CHUNK_LENGTH, TAG_LENGTH, chunk_nonce
 
 
 class _Placed(io.RawIOBase):
@@ -58,13 +50,7 @@ class SeekableOpening(_Placed):
 
     def __init__(self, worker: WorkerKeys, file: BinaryIO, info: str) -> None:
         super().__init__()
-        mark = file.read(len(STREAM_MARK) + 2)
-        length = int.from_bytes(mark[len(STREAM_MARK) :], "big")
-        wrapped = file.read(length)
-        if mark[: len(STREAM_MARK)] != STREAM_MARK or len(wrapped) != length:
-            raise _broken()
-        self._header = mark + wrapped
-        self._cipher = AESGCM(open_message(worker, wrapped, stream_info(info)))
+        self._header, self._cipher = open_header(worker, file, info)
         self._file = file
         body = file.seek(0, os.SEEK_END) - len(self._header)
         self._chunks = -(-body // SEALED_CHUNK)
@@ -72,7 +58,7 @@ class SeekableOpening(_Placed):
         self._held = -1
         self._clear = memoryview(b"")
         if body < TAG_LENGTH or self.size < 0:
-            raise _broken()
+            raise broken_seal("file")
         self._open(self._chunks - 1)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -96,7 +82,7 @@ class SeekableOpening(_Placed):
         try:
             self._clear = memoryview(self._cipher.decrypt(nonce, sealed, self._header))
         except (InvalidTag, ValueError):
-            raise _broken() from None
+            raise broken_seal("file") from None
         self._held = number
 
 

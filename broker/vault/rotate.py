@@ -7,10 +7,8 @@ processes may be restarted one by one.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -18,7 +16,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.vault import store
 from broker.vault.data_keys import wrap_data_key
-from broker.vault.key_files import encode_secret, write_key_table
+from broker.vault.key_files import change_key_table, encode_secret
 from broker.vault.keyring import FRONT_FILE, FRONT_VARIABLE, WORKER_FILE, WORKER_VARIABLE, WorkerKeys, load_worker
 from broker.vault.open import unwrap_data_key
 from broker.vault.suites import key_id
@@ -37,8 +35,8 @@ def renew_opening_key(key_dir: Path) -> WorkerKeys:
     ring = load_worker(key_dir)
     fresh = X25519PrivateKey.generate()
     former = [encode_secret(key.private_bytes_raw()) for key in (ring.opening_key, *ring.former_keys)]
-    _change(key_dir / WORKER_FILE, opening_key=encode_secret(fresh.private_bytes_raw()), former_keys=former)
-    _change(key_dir / FRONT_FILE, sealing_key=encode_secret(fresh.public_key().public_bytes_raw()))
+    change_key_table(key_dir / WORKER_FILE, opening_key=encode_secret(fresh.private_bytes_raw()), former_keys=former)
+    change_key_table(key_dir / FRONT_FILE, sealing_key=encode_secret(fresh.public_key().public_bytes_raw()))
     return load_worker(key_dir)
 
 
@@ -54,7 +52,3 @@ def rewrap_data_keys(unit: UnitOfWork, worker: WorkerKeys) -> int:
         key = unwrap_data_key(worker, row)
         store.replace_wrapping(unit, wrap_data_key(worker.front, row.org_id, row.base_id, row.version, key))
     return len(waiting)
-
-
-def _change(path: Path, **values: Any) -> None:
-    write_key_table(path, {**json.loads(path.read_text("utf-8")), **values}, replace=True)
