@@ -105,5 +105,4 @@ def paying_seat(unit: UnitOfWork) -> tuple[str, str, str]:
 
 def _sight(unit: UnitOfWork) -> dict[str, object]:
     # Under a mandate the agency sees the client's mandate with itself, not those with its competitors.
-    staff = unit.actor.role in ("broker", "accountant", "system")
-    return {"staff": staff, "org": unit.actor.agency_id or unit.actor.org_id}
+    return {**unit.sight, "org": unit.actor.agency_id or unit.actor.org_id}

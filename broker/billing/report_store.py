@@ -78,7 +78,7 @@ _BILLED_COUNT = "SELECT coalesce(sum((run_sums(b.positions, 0, 0)).sends), 0)"
 
 def report_rows(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
     """One row a mailing of the period that the actor may see."""
-    return unit.all(_REPORT, first=first, last=last, **_sight(unit))
+    return unit.all(_REPORT, first=first, last=last, **unit.sight)
 
 
 def billed_sends(unit: UnitOfWork, number: str, line: int, size: int, offset: int) -> list[Row[Any]]:
@@ -89,13 +89,13 @@ def billed_sends(unit: UnitOfWork, number: str, line: int, size: int, offset: in
         line=line,
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )
 
 
 def count_billed(unit: UnitOfWork, number: str, line: int) -> int:
     """How many there are of them."""
-    return int(unit.scalar(_BILLED_COUNT + _BILLED, number=number, line=line, **_sight(unit)))
+    return int(unit.scalar(_BILLED_COUNT + _BILLED, number=number, line=line, **unit.sight))
 
 
 def lines_of_send(unit: UnitOfWork, mailing_code: str, position: int) -> list[Row[Any]]:
@@ -107,9 +107,5 @@ def lines_of_send(unit: UnitOfWork, mailing_code: str, position: int) -> list[Ro
         " AND CAST(:position AS integer) <@ billed_positions(m.id) ORDER BY i.id, l.line",
         code=mailing_code,
         position=position,
-        **_sight(unit),
+        **unit.sight,
     )
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}

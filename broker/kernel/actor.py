@@ -42,6 +42,11 @@ class Actor:
         return self.user_id
 
     @property
+    def sees_all(self) -> bool:
+        """Whether it is of the company's staff, or the system: queries show it everybody's rows."""
+        return self.role in ("broker", "accountant", "system")
+
+    @property
     def org(self) -> int:
         """The organisation's id; refuses an actor without one."""
         if self.org_id is None:

@@ -82,6 +82,11 @@ class UnitOfWork:
         """The legal day in France."""
         return clock.today(self.session)
 
+    @property
+    def sight(self) -> dict[str, object]:
+        """`staff` and `org` for queries that show all rows to staff, and to others those of their organisation."""
+        return {"staff": self.actor.sees_all, "org": self.actor.org_id}
+
     def enqueue(self, kind: str, row_id: int, *, after_seconds: int = 0) -> None:
         """Ask for a job in this transaction: it exists if, and only if, the transaction commits.
 
@@ -159,5 +164,5 @@ def constraint_conflict(error: IntegrityError) -> CourtierError:
     return Conflict(
         "This contradicts something already stored.",
         code="constraint",
-        details={"constraint": constraint_name(error)},
+        details={"constraint": name},
     )

@@ -67,13 +67,13 @@ def insert_order(unit: UnitOfWork, order: NewOrder) -> int:
 
 def order_by_code(unit: UnitOfWork, code: str) -> Order | None:
     """An order that the actor is a party of."""
-    row = unit.one(_SELECT + "WHERE o.code = :code AND" + _VISIBLE, code=code, **_sight(unit))
+    row = unit.one(_SELECT + "WHERE o.code = :code AND" + _VISIBLE, code=code, **unit.sight)
     return None if row is None else _order(row)
 
 
 def order_by_id(unit: UnitOfWork, order_id: int) -> Order | None:
     """An order by its id, for the rooms that follow."""
-    row = unit.one(_SELECT + "WHERE o.id = :id AND" + _VISIBLE, id=order_id, **_sight(unit))
+    row = unit.one(_SELECT + "WHERE o.id = :id AND" + _VISIBLE, id=order_id, **unit.sight)
     return None if row is None else _order(row)
 
 
@@ -122,7 +122,7 @@ def count_orders(unit: UnitOfWork, state: str) -> int:
         unit.scalar(
             _COUNT + _VISIBLE,
             state=state,
-            **_sight(unit),
+            **unit.sight,
         )
     )
 
@@ -137,7 +137,7 @@ def orders_page(unit: UnitOfWork, state: str, size: int, offset: int) -> list[Or
         state=state,
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )
     return [_order(row) for row in rows]
 
@@ -150,10 +150,6 @@ def overdue(unit: UnitOfWork, today: date) -> list[tuple[int, str]]:
         today=today,
     )
     return [(row.id, row.code) for row in rows]
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
 
 
 def _order(row: Row[Any]) -> Order:

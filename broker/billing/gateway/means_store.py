@@ -89,8 +89,7 @@ def by_code(unit: UnitOfWork, code: str) -> SavedMeans | None:
     row = unit.one(
         _SELECT + "WHERE code = :code AND (:staff OR org_id = :org)",
         code=code,
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
+        **unit.sight,
     )
     return None if row is None else SavedMeans(**row._mapping)
 

@@ -64,8 +64,7 @@ def by_code(unit: UnitOfWork, code: str) -> Reversal | None:
     row = unit.one(
         _SELECT + "WHERE r.code = :code AND (:staff OR r.owner_id = :org)",
         code=code,
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
+        **unit.sight,
     )
     return None if row is None else _reversal(row)
 
@@ -74,8 +73,7 @@ def reversals(unit: UnitOfWork) -> list[Reversal]:
     """Those that the actor may see, the newest first."""
     rows = unit.all(
         _SELECT + "WHERE :staff OR r.owner_id = :org ORDER BY r.id DESC",
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
+        **unit.sight,
     )
     return [_reversal(row) for row in rows]
 

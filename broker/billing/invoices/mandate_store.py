@@ -33,7 +33,7 @@ def mandates(unit: UnitOfWork, owner_id: int | None = None) -> list[Mandate]:
     rows = unit.all(
         _MANDATE + " AND (CAST(:owner AS bigint) IS NULL OR m.org_id = :owner) ORDER BY m.signed_on DESC, m.id DESC",
         owner=owner_id,
-        **_sight(unit),
+        **unit.sight,
     )
     return [Mandate(**row._mapping) for row in rows]
 
@@ -44,7 +44,7 @@ def end_mandate(unit: UnitOfWork, code: str, ends_on: date) -> bool:
         "UPDATE invoicing_mandate SET ends_on = :day WHERE code = :code AND (:staff OR org_id = :org)",
         code=code,
         day=ends_on,
-        **_sight(unit),
+        **unit.sight,
     )
     return done.rowcount == 1
 
@@ -64,7 +64,7 @@ def contracts(unit: UnitOfWork, org_id: int | None = None) -> list[RoleContract]
     rows = unit.all(
         _CONTRACT + " AND (CAST(:party AS bigint) IS NULL OR c.org_id = :party) ORDER BY c.signed_on DESC, c.id DESC",
         party=org_id,
-        **_sight(unit),
+        **unit.sight,
     )
     return [RoleContract(**row._mapping) for row in rows]
 
@@ -72,7 +72,3 @@ def contracts(unit: UnitOfWork, org_id: int | None = None) -> list[RoleContract]
 def end_contract(unit: UnitOfWork, code: str, ends_on: date) -> bool:
     """Give a role contract its last day."""
     return unit.run("UPDATE role_contract SET ends_on = :day WHERE code = :code", code=code, day=ends_on).rowcount == 1
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}

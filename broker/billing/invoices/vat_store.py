@@ -45,7 +45,6 @@ def answers(unit: UnitOfWork, since: datetime | None) -> list[StoredAnswer]:
         " v.source, v.asked_at FROM vat_answer v WHERE (:staff OR v.org_id = :org)"
         " AND v.asked_at >= coalesce(CAST(:since AS timestamptz), '-infinity') ORDER BY v.id DESC LIMIT 500",
         since=since,
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
+        **unit.sight,
     )
     return [StoredAnswer(**row._mapping) for row in rows]
