@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from broker.accounts import store
+from broker.accounts.find_user import organisation_named
 from broker.accounts.model import ROLES_OF_KIND, Language, OrganisationKind, User, UserRole
 from broker.accounts.secrets import hash_password
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, InvalidInput
 
 
 def require_role_suits(kind: OrganisationKind, role: UserRole) -> None:
@@ -31,6 +32,13 @@ def checked_email(email: str) -> str:
     return email
 
 
+def email_conflict(error: Conflict) -> Conflict:
+    """The refusal of an address with which somebody logs in already; any other one stays as it is."""
+    if error.details.get("constraint") != "app_user_email_key":
+        return error
+    return Conflict("Somebody logs in with this address already.", code="email_taken", field="email")
+
+
 def create_user(
     unit: UnitOfWork,
     org_code: str,
@@ -42,9 +50,7 @@ def create_user(
 ) -> User:
     """Create a person who logs in for an organisation; the role must suit the organisation's kind."""
     unit.actor.require("broker")
-    organisation = store.organisation_of(unit, org_code)
-    if organisation is None:
-        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    organisation = organisation_named(unit, org_code)
     require_role_suits(organisation.kind, role)
     email = checked_email(email)
     try:
@@ -60,8 +66,6 @@ def create_user(
             },
         )
     except Conflict as error:
-        if error.details.get("constraint") == "app_user_email_key":
-            raise Conflict("Somebody logs in with this address already.", code="email_taken", field="email") from None
-        raise
+        raise email_conflict(error) from None
     record(unit, "user.created", "app_user", user.id, organisation=organisation.code, role=role)
     return user

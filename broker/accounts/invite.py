@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from broker.accounts import people_store, store
-from broker.accounts.create_user import checked_email, require_role_suits
+from broker.accounts import people_store
+from broker.accounts.create_user import checked_email, email_conflict, require_role_suits
+from broker.accounts.find_user import organisation_named, user_named
 from broker.accounts.model import Language, User, UserRole
 from broker.accounts.secrets import bearer_hash, hash_password, new_bearer
 from broker.audit.record import record
@@ -18,9 +19,7 @@ def invite_user(
 ) -> tuple[User, str]:
     """A person who cannot log in before choosing a password; the second value is the token of the link, shown once."""
     unit.actor.require("broker")
-    organisation = store.organisation_of(unit, org_code)
-    if organisation is None:
-        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    organisation = organisation_named(unit, org_code)
     require_role_suits(organisation.kind, role)
     if not name.strip():
         raise InvalidInput("Say who the person is.", code="missing_name", field="name")
@@ -28,9 +27,7 @@ def invite_user(
     try:
         user_id = people_store.invite_user(unit, organisation.id, address, name.strip(), role, language)
     except Conflict as error:
-        if error.details.get("constraint") == "app_user_email_key":
-            raise Conflict("Somebody logs in with this address already.", code="email_taken", field="email") from None
-        raise
+        raise email_conflict(error) from None
     user = User(user_id, organisation.id, address, name.strip(), role, language)
     token = _give_link(unit, user)
     record(unit, "user.invited", "app_user", user.id, organisation=organisation.code, role=role)
@@ -40,9 +37,7 @@ def invite_user(
 def give_new_link(unit: UnitOfWork, email: str) -> str:
     """A new link for somebody who lost the invitation or the password; an earlier link is worth nothing then."""
     unit.actor.require("broker")
-    user = people_store.user_by_email(unit, email.strip().lower())
-    if user is None:
-        raise NotFound("Nobody logs in with this address.", code="user_not_found", field="email")
+    user = user_named(unit, email)
     token = _give_link(unit, user)
     record(unit, "user.link_given", "app_user", user.id)
     return token

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from broker.accounts import people_store
+from broker.accounts.find_user import user_named
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.errors import Conflict
 
 
 def let_sign(unit: UnitOfWork, email: str, may: bool = True) -> None:
@@ -15,9 +16,7 @@ def let_sign(unit: UnitOfWork, email: str, may: bool = True) -> None:
     broker only, and recorded.
     """
     unit.actor.require("broker")
-    user = people_store.user_by_email(unit, email.strip().lower())
-    if user is None:
-        raise NotFound("Nobody logs in with this address.", code="user_not_found", field="email")
+    user = user_named(unit, email)
     if not people_store.let_sign(unit, user.id, may):
         raise Conflict(
             "Nothing changed: only a person of a base owner signs for it, and this one has the right already or not"

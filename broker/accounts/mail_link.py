@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from broker.accounts import people_store
+from broker.accounts.find_user import user_named
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.errors import Conflict
 from broker.vault.keyring import FrontKeys
 from broker.vault.seal import seal_message
 
@@ -17,8 +18,6 @@ LetterKind = Literal["invitation", "password"]
 def mail_link(unit: UnitOfWork, front: FrontKeys, email: str, kind: LetterKind, link: str) -> None:
     """Have the link mailed to the person. It is sealed for the workers: the database never holds a token that works."""
     unit.actor.require("broker")
-    user = people_store.user_by_email(unit, email.strip().lower())
-    if user is None:
-        raise NotFound("Nobody logs in with this address.", code="user_not_found", field="email")
+    user = user_named(unit, email)
     if not people_store.queue_letter(unit, user.id, kind, seal_message(front, link.encode(), LETTER_SEAL)):
         raise Conflict("This person is deactivated: let them in again first.", code="user_inactive", field="email")

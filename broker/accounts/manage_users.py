@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.accounts import people_store, store
+from broker.accounts import people_store
+from broker.accounts.find_user import organisation_named, user_named
 from broker.accounts.model import Organisation, User
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.errors import Conflict
 
 
 def list_users(unit: UnitOfWork, org_code: str) -> list[tuple[User, bool]]:
     """The people of an organisation that the actor may see, and whether each may log in."""
-    organisation = store.organisation_of(unit, org_code)
-    if organisation is None:
-        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    organisation = organisation_named(unit, org_code)
     return people_store.users_of(unit, organisation.id)
 
 
@@ -33,9 +32,7 @@ class Person:
 
 def list_people(unit: UnitOfWork, org_code: str) -> tuple[Organisation, list[Person]]:
     """An organisation and its people, with whether each may sign for it."""
-    organisation = store.organisation_of(unit, org_code)
-    if organisation is None:
-        raise NotFound("This organisation does not exist.", code="organisation_not_found", field="org_code")
+    organisation = organisation_named(unit, org_code)
     return organisation, [Person(**row._mapping) for row in people_store.people_of(unit, organisation.id)]
 
 
@@ -51,9 +48,7 @@ def reactivate_user(unit: UnitOfWork, email: str) -> None:
 
 def _set_active(unit: UnitOfWork, email: str, active: bool) -> None:
     unit.actor.require("broker")
-    user = people_store.user_by_email(unit, email.strip().lower())
-    if user is None:
-        raise NotFound("Nobody logs in with this address.", code="user_not_found", field="email")
+    user = user_named(unit, email)
     if user.id == unit.actor.user_id:
         raise Conflict("Somebody else has to do this to you.", code="own_account", field="email")
     if not people_store.set_user_active(unit, user.id, active):

@@ -53,7 +53,7 @@ def start_second_factor(unit: UnitOfWork, front: FrontKeys, label: str) -> NewSe
         raise Conflict(
             "You have a second factor already; remove it first to set up another.", code="second_factor_there"
         )
-    return NewSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER))
+    return _shown(secret, label)
 
 
 def pending_secret(unit: UnitOfWork, front: FrontKeys, label: str) -> NewSecret | None:
@@ -62,7 +62,7 @@ def pending_secret(unit: UnitOfWork, front: FrontKeys, label: str) -> NewSecret 
     if found is None or found.confirmed:
         return None
     secret = open_for_front(front, bytes(found.sealed), _info(_user(unit))).decode()
-    return NewSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER))
+    return _shown(secret, label)
 
 
 def confirm_second_factor(unit: UnitOfWork, front: FrontKeys, code: str) -> list[str]:
@@ -146,6 +146,10 @@ def remove_second_factor_of(unit: UnitOfWork, email: str) -> None:
     if user is None or not people_store.remove_second_factor(unit, user.id):
         raise NotFound("This person has no second factor.", code="second_factor_not_found", field="email")
     record(unit, "second_factor.removed", "app_user", user.id, by_broker=True)
+
+
+def _shown(secret: str, label: str) -> NewSecret:
+    return NewSecret(secret, pyotp.TOTP(secret).provisioning_uri(name=label, issuer_name=ISSUER))
 
 
 def _step_of(unit: UnitOfWork, front: FrontKeys, sealed: bytes, user_id: int, code: str, last_step: int) -> int | None:

@@ -38,6 +38,12 @@ def organisation_of(unit: UnitOfWork, code: str) -> Organisation | None:
     return None if row is None else _organisation(row)
 
 
+def party_id(unit: UnitOfWork, code: str) -> int | None:
+    """The id of an organisation that trades with the company: any but the broker."""
+    found = unit.scalar("SELECT id FROM organisation WHERE code = :code AND kind <> 'broker'", code=code)
+    return None if found is None else int(found)
+
+
 def organisation_with_siren(unit: UnitOfWork, kind: str, siren: str) -> Organisation | None:
     """An organisation of a kind by its SIREN; none for an empty one."""
     row = unit.one(

@@ -20,7 +20,7 @@ def ask_reopening(unit: UnitOfWork, day: date, reason: str) -> Reopening:
     """Ask for the softly closed month of `day` to be opened again; nothing changes before somebody else agrees.
 
     Raises `Conflict`: `period_locked`, `period_open`, `later_closed` (months are opened from the newest back),
-    `reopening_asked`; `InvalidInput` (`bad_reason`); `Forbidden` (`no_person`).
+    `reopening_asked`; `InvalidInput` (`reason_needed`); `Forbidden` (`no_person`).
     """
     unit.actor.require("accountant", "broker")
     user, month = unit.actor.require_person(), month_of(day)

@@ -229,7 +229,7 @@ def first_entry_day(unit: UnitOfWork) -> date | None:
 
 
 def holds(unit: UnitOfWork, state: str) -> list[Row[Any]]:
-    """(party, key, amount_cents, state, placed_at, ended_at) of holds in a state, the newest first."""
+    """(party, key, amount_cents, state, placed_at, ended_at) of the 500 newest holds in a state."""
     return unit.all(
         "SELECT coalesce(party_name(org_id), '') AS party, idempotency_key AS key, amount_cents, state, placed_at,"
         " ended_at FROM ledger_hold WHERE state = :state ORDER BY id DESC LIMIT 500",
