@@ -17,7 +17,7 @@ def end_lapsed_orders(unit: UnitOfWork, settings: Settings) -> int:
     ended = 0
     for order_id in lapsed_orders(unit):
         order = charge_store.lock_order(unit, order_id)
-        if order is None or order.state != "sent" or order_id not in lapsed_orders(unit):
+        if order is None or order.state != "sent" or not lapsed_orders(unit, order_id):
             continue
         deposit = invoice_store.deposit_of(unit, order_id)
         posted = invoice_store.invoiced(unit, order_id)

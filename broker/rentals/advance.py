@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import NotFound
 from broker.rentals import store
+from broker.rentals.find import locked_order_by_id
 from broker.rentals.model import Order, OrderState, require_transition
 from broker.rentals.tell import tell_parties
 
@@ -15,10 +15,7 @@ def advance_order(unit: UnitOfWork, order_id: int, state: OrderState, reason: st
 
     Raises `Conflict` (`order_state`) for a step that the state table does not have.
     """
-    store.lock_order_by_id(unit, order_id)
-    order = store.order_by_id(unit, order_id)
-    if order is None:
-        raise NotFound(f"There is no order of id {order_id}.")
+    order = locked_order_by_id(unit, order_id)
     if order.state != state:
         require_transition(order, state)
         store.set_state(unit, order.id, state)

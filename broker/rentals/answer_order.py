@@ -5,10 +5,11 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.errors import Conflict
 from broker.rentals import approval_store, review_store, store
 from broker.rentals.approval_model import FIRST_MESSAGE, deciding_rule
 from broker.rentals.approve import approve_by_rule, refuse_by_rule
+from broker.rentals.find import locked_order_by_id
 from broker.rentals.model import Order
 from broker.rentals.tell import tell_owner_to_answer
 
@@ -28,13 +29,11 @@ def answer_order(database: Database, order_id: int) -> None:
             _answer(unit, order.id)
     except Conflict as refusal:  # a kept day, a signature that is missing: the owner decides
         with database.begin(Actor("owner", order.owner_id, name="rule")) as unit:
-            store.lock_order_by_id(unit, order.id)
-            _leave(unit, _there(unit, order.id), refusal.code)
+            _leave(unit, locked_order_by_id(unit, order.id), refusal.code)
 
 
 def _answer(unit: UnitOfWork, order_id: int) -> None:
-    store.lock_order_by_id(unit, order_id)
-    order = _there(unit, order_id)
+    order = locked_order_by_id(unit, order_id)
     review = review_store.review_of(unit, order_id)
     if order.state != "ordered" or review is None or review.change_text is not None:
         return
@@ -66,10 +65,3 @@ def _leave(unit: UnitOfWork, order: Order, why: str) -> None:
     tell_owner_to_answer(unit, order, review.rounds)
     if why:
         record(unit, "order.left_to_person", "rental_order", order.code, why=why)
-
-
-def _there(unit: UnitOfWork, order_id: int) -> Order:
-    order = store.order_by_id(unit, order_id)
-    if order is None:
-        raise NotFound(f"There is no order of id {order_id}.")
-    return order

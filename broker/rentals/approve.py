@@ -5,9 +5,9 @@ from __future__ import annotations
 from broker.audit.record import record
 from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, Forbidden, InvalidInput
+from broker.kernel.errors import Conflict, InvalidInput
 from broker.rentals import approval_store, review_store, signature_store, store
-from broker.rentals.find import find_order, locked_order
+from broker.rentals.find import find_order, order_to_answer
 from broker.rentals.model import Order, require_transition
 from broker.rentals.tell import tell_answered_by_rule, tell_parties
 
@@ -20,7 +20,7 @@ def approve_order(unit: UnitOfWork, code: str, creative_code: str = "") -> Order
     its place meanwhile, nothing is approved (`creative_replaced`). A send date that the owner keeps is refused
     (`day_kept` and its kin), and so is an unsigned order where the owner asks for signed ones (`order_not_signed`).
     """
-    order = _asked(unit, code)
+    order = order_to_answer(unit, code)
     if creative_code and creative_code != order.creative_code:
         raise Conflict(
             "The advertiser has put another message in the place of the one you read. Read it, then answer.",
@@ -40,7 +40,7 @@ def approve_by_rule(unit: UnitOfWork, order: Order, rule: str) -> None:
 
 def refuse_order(unit: UnitOfWork, code: str, reason: str) -> Order:
     """Refuse an order, with a reason that the advertiser reads."""
-    order = _asked(unit, code)
+    order = order_to_answer(unit, code)
     if not reason.strip():
         raise InvalidInput("Give the reason of the refusal.", code="reason_missing", field="reason")
     _refuse(unit, order, reason.strip())
@@ -75,11 +75,3 @@ def _refuse(unit: UnitOfWork, order: Order, reason: str, rule: str = "") -> None
     approval_store.insert_decision(unit, order, "refused", rule=rule, reason=reason)
     review_store.end_change(unit, order.id)
     tell_parties(unit, order, "refused", reason)
-
-
-def _asked(unit: UnitOfWork, code: str) -> Order:
-    unit.actor.require("owner")
-    order = locked_order(unit, code)
-    if unit.actor.role != "system" and order.owner_id != unit.actor.org:
-        raise Forbidden("Only the owner of the base may answer this order.", code="order_party")
-    return order

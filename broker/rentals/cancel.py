@@ -41,11 +41,10 @@ def cancel_order(unit: UnitOfWork, code: str, reason: str = "") -> Order:
 def expire_orders(unit: UnitOfWork) -> int:
     """Close quotes past their validity and orders unanswered on their send date; return how many. For the sweep."""
     overdue = store.overdue(unit, unit.today)
-    for order_id, _ in overdue:
+    for order_id, code in overdue:
         order = store.order_by_id(unit, order_id)
         store.set_state(unit, order_id, "expired")
+        record(unit, "order.expired", "rental_order", code)
         if order is not None:
             tell_parties(unit, order, "expired")
-    for _, code in overdue:
-        record(unit, "order.expired", "rental_order", code)
     return len(overdue)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.accounts.store import organisation_of, organisations
+from broker.accounts.store import organisation_of
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.money import format_cents
 from broker.rentals import terms_store as store
-from broker.rentals.find import find_order, locked_order
+from broker.rentals.find import find_order, locked_order, require_party
 from broker.rentals.model import Order, require_transition
 from broker.rentals.tell import tell_parties
 
@@ -47,15 +47,17 @@ def find_credit(unit: UnitOfWork, org_code: str = "") -> Credit:
 
 def credit_of(unit: UnitOfWork, advertiser_id: int) -> Credit:
     """The terms of an advertiser by its id."""
-    row = store.credit_of(unit, advertiser_id)
-    return Credit(row.limit_cents, row.used_cents, row.prepaid, row.set_at)
+    return Credit(**store.credit_of(unit, advertiser_id)._mapping)
 
 
 def list_credit(unit: UnitOfWork) -> list[tuple[str, str, Credit]]:
     """(code, name, terms) of every advertiser, by name; for broker and accountant."""
     unit.actor.require("broker", "accountant")
-    found = [one for one in organisations(unit) if one.kind == "advertiser"]
-    return [(one.code, one.name, credit_of(unit, one.id)) for one in sorted(found, key=lambda one: one.name.casefold())]
+    found = [
+        (row.code, row.name, Credit(row.limit_cents, row.used_cents, row.prepaid, row.set_at))
+        for row in store.credit_of_all(unit)
+    ]
+    return sorted(found, key=lambda one: one[1].casefold())
 
 
 def set_credit_limit(unit: UnitOfWork, org_code: str, limit_cents: int) -> Credit:
@@ -83,8 +85,7 @@ def order_on_credit(unit: UnitOfWork, code: str) -> Order:
     """
     unit.actor.require("advertiser")
     order = locked_order(unit, code)
-    if unit.actor.role != "system" and order.advertiser_id != unit.actor.org:
-        raise Forbidden("Only the advertiser orders on its credit.", code="order_party")
+    require_party(unit, order.advertiser_id, "Only the advertiser orders on its credit.")
     require_transition(order, "on_credit")
     credit = credit_of(unit, order.advertiser_id)
     sentences = {

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from broker.kernel.errors import Conflict, InvalidInput
-from broker.kernel.money import micros_to_cents
+from broker.kernel.money import BASIS_POINTS, micros_to_cents
 
 OrderState = Literal[
     "quote",
@@ -155,7 +155,7 @@ class Order(OrderTerms):
     @property
     def discount_cents(self) -> int:
         """What the agency's discount takes off."""
-        return micros_to_cents(self.gross_micros * 10_000 // (10_000 - self.discount_bp)) - self.net_cents
+        return micros_to_cents(self.gross_micros * BASIS_POINTS // (BASIS_POINTS - self.discount_bp)) - self.net_cents
 
 
 def transition(start: str, end: str) -> Transition | None:

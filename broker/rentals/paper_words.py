@@ -64,7 +64,6 @@ WORDS: dict[str, dict[str, str]] = {
         "password": "le mot de passe saisi à nouveau",
         "one_time_code": "le second facteur (code à usage unique)",
         "unsigned": "Non signé. La signature se fait en ligne, sur la page de la commande.",
-        "page": "Page",
     },
     "en": {
         "quote": "Quote",
@@ -126,6 +125,5 @@ WORDS: dict[str, dict[str, str]] = {
         "password": "the password, typed again",
         "one_time_code": "the second factor (one-time code)",
         "unsigned": "Not signed. Orders are signed online, on the page of the order.",
-        "page": "Page",
     },
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, NotFound
+from broker.kernel.errors import Conflict
 from broker.rentals import store
 from broker.rentals.availability import hold_day
-from broker.rentals.find import find_order, locked_order
+from broker.rentals.find import find_order, locked_order, signed_creative
 from broker.rentals.model import Order, require_transition
 from broker.rentals.quote import Counter
 from broker.rentals.regulated import check_order_creative
@@ -31,17 +31,11 @@ def place_order(unit: UnitOfWork, order_code: str, creative_code: str, audience:
         raise Conflict("The card of this quote is no longer offered.", code="card_retired")
     if order.send_on is not None and order.send_on < unit.today:
         raise Conflict("The send date of this quote has passed. Ask for a new one.", code="send_date_passed")
-    creative = store.creative_of(unit, creative_code, order.advertiser_id)
-    if creative is None:
-        raise NotFound(f"There is no creative {creative_code!r} of yours.", field="creative")
-    if creative.state != "signed":
-        raise Conflict(
-            "The creative is not signed. Sign its proof (BAT) first.", code="creative_not_signed", field="creative"
-        )
-    check_order_creative(unit, order, creative.id)
+    creative_id = signed_creative(unit, creative_code, order.advertiser_id)
+    check_order_creative(unit, order, creative_id)
     if audience is not None:
         hold_day(unit, audience, order)
-    store.set_state(unit, order.id, "ordered", creative_id=creative.id)
+    store.set_state(unit, order.id, "ordered", creative_id=creative_id)
     open_review(unit, order)
     record(unit, "order.placed", "rental_order", order.code, creative=creative_code)
     return find_order(unit, order.code)

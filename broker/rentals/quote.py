@@ -56,10 +56,7 @@ def quote(
     """
     unit.actor.require("advertiser")
     card = offered(unit, card_code)
-    if send_on is not None and send_on < unit.today:
-        raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
-    if send_on is not None:
-        require_free(unit, card.base_id, send_on)
+    require_send_date(unit, card.base_id, send_on)
     terms = settle_terms(asked, settings.trade, unit.today, send_on)
     rule = parse_rule(select_text) if select_text.strip() else None
     listed = card.base_price_micros + (_surcharge(rule, card.selects) if rule else 0)
@@ -147,6 +144,15 @@ def write_quote(
 def company_party(company: CompanySettings) -> Party:
     """The platform's company as VAT sees it."""
     return Party(company.country, company.postcode, company.vat_number)
+
+
+def require_send_date(unit: UnitOfWork, base_id: int, send_on: date | None) -> None:
+    """Refuse a day that has passed (`send_date_passed`), and one that the owner keeps (`day_kept` and its kin)."""
+    if send_on is None:
+        return
+    if send_on < unit.today:
+        raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
+    require_free(unit, base_id, send_on)
 
 
 def offered(unit: UnitOfWork, card_code: str) -> store.CardTerms:

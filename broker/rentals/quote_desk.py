@@ -10,6 +10,7 @@ from broker.catalogue.model import CountDesk
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.kernel.ids import new_code
+from broker.kernel.money import split_by_largest_remainder
 from broker.kernel.settings import Settings
 from broker.rentals import terms_store
 from broker.rentals.model import Order
@@ -44,8 +45,7 @@ def quote_desk(
 
 def share_volume(volume: int, shown: Sequence[int], step: int) -> list[int]:
     """The volume split by the figures shown, in whole steps, the largest remainders first. Σ shares = volume."""
-    whole = sum(shown)
-    if not whole or any(figure == 0 for figure in shown):
+    if not shown or any(figure == 0 for figure in shown):
         raise InvalidInput(
             "One of these cards shows too few people for an order. Widen its selection, or take it off the desk.",
             code="under_smallest_count",
@@ -58,9 +58,4 @@ def share_volume(volume: int, shown: Sequence[int], step: int) -> list[int]:
             field="volume",
             details={"step": step, "example": max(step, volume - volume % step)},
         )
-    steps = volume // step
-    exact = [(steps * figure) // whole for figure in shown]
-    by_rest = sorted(range(len(shown)), key=lambda place: (-(steps * shown[place] % whole), place))
-    for place in by_rest[: steps - sum(exact)]:
-        exact[place] += 1
-    return [share * step for share in exact]
+    return [share * step for share in split_by_largest_remainder(volume // step, shown)]

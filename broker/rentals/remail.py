@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.settings import DisclosureSettings, Settings
 from broker.rentals import terms_store as store
 from broker.rentals.model import Order, check_volume
 from broker.rentals.price import price_of
-from broker.rentals.quote import offered, write_quote
+from broker.rentals.quote import offered, require_send_date, write_quote
 from broker.rentals.terms import PLAIN, Asked, settle_terms
 
 WHO = ("clickers", "non_clickers")
@@ -72,10 +71,7 @@ def quote_remail(
     if asked.uses != 1 or asked.net_names:
         raise InvalidInput("A re-mail is one use, and its names are net.", code="bad_remail", field="uses")
     card = offered(unit, past.card_code)
-    if send_on is not None and send_on < unit.today:
-        raise InvalidInput("The send date has passed.", code="send_date_passed", field="send_on")
-    if send_on is not None:
-        require_free(unit, card.base_id, send_on)
+    require_send_date(unit, card.base_id, send_on)
     terms = settle_terms(asked, settings.trade, unit.today, send_on)
     price = price_of(past.list_price_micros, reuse_bp=terms.reuse_bp, discount_bp=terms.discount_bp, remail=True)
     volume = size if volume is None else volume

@@ -7,11 +7,11 @@ from datetime import date
 from broker.audit.record import record
 from broker.bases.calendar import working_days_after
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.notifications.notify import notify
-from broker.rentals import approval_store, review_store, signature_store, store
+from broker.rentals import approval_store, review_store, signature_store
 from broker.rentals.approval_model import Decision, Review
-from broker.rentals.find import find_order, locked_order
+from broker.rentals.find import find_order, locked_order, order_to_answer, require_party, signed_creative
 from broker.rentals.model import Order
 from broker.rentals.regulated import check_order_creative
 from broker.rentals.thread import write_as_party
@@ -40,10 +40,7 @@ def decisions(unit: UnitOfWork, order: Order) -> list[Decision]:
 
 def ask_change(unit: UnitOfWork, code: str, text: str) -> Review:
     """Ask the advertiser for another message before answering. Raises `order_state`, `change_missing`."""
-    unit.actor.require("owner")
-    order = locked_order(unit, code)
-    if unit.actor.role != "system" and order.owner_id != unit.actor.org:
-        raise Forbidden("Only the owner of the base may answer this order.", code="order_party")
+    order = order_to_answer(unit, code)
     _require_ordered(order)
     wish = text.strip()
     if not wish or len(wish) > LONGEST_CHANGE:
@@ -67,28 +64,21 @@ def make_change(unit: UnitOfWork, code: str, creative_code: str, note: str = "")
     """
     unit.actor.require("advertiser")
     order = locked_order(unit, code)
-    if unit.actor.role != "system" and order.advertiser_id != unit.actor.org:
-        raise Forbidden("Only the advertiser changes the message of its order.", code="order_party")
+    require_party(unit, order.advertiser_id, "Only the advertiser changes the message of its order.")
     _require_ordered(order)
     review = _review(unit, order)
     if review.change_text is None:
         raise Conflict("The owner asks for no change of this order (any more). Load it again.", code="no_change_asked")
-    creative = store.creative_of(unit, creative_code, order.advertiser_id)
-    if creative is None:
-        raise NotFound(f"There is no creative {creative_code!r} of yours.", field="creative")
-    if creative.state != "signed":
-        raise Conflict(
-            "The creative is not signed. Sign its proof (BAT) first.", code="creative_not_signed", field="creative"
-        )
-    if creative.id == order.creative_id:
+    creative_id = signed_creative(unit, creative_code, order.advertiser_id)
+    if creative_id == order.creative_id:
         raise Conflict(
             "This is the creative that the owner has read. Copy it, change the copy, sign that and choose it here.",
             code="same_creative",
             field="creative",
         )
-    check_order_creative(unit, order, creative.id)
+    check_order_creative(unit, order, creative_id)
     signature_store.supersede(unit, order.id)
-    review_store.set_creative(unit, order.id, creative.id)
+    review_store.set_creative(unit, order.id, creative_id)
     due, last = _days(unit, order, review.answer_days)
     review_store.end_change(unit, order.id, due, last)
     if note.strip():

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from broker.kernel.errors import InvalidInput
+from broker.kernel.money import BASIS_POINTS
 from broker.kernel.settings import TradeSettings
 
 Shortfall = Literal["up_to", "guaranteed"]
@@ -83,12 +84,12 @@ def settle_terms(asked: Asked, trade: TradeSettings, today: date, send_on: date 
         uses=asked.uses,
         use_until=until,
         net_names=asked.net_names,
-        net_floor_bp=min(trade.net_floor_bp, 10_000),
+        net_floor_bp=min(trade.net_floor_bp, BASIS_POINTS),
         run_charge_cents=trade.run_charge_cents,
         shortfall=asked.shortfall,
         tolerance_bp=tolerance if guaranteed else 0,
         remedy=asked.remedy if guaranteed else None,
-        reuse_bp=min(trade.reuse_bp, 10_000),
+        reuse_bp=min(trade.reuse_bp, BASIS_POINTS),
         discount_bp=asked.discount_bp,
         option_days=trade.option_days,
     )

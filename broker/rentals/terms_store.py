@@ -49,6 +49,15 @@ def credit_of(unit: UnitOfWork, advertiser_id: int) -> Row[Any]:
     return row
 
 
+def credit_of_all(unit: UnitOfWork) -> list[Row[Any]]:
+    """(code, name, limit_cents, set_at, used_cents, prepaid) of every advertiser."""
+    return unit.all(
+        "SELECT o.code, o.name, coalesce(t.limit_cents, 0) AS limit_cents, t.set_at,"
+        " coalesce(credit_used(o.id), 0) AS used_cents, coalesce(has_prepaid(o.id), false) AS prepaid"
+        " FROM organisation o LEFT JOIN credit_term t ON t.advertiser_id = o.id WHERE o.kind = 'advertiser'"
+    )
+
+
 def set_limit(unit: UnitOfWork, advertiser_id: int, limit_cents: int) -> None:
     """Write an advertiser's credit limit."""
     unit.run(
@@ -66,9 +75,9 @@ def take_credit(unit: UnitOfWork, order_id: int) -> None:
 
 
 def uses_of(unit: UnitOfWork, order_id: int) -> list[Row[Any]]:
-    """(id, kind, volume, price_micros, use_until, send_on, given_up, mailing) of an order's further uses."""
+    """(id, kind, volume, price_micros, use_until, send_on, stops, given_up, mailing) of an order's further uses."""
     return unit.all(
-        "SELECT u.id, u.kind, u.volume, u.price_micros, u.use_until, u.send_on, u.given_up, m.code AS mailing"
+        "SELECT u.id, u.kind, u.volume, u.price_micros, u.use_until, u.send_on, u.stops, u.given_up, m.code AS mailing"
         " FROM order_use u LEFT JOIN mailing m ON m.dispatch_id = u.dispatch_id WHERE u.order_id = :order"
         " ORDER BY u.id",
         order=order_id,
@@ -91,17 +100,18 @@ def add_make_good(unit: UnitOfWork, order_id: int, volume: int, until: date) -> 
     )
 
 
-def lapsed_orders(unit: UnitOfWork) -> list[int]:
+def lapsed_orders(unit: UnitOfWork, order_id: int | None = None) -> list[int]:
     """Ids of sent orders with nothing open any more: every mailing settled, every further use sent, given up or past
-    its last day."""
+    its last day. With `order_id` of this one alone: whether it is such an order."""
     rows = unit.all(
-        "SELECT o.id FROM rental_order o WHERE o.state = 'sent'"
+        "SELECT o.id FROM rental_order o WHERE o.state = 'sent' AND (CAST(:id AS bigint) IS NULL OR o.id = :id)"
         " AND EXISTS (SELECT 1 FROM order_use u WHERE u.order_id = o.id)"
         " AND NOT EXISTS (SELECT 1 FROM order_use u WHERE u.order_id = o.id AND NOT u.given_up"
         "  AND u.dispatch_id IS NULL AND (u.send_on IS NOT NULL"
         "   OR u.use_until >= (app_now() AT TIME ZONE 'Europe/Paris')::date))"
         " AND NOT EXISTS (SELECT 1 FROM dispatch d JOIN mailing m ON m.dispatch_id = d.id WHERE d.order_id = o.id"
-        "  AND m.closed_at IS NULL) ORDER BY o.id"
+        "  AND m.closed_at IS NULL) ORDER BY o.id",
+        id=order_id,
     )
     return [row.id for row in rows]
 

@@ -8,15 +8,20 @@ from datetime import date
 from broker.audit.record import record
 from broker.bases.keep_days import require_free
 from broker.kernel.database import UnitOfWork
-from broker.kernel.errors import Conflict, Forbidden, InvalidInput
+from broker.kernel.errors import Conflict, InvalidInput
 from broker.rentals import terms_store as store
-from broker.rentals.find import find_order, locked_order
+from broker.rentals.find import find_order, locked_order, require_party
 from broker.rentals.model import Order
+
+MOST_STOPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUse:
-    """One further use: `kind` is use or make_good; `state` open, chosen, planned, given_up or lapsed."""
+    """One further use: `kind` is use or make_good; `state` open, chosen, planned, given_up or lapsed.
+
+    `stops`: how often its advertiser stopped it before it left; the third time (MOST_STOPS, step 0047) gives it up.
+    """
 
     id: int
     kind: str
@@ -24,6 +29,7 @@ class OrderUse:
     price_micros: int
     use_until: date
     send_on: date | None
+    stops: int
     mailing: str | None
     state: str
 
@@ -85,8 +91,7 @@ def give_up_use(unit: UnitOfWork, code: str) -> Order:
 def _next(unit: UnitOfWork, code: str) -> tuple[Order, OrderUse]:
     unit.actor.require("advertiser")
     order = locked_order(unit, code)
-    if unit.actor.role != "system" and order.advertiser_id != unit.actor.org:
-        raise Forbidden("Only the advertiser uses its order.", code="order_party")
+    require_party(unit, order.advertiser_id, "Only the advertiser uses its order.")
     left = [use for use in list_uses(unit, order) if use.state == "open"]
     if not left:
         raise Conflict("No use of this order is left.", code="no_use_left")
