@@ -78,21 +78,22 @@ def facts(pdf: Any, rows: Sequence[tuple[str, str]], width: int = 62) -> None:
         pdf.multi_cell(0, 5.4, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
-def two_columns(pdf: Any, columns: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """Two blocks side by side, each a bold name over its rows."""
+def two_columns(pdf: Any, columns: Sequence[tuple[str, Sequence[str]]], below: int = 6) -> None:
+    """Two blocks side by side, each a bold name (if it has one) over its rows, and `below` mm of room under them."""
     top = bottom = pdf.get_y()
     for place, (title, rows) in enumerate(columns):
         left = MARGIN + place * 90
         pdf.set_xy(left, top)
-        pdf.set_font(FONT, "B", 10)
-        pdf.multi_cell(85, 5, title, new_x=XPos.LEFT, new_y=YPos.NEXT)
-        pdf.set_font(FONT, "", 10)
+        if title:
+            pdf.set_font(FONT, "B", 10)
+            pdf.multi_cell(85, 5, title, new_x=XPos.LEFT, new_y=YPos.NEXT)
+            pdf.set_font(FONT, "", 10)
         for text in rows:
             if text:
                 pdf.set_x(left)
                 pdf.multi_cell(85, 5, text, new_x=XPos.LEFT, new_y=YPos.NEXT)
         bottom = max(bottom, pdf.get_y())
-    pdf.set_xy(MARGIN, bottom + 6)
+    pdf.set_xy(MARGIN, bottom + below)
 
 
 def day_text(day: date, language: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from broker.kernel.sheet import count_text
+
 _TEXTS = {
     "deposit": {
         "fr": "Acompte sur la commande {order} : {volume} envois, {title}",
@@ -70,5 +72,4 @@ _TEXTS = {
 
 def text(key: str, language: str, *, order: str, volume: int = 0, title: str = "") -> str:
     """A line's label; `order` is the code of the order or programme, or the number of the deposit invoice."""
-    grouped = f"{volume:,}".replace(",", "\u00a0" if language == "fr" else ",")
-    return _TEXTS[key][language].format(order=order, volume=grouped, title=title)
+    return _TEXTS[key][language].format(order=order, volume=count_text(volume, language), title=title)

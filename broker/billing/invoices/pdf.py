@@ -12,7 +12,7 @@ from broker.billing.invoices.facturx_xmp import facturx_xmp
 from broker.billing.invoices.paper import Paper
 from broker.billing.model import PAYABLE
 from broker.kernel.money import format_cents
-from broker.kernel.sheet import FONT, count_text, day_text, rate_text, row, start
+from broker.kernel.sheet import FONT, count_text, day_text, rate_text, row, start, two_columns
 
 _WORDS: dict[str, dict[str, str]] = {
     "fr": {
@@ -110,22 +110,13 @@ def invoice_pdf(paper: Paper) -> bytes:
 
 
 def _parties(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
-    top = bottom = pdf.get_y()
-    for column, (title, party) in enumerate((("seller", paper.seller), ("buyer", paper.buyer))):
-        left = 18 + column * 90
-        pdf.set_xy(left, top)
-        pdf.set_font(FONT, "B", 10)
-        pdf.multi_cell(85, 5, words[title], new_x=XPos.LEFT, new_y=YPos.NEXT)
-        pdf.set_font(FONT, "", 10)
+    columns = []
+    for title, party in (("seller", paper.seller), ("buyer", paper.buyer)):
         rows = [party.name, party.street, party.place, party.country]
         rows += [f"{words['siren']}{words['colon']} {party.siren}"] if party.siren else []
         rows += [f"{words['vat_number']}{words['colon']} {party.vat_number}"] if party.vat_number else []
-        for text in rows:
-            if text:
-                pdf.set_x(left)
-                pdf.multi_cell(85, 5, text, new_x=XPos.LEFT, new_y=YPos.NEXT)
-        bottom = max(bottom, pdf.get_y())
-    pdf.set_xy(18, bottom + 8)
+        columns.append((words[title], rows))
+    two_columns(pdf, columns, below=8)
 
 
 def _lines(pdf: Any, paper: Paper, words: dict[str, str]) -> None:
