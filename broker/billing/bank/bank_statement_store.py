@@ -131,11 +131,12 @@ def open_invoices(unit: UnitOfWork) -> list[OpenInvoice]:
         "SELECT * FROM (SELECT i.number, i.buyer_id, coalesce(party_name(i.buyer_id), '') AS buyer,"
         " CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END"
         " + CASE WHEN i.role = 'agent_of_advertiser' THEN 0 ELSE coalesce((SELECT q.cents FROM returned_claim(i.id) q"
-        "   WHERE q.again_on IS NULL), 0) END - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id),"
-        " 0)::bigint - coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0)::bigint"
+        "   WHERE q.again_on IS NULL), 0) END"
+        " - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id), 0)::bigint"
+        " - coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0)::bigint"
         " AS open_cents, coalesce(o.code, '') AS order_code FROM invoice i LEFT JOIN rental_order o"
-        " ON o.id = i.order_id WHERE i.kind IN ('invoice', 'owner_invoice', 'claim', 'deposit') OR i.kind = 'fee' AND i.role ="
-        " 'agent_of_advertiser' ORDER BY i.due_on, i.id) x WHERE open_cents > 0"
+        " ON o.id = i.order_id WHERE i.kind IN ('invoice', 'owner_invoice', 'claim', 'deposit') OR i.kind = 'fee'"
+        " AND i.role = 'agent_of_advertiser' ORDER BY i.due_on, i.id) x WHERE open_cents > 0"
     )
     return [OpenInvoice(**row._mapping) for row in rows]
 
