@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import beta
+from scipy import special
 
 from broker.affiliation import result_store
 from broker.kernel.database import UnitOfWork
@@ -56,5 +56,6 @@ def learned_rate(mails: int, conversions: int, mean: float) -> tuple[float, floa
     if not 0 < mean < 1:
         return (mean, mean, mean)
     done = min(conversions, mails)
-    learned = beta(BELIEF_MAILS * mean + done, BELIEF_MAILS * (1 - mean) + mails - done)
-    return (float(learned.mean()), float(learned.ppf(LOW)), float(learned.ppf(HIGH)))
+    had, lacked = BELIEF_MAILS * mean + done, BELIEF_MAILS * (1 - mean) + mails - done
+    low, high = special.betaincinv(had, lacked, (LOW, HIGH))
+    return (had / (had + lacked), float(low), float(high))

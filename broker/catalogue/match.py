@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import beta
+from scipy import special
 
 from broker.catalogue.offer_model import Wishes
 
@@ -88,9 +88,10 @@ def revenue_of(
     if not 0 < rate < 1:
         return Revenue(False)
     mails, clicks = own
-    learned = beta(BELIEF_MAILS * rate + clicks, BELIEF_MAILS * (1 - rate) + max(0, mails - clicks))
+    clicked, not_clicked = BELIEF_MAILS * rate + clicks, BELIEF_MAILS * (1 - rate) + max(0, mails - clicks)
+    bounds = special.betaincinv(clicked, not_clicked, (LOW, HIGH)).tolist()
     expected, low, high = (
-        int(1_000 * share * rate_cents * kept) for share in (learned.mean(), learned.ppf(LOW), learned.ppf(HIGH))
+        int(1_000 * share * rate_cents * kept) for share in (clicked / (clicked + not_clicked), *bounds)
     )
     return Revenue(True, expected, low, high, mails)
 

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.05
 FEWEST_BUYERS = 20
+NEARLY = 1e-7  # two logarithms of chances this near are of equal chances
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -93,8 +94,18 @@ def unlike_chance(
 
 
 def _fisher(both: int, in_group: int, buyers: int, everybody: int) -> float:
-    table = np.array([[both, in_group - both], [buyers - both, everybody - in_group - buyers + both]])
-    return float(stats.fisher_exact(table)[1])
+    """The two-sided p-value: all numbers of buyers in the group as unlikely as `both`, or more, together.
+
+    Written out over `scipy.special`: `scipy.stats` alone would take a fifth of each process's start.
+    """
+    least, most = max(0, in_group + buyers - everybody), min(in_group, buyers)
+    inside = np.arange(least, most + 1)
+    outside = everybody - in_group - buyers + inside
+    # Logarithms of the hypergeometric chances, but for what is the same in all.
+    cells = np.stack([inside, in_group - inside, buyers - inside, outside])
+    chances: Floats = -special.gammaln(cells + 1.0).sum(axis=0)
+    chances -= special.logsumexp(chances)
+    return float(min(1.0, np.exp(chances[chances <= chances[both - least] + NEARLY]).sum()))
 
 
 def benjamini_hochberg(p_values: Floats) -> Floats:

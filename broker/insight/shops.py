@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from broker.insight.groups import benjamini_hochberg
 
@@ -101,7 +101,7 @@ def trend_test(before: Floats, latest: float) -> tuple[float, float]:
     expected = float(np.exp(np.clip(ahead @ line, -20, 20)))
     of_line = float(ahead @ np.linalg.solve(inner + 1e-9 * np.eye(2), ahead))
     deviation = np.sqrt(dispersion * (expected + expected**2 * of_line))
-    return expected, float(stats.norm.cdf((latest + 0.5 - expected) / deviation))
+    return expected, float(special.ndtr((latest + 0.5 - expected) / deviation))
 
 
 def _first(counts: list[int]) -> int:

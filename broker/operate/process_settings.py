@@ -1,6 +1,6 @@
 """What a process of ours is told by the one that starts it: its role's address and the place of the state.
 
-Handed over in the environment, which only the process's own user and root can read.
+Handed over in the environment (process_environment.py), which only the process's own user and root can read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 
 from broker.kernel.settings import Settings, load_settings
-from broker.operate.database_server import DatabaseServer
 
 STATE = "COURTIER_STATE_DIR"
 ROLES_OF = {  # the roles whose address each kind of process gets, and no other
@@ -32,28 +31,16 @@ SECRETS_OF = {  # secrets of the operator's environment that a kind of process m
 }
 
 
-def _variable(role: str) -> str:
+def variable_of(role: str) -> str:
+    """The variable that holds the address of a role."""
     return f"COURTIER_{role.upper()}_DATABASE_URL"
-
-
-def process_environment(kind: str, settings: Settings, server: DatabaseServer) -> dict[str, str]:
-    """The environment of a process: ours without any COURTIER_ variable but those that this kind may have."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COURTIER_")}
-    if "COURTIER_DEBUG" in os.environ:
-        environment["COURTIER_DEBUG"] = os.environ["COURTIER_DEBUG"]
-    environment[STATE] = str(settings.state_dir.absolute())
-    if settings.source is not None:
-        environment["COURTIER_CONFIG"] = str(settings.source.absolute())
-    environment |= {_variable(role): server.url(role) for role in ROLES_OF[kind]}
-    environment |= {name: os.environ[name] for name in SECRETS_OF[kind] if name in os.environ}
-    return environment
 
 
 def received_settings(kind: str) -> Settings:
     """The settings of this process, as the supervisor handed them over."""
     settings = load_settings()
     state_dir = os.environ.pop(STATE, "")
-    urls = {role: os.environ.pop(_variable(role), "") for role in ROLES_OF[kind]}
+    urls = {role: os.environ.pop(variable_of(role), "") for role in ROLES_OF[kind]}
     if state_dir:
         settings = dataclasses.replace(settings, instance=dataclasses.replace(settings.instance, state_dir=state_dir))
     return with_urls(settings, urls)

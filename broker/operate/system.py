@@ -18,7 +18,7 @@ from broker.operate.database_server import DatabaseServer, running_postgres
 from broker.operate.keys import prepare_keys
 from broker.operate.migrate import head, migrate
 from broker.operate.part import Part
-from broker.operate.process_settings import process_environment
+from broker.operate.process_environment import process_environment
 from broker.operate.service_users import Account, can_enter, can_run_code, own_account, system_account
 from broker.operate.state import State, hand_over, make_folder
 from broker.operate.supervisor import Supervisor

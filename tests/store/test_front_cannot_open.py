@@ -27,7 +27,7 @@ from broker.kernel.database import UnitOfWork, make_engine
 from broker.kernel.settings import KeySettings, Settings
 from broker.operate.database_server import DatabaseServer
 from broker.operate.migrate import migrate
-from broker.operate.process_settings import process_environment
+from broker.operate.process_environment import process_environment
 from broker.operate.roles import LOGIN_ROLES, drop_database, make_database
 from broker.vault.blind_index import contact_keys, md5_keys, sha256_keys
 from broker.vault.data_keys import current_data_key

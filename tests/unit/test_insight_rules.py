@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from broker.insight.cycle import cycles
 from broker.insight.groups import unlike_chance
@@ -229,3 +230,18 @@ def test_a_flow_keeps_the_sums_of_both_sides() -> None:
 
 def _phi(z: float) -> float:
     return (1 + erf(z / sqrt(2))) / 2
+
+
+@pytest.mark.parametrize(
+    ("both", "in_group", "buyers", "everybody"),
+    [(3, 10, 5, 40), (0, 10, 5, 40), (40, 80, 60, 160), (1_200, 30_000, 4_100, 100_000), (25, 30, 26, 900)],
+)
+def test_the_p_value_of_a_pair_is_that_of_fishers_exact_test(
+    both: int, in_group: int, buyers: int, everybody: int
+) -> None:
+    rest = everybody - in_group
+    members = np.arange(everybody) < in_group
+    who = np.concatenate([np.arange(both), in_group + np.arange(buyers - both)])
+    table = [[both, in_group - both], [buyers - both, rest - buyers + both]]
+    found = unlike_chance([members], who, np.zeros(buyers, dtype=np.int64), 1, level=2.0, fewest=1)
+    assert found[0].p_value == pytest.approx(float(stats.fisher_exact(table)[1]), rel=1e-6)

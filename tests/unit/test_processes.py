@@ -12,7 +12,8 @@ from broker.kernel.settings import InstanceSettings, Settings
 from broker.operate.alone import run_alone
 from broker.operate.database_server import DatabaseServer
 from broker.operate.keys import prepare_keys
-from broker.operate.process_settings import ROLES_OF, process_environment, received_settings
+from broker.operate.process_environment import process_environment
+from broker.operate.process_settings import ROLES_OF, received_settings
 from broker.operate.service_users import own_account
 from broker.operate.state import State, make_folder
 
