@@ -67,5 +67,7 @@ if [ -n "$uv" ]; then
 else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi
+# Our own code, too: the processes' users may not write beside it, and some places forbid Python to.
+.venv/bin/python -m compileall -q broker api web migrations
 printf '%s' "$wanted" > "$stamp"
 say "Ready: .venv/bin/courtier --help"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine
 
+from broker.accounts import secrets as account_secrets
 from broker.kernel.database import make_engine
 from broker.kernel.settings import InstanceSettings, Settings
 from broker.operate.database_server import DatabaseServer, running_postgres
@@ -26,6 +29,22 @@ from broker.operate.roles import (
     role_name,
     set_passwords,
 )
+
+# Where Python was told to keep no compiled code, each of the hundred processes that tests start would compile us anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def product_hasher() -> Iterator[PasswordHasher]:
+    """The hasher of passwords as the product has it; the tests' own processes hash with the least cost there is.
+
+    Processes that tests start keep the real one, and tests/store/test_accounts.py looks at its cost.
+    """
+    product = account_secrets._hasher
+    account_secrets._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield product
+    account_secrets._hasher = product
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from broker.accounts.create_user import create_user
 from broker.accounts.find_user import actor_of_user
 from broker.accounts.log_in import log_in
 from broker.accounts.model import User
+from broker.accounts.secrets import password_matches
 from broker.accounts.sessions import find_session, log_out
 from broker.kernel.actor import PUBLIC, SYSTEM, Actor
 from broker.kernel.database import UnitOfWork, identify
@@ -103,6 +105,13 @@ def test_an_unknown_user_costs_the_same_hash(acting: As, anna: User, monkeypatch
     assert len(verified) == 2
     assert verified[0] == verified[1]
     assert verified[0].startswith("$argon2id$")
+
+
+def test_a_password_costs_what_rfc_9106_asks_for(product_hasher: PasswordHasher) -> None:
+    stored = product_hasher.hash(PASSWORD)
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert password_matches(stored, PASSWORD)
+    assert not password_matches(stored, PASSWORD[:-1])
 
 
 def test_a_user_who_left_is_out_at_once(acting: As, anna: User) -> None:
