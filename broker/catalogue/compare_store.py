@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.catalogue.model import Segment
+from broker.catalogue.store import SEGMENT
 from broker.kernel.database import UnitOfWork
 
 
@@ -31,9 +32,5 @@ def comparable_segments(unit: UnitOfWork, most: int) -> list[ComparableSegment]:
 
 def any_segment(unit: UnitOfWork, code: str) -> Segment | None:
     """A segment of whatever organisation, for the broker; a policy of the database says so as well."""
-    row = unit.one(
-        "SELECT s.id, s.code, s.base_id, b.code AS base_code, s.org_id, s.name, s.rule_text, s.rule, s.created_at"
-        " FROM segment s JOIN base b ON b.id = s.base_id WHERE s.code = :code",
-        code=code,
-    )
+    row = unit.one(f"{SEGMENT} WHERE s.code = :code", code=code)
     return None if row is None else Segment(**row._mapping)

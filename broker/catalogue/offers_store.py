@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from broker.catalogue.search_store import WORDS
 from broker.kernel.database import UnitOfWork
-
-_WORDS = "(words @@ websearch_to_tsquery('french', :words) OR words @@ websearch_to_tsquery('english', :words))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class OfferSearch:
                 parts.append(f"{name} = :{name}")
                 values[name] = value
         if self.words:
-            parts.append(_WORDS)
+            parts.append(WORDS)
             values["words"] = self.words
         return " AND ".join(parts), values
 

@@ -6,15 +6,11 @@ from typing import Any
 
 from broker.catalogue.model import PublishedCard
 from broker.catalogue.search_model import SIZE_BANDS, CardSearch
+from broker.catalogue.store import PUBLISHED
 from broker.kernel.database import UnitOfWork
 
-_CARD = (
-    "SELECT card_id, code, title, description, sector, size_shown, base_price_micros, minimum_order, selects,"
-    " profile, published_at, contact_kind, languages, approval, approval_days, approval_note, refused_sectors, tables,"
-    " refreshed_on, clicks_bp FROM published_card"
-)
 # Both languages at once: the words of a search may be French or English, as those of a card may.
-_WORDS = "(words @@ websearch_to_tsquery('french', :words) OR words @@ websearch_to_tsquery('english', :words))"
+WORDS = "(words @@ websearch_to_tsquery('french', :words) OR words @@ websearch_to_tsquery('english', :words))"
 _FIT = (
     "(ts_rank(words, websearch_to_tsquery('french', :words)) + ts_rank(words, websearch_to_tsquery('english', :words)))"
 )
@@ -23,7 +19,7 @@ _IN_REGION = (
     " WHERE r ->> 'value' = :region AND (r ->> 'share')::int >= 1)"
 )
 _FILTERS = {
-    "words": _WORDS,
+    "words": WORDS,
     "sector": "sector = :sector",
     "region": _IN_REGION,
     "kind": "contact_kind = :kind",
@@ -50,7 +46,7 @@ def cards_page(unit: UnitOfWork, asked: CardSearch, limit: int, offset: int) -> 
     """Cards that answer a search, in its order."""
     where, values = _where(asked)
     rows = unit.all(
-        f"{_CARD} {where} ORDER BY {_SORTS[asked.order]} LIMIT :limit OFFSET :offset",
+        f"{PUBLISHED} {where} ORDER BY {_SORTS[asked.order]} LIMIT :limit OFFSET :offset",
         limit=limit,
         offset=offset,
         **{"words": "", **values},
@@ -88,7 +84,7 @@ def people_by_region(unit: UnitOfWork, asked: CardSearch) -> dict[str, int]:
 
 def cards_by_codes(unit: UnitOfWork, codes: list[str]) -> list[PublishedCard]:
     """Published cards of these codes, in no order."""
-    return [PublishedCard(**row._mapping) for row in unit.all(f"{_CARD} WHERE code = ANY(:codes)", codes=codes)]
+    return [PublishedCard(**row._mapping) for row in unit.all(f"{PUBLISHED} WHERE code = ANY(:codes)", codes=codes)]
 
 
 def card_refusal(unit: UnitOfWork, code: str) -> str:

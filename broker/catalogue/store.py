@@ -12,11 +12,11 @@ from broker.audience.rule import Rule
 from broker.catalogue.model import DataCard, PublishedCard, Segment
 from broker.kernel.database import UnitOfWork
 
-_SEGMENT = (
+SEGMENT = (
     "SELECT s.id, s.code, s.base_id, b.code AS base_code, s.org_id, s.name, s.rule_text, s.rule, s.created_at"
     " FROM segment s JOIN base b ON b.id = s.base_id"
 )
-_PUBLISHED = (
+PUBLISHED = (
     "SELECT card_id, code, title, description, sector, size_shown, base_price_micros, minimum_order, selects,"
     " profile, published_at, contact_kind, languages, approval, approval_days, approval_note, refused_sectors, tables,"
     " refreshed_on, clicks_bp FROM published_card"
@@ -61,14 +61,14 @@ def insert_segment(unit: UnitOfWork, code: str, base_id: int, name: str, rule_te
 
 def segment_by_code(unit: UnitOfWork, code: str) -> Segment | None:
     """A segment of the actor's organisation."""
-    row = unit.one(f"{_SEGMENT} WHERE s.code = :code AND s.org_id = :org", code=code, org=unit.actor.org)
+    row = unit.one(f"{SEGMENT} WHERE s.code = :code AND s.org_id = :org", code=code, org=unit.actor.org)
     return None if row is None else Segment(**row._mapping)
 
 
 def segments_of_base(unit: UnitOfWork, base_id: int, archived: bool) -> list[Segment]:
     """A base's segments, those in use or those put away, the newest first."""
     rows = unit.all(
-        f"{_SEGMENT} WHERE s.base_id = :base_id AND s.org_id = :org AND (s.archived_at IS NOT NULL) = :archived"
+        f"{SEGMENT} WHERE s.base_id = :base_id AND s.org_id = :org AND (s.archived_at IS NOT NULL) = :archived"
         " ORDER BY s.id DESC",
         base_id=base_id,
         archived=archived,
@@ -114,7 +114,7 @@ def retire_card(unit: UnitOfWork, card_id: int) -> None:
 
 def published_by_code(unit: UnitOfWork, code: str) -> PublishedCard | None:
     """A card of the catalogue."""
-    row = unit.one(f"{_PUBLISHED} WHERE code = :code", code=code)
+    row = unit.one(f"{PUBLISHED} WHERE code = :code", code=code)
     return None if row is None else PublishedCard(**row._mapping)
 
 

@@ -66,7 +66,7 @@ def _tell_sends(database: Database, worker: WorkerKeys, org_id: int, base_id: in
 
 def ask_for_results(unit: UnitOfWork) -> int:
     """Periodic: ask for the collection of every base; how many."""
-    bases = store.bases_with_mailings(unit)
+    bases = store.bases_with_contacts(unit)
     for base_id in bases:
         unit.enqueue("collect_results", base_id)
     return len(bases)

@@ -55,8 +55,8 @@ WHERE e.dispatch_id = :dispatch AND e.mailing_id = :mailing AND e.position > :af
 """
 
 
-def bases_with_mailings(unit: UnitOfWork) -> list[int]:
-    """Bases of which something may be told: those with contacts."""
+def bases_with_contacts(unit: UnitOfWork) -> list[int]:
+    """Bases of which something may be told."""
     rows = unit.all("SELECT b.id FROM base b WHERE b.current_snapshot_id IS NOT NULL ORDER BY b.id")
     return [row.id for row in rows]
 
@@ -186,17 +186,15 @@ def objecting(unit: UnitOfWork, base_id: int, since: datetime) -> list[Row[Any]]
 
 def write_hashes(unit: UnitOfWork, rows: Sequence[tuple[int, bytes, bytes, datetime]]) -> int:
     """(advertiser, SHA-256, MD5, at) of objections; known ones are passed over. How many are new."""
-    return sum(
-        unit.run(
-            "INSERT INTO objection_hash (org_id, sha256, md5, at) VALUES (:org, :sha256, :md5, :at)"
-            " ON CONFLICT DO NOTHING",
-            org=org,
-            sha256=sha256,
-            md5=md5,
-            at=at,
-        ).rowcount
-        for org, sha256, md5, at in rows
-    )
+    return unit.run(
+        "INSERT INTO objection_hash (org_id, sha256, md5, at)"
+        " SELECT * FROM unnest(CAST(:orgs AS bigint[]), CAST(:sha256 AS bytea[]), CAST(:md5 AS bytea[]),"
+        " CAST(:moments AS timestamptz[])) ON CONFLICT DO NOTHING",
+        orgs=[org for org, _, _, _ in rows],
+        sha256=[sha256 for _, sha256, _, _ in rows],
+        md5=[md5 for _, _, md5, _ in rows],
+        moments=[at for _, _, _, at in rows],
+    ).rowcount
 
 
 def hashes_of(unit: UnitOfWork, after: int, most: int) -> list[ObjectionHash]:
