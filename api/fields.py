@@ -8,8 +8,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.routing import BaseConverter
 
+from broker.kernel.paging import FARTHEST_PAGE
+
 LARGEST_INT = 2_147_483_647
-LARGEST_PAGE = 1_000_000
 CODE = "[a-z0-9][a-z0-9_-]{0,59}"
 
 
@@ -64,7 +65,7 @@ def one_of(*choices: str, required: bool = True, **options: Any) -> fields.Strin
 class PageQuery(Schema):
     """Which page of a list."""
 
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=LARGEST_PAGE))
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=FARTHEST_PAGE))
 
 
 class SearchQuery(PageQuery):

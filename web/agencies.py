@@ -15,6 +15,7 @@ from broker.kernel.errors import CourtierError
 from web.http.forms import day_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import actor, session_view, unit
 
 pages = Blueprint("agencies", __name__)
@@ -74,7 +75,7 @@ def act() -> Response:
 
 def _contents(work: UnitOfWork) -> dict[str, Any]:
     return {
-        "mandates": page_of_mandates(work, request.args.get("page", 1, type=int)),
+        "mandates": page_of_mandates(work, asked_page()),
         "today": work.today,
         "acting": actor().agency_id is not None,
         "own_code": work.scalar("SELECT code FROM organisation WHERE id = :id", id=actor().org_id),

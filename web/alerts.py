@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 
 from broker.audit.bulk_read import list_alerts
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("alerts", __name__)
@@ -16,5 +17,5 @@ pages = Blueprint("alerts", __name__)
 def index() -> str:
     """Alerts, newest first."""
     with unit() as work:
-        alerts = list_alerts(work, request.args.get("page", 1, type=int))
+        alerts = list_alerts(work, asked_page())
     return render_template("staff/alerts.html", alerts=alerts, alert_from=front().settings.trade.bulk_read_alert)

@@ -15,6 +15,7 @@ from broker.rentals.approval_rules import find_policy, list_rules, sender_of, se
 from web.http.forms import cents_of, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import unit
 
 pages = Blueprint("approval_rules", __name__)
@@ -88,7 +89,7 @@ def _words(text: str) -> list[str]:
 
 def _contents(work: UnitOfWork) -> dict[str, Any]:
     return {
-        "rules": list_rules(work, request.args.get("page", 1, type=int)),
+        "rules": list_rules(work, asked_page()),
         "policy": find_policy(work),
         "bases": list_bases(work),
     }

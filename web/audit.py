@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 
 from broker.audit.list_entries import list_audit
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import unit
 
 pages = Blueprint("audit", __name__)
@@ -15,7 +16,7 @@ pages = Blueprint("audit", __name__)
 @for_roles("broker")
 def index() -> str:
     """Entries, newest first."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         entries = list_audit(work, number)
     return render_template("staff/audit.html", entries=entries)

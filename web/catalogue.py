@@ -17,6 +17,7 @@ from web.http.forms import day_of, whole_of
 from web.http.refusals import page
 from web.http.regions import map_of
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 from web.order_terms_parts import asked_of
 
@@ -27,7 +28,7 @@ pages = Blueprint("catalogue", __name__)
 @for_roles("advertiser", "broker")
 def index() -> str:
     """Search published cards: words, facets, an order, a map of the regions."""
-    asked, number = search_asked(), request.args.get("page", 1, type=int)
+    asked, number = search_asked(), asked_page()
     with unit() as work:
         found = explore_cards(work, asked, max(1, number))
     return render_template(

@@ -20,6 +20,7 @@ from web.http.forms import required_day
 from web.http.language import current
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("compliance", __name__)
@@ -137,7 +138,7 @@ def register_contents(work: UnitOfWork) -> dict[str, Any]:
 def request_contents(work: UnitOfWork) -> dict[str, Any]:
     """What the page of requests shows."""
     return {
-        "requests": list_requests(work, request.args.get("page", 1, type=int)),
+        "requests": list_requests(work, asked_page()),
         "today": work.today,
         "kinds": get_args(RequestKind),
         "outcomes": get_args(Outcome),

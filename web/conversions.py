@@ -28,6 +28,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError, InvalidInput
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("conversions", __name__)
@@ -133,7 +134,7 @@ def contents(work: UnitOfWork, code: str) -> dict[str, Any]:
     return {
         "programme": programme,
         "wanted": wanted,
-        "conversions": list_conversions(work, wanted, max(1, asked.get("page", 1, type=int))),
+        "conversions": list_conversions(work, wanted, asked_page()),
         "sums": sum_conversions(work, Wanted(programme=code, participation=wanted.participation)),
         "use": programme_store.use_of(work, programme.id),
         "kinds": KINDS,

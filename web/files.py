@@ -21,6 +21,7 @@ from broker.kernel.errors import CourtierError
 from web.http.forms import required_day
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.take_away import file_reply
 from web.http.work import actor, front, unit
 
@@ -30,7 +31,7 @@ pages = Blueprint("files", __name__)
 def _contents(work: UnitOfWork) -> dict[str, object]:
     start = (work.today.replace(day=1) - timedelta(days=1)).replace(day=1)
     return {
-        "files": list_files(work, max(1, request.args.get("page", 1, type=int))),
+        "files": list_files(work, asked_page()),
         "kinds": [(kind, FORMATS[kind]) for kind in kinds_for(work.actor.role)],
         "start": start,
         "end": work.today.replace(day=1) - timedelta(days=1),

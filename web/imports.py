@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as Reply
 
 from broker.audit.bulk_read import note_bulk_read
@@ -20,6 +20,7 @@ from broker.kernel.actor import Actor
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.safe_csv import SafeWriter
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import actor, front, unit
 
 pages = Blueprint("imports", __name__)
@@ -52,7 +53,7 @@ def index(code: str) -> str:
 @for_roles("owner")
 def show(code: str) -> str:
     """The import with its counters, reasons, refused columns and rejects."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         run = find_import(work, code)
         return render_template(

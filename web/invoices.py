@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template
 
 from broker.billing.drill import sends_of_line
 from broker.billing.invoices.find_invoice import find_invoice, invoice_file, list_invoices
+from web.http.tables import asked_page
 from web.http.work import unit
 
 pages = Blueprint("invoices", __name__)
@@ -14,7 +15,7 @@ pages = Blueprint("invoices", __name__)
 @pages.get("/invoices")
 def index() -> str:
     """The viewer's documents."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         invoices = list_invoices(work, page=number)
     return render_template("invoices/index.html", invoices=invoices)
@@ -33,7 +34,7 @@ def sends(number: str, line: int) -> str:
     """The single sends that a line stands for: the way down."""
     with unit() as work:
         invoice = find_invoice(work, number)
-        page = sends_of_line(work, number, line, request.args.get("page", 1, type=int))
+        page = sends_of_line(work, number, line, asked_page())
     shown = next(item for item in invoice.lines if item.line == line)
     return render_template("invoices/sends.html", invoice=invoice, line=shown, sends=page)
 

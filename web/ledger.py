@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 
 from broker.ledger.list_accounts import account_names
 from broker.ledger.read import list_entries
 from web.http.language import current
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import unit
 
 pages = Blueprint("ledger", __name__)
@@ -17,7 +18,7 @@ pages = Blueprint("ledger", __name__)
 @for_roles("accountant", "broker")
 def index() -> str:
     """Entries with their postings, newest first."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         entries = list_entries(work, number)
         accounts = account_names(work, current())

@@ -84,7 +84,7 @@ def choose(code: str) -> Response:
 @pages.get("/mailings/<code>/sends")
 def sends(code: str) -> str:
     """The single sends by position: state and price, never a person."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         mailing = find_mailing(work, code)
         page = list_sends(work, code, number)

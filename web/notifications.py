@@ -23,6 +23,7 @@ from broker.notifications.model import Event
 from broker.notifications.words import words_of
 from web.http.language import current
 from web.http.refusals import page
+from web.http.tables import asked_page
 from web.http.work import session_view, unit
 
 pages = Blueprint("notifications", __name__)
@@ -61,7 +62,7 @@ def index() -> str:
     """One's notifications, newest first."""
     unread = request.args.get("only") == "unread"
     with unit() as work:
-        found = list_notifications(work, request.args.get("page", 1, type=int), unread=unread)
+        found = list_notifications(work, asked_page(), unread=unread)
     return render_template("notifications/index.html", found=found, unread=unread)
 
 

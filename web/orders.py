@@ -21,6 +21,7 @@ from broker.rentals.model import Order, transition
 from broker.rentals.place import place_order
 from broker.rentals.thread import unread_threads
 from web.http.refusals import page
+from web.http.tables import asked_page
 from web.http.words import word
 from web.http.work import actor, front, unit
 from web.order_parts import around
@@ -34,7 +35,7 @@ WAY = ("quote", "ordered", "approved", "paid", "scheduled", "sending", "sent", "
 @pages.get("/orders")
 def index() -> str:
     """The viewer's orders."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         orders = list_orders(work, page=number)
         unread = {thread.order_code: thread.unread for thread in unread_threads(work)}

@@ -23,6 +23,7 @@ from broker.mailings.pressure import planned_mail
 from web.http.forms import required_day, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
 pages = Blueprint("participations", __name__)
@@ -32,7 +33,7 @@ pages = Blueprint("participations", __name__)
 @for_roles("owner")
 def index() -> str:
     """What the owner joined."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         participations = list_participations(work, number)
     return render_template("participations/index.html", participations=participations)

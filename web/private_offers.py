@@ -16,6 +16,7 @@ from broker.mailings.create_creative import list_creatives
 from web.http.forms import cents_of, required_day
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.words import word
 from web.http.work import actor, front, unit
 
@@ -90,7 +91,7 @@ def contents(work: UnitOfWork) -> dict[str, Any]:
     owner = actor().role == "owner"
     creatives = [] if owner else [one for one in list_creatives(work) if one.state == "signed"]
     return {
-        "offers": list_offers(work, max(1, request.args.get("page", 1, type=int))),
+        "offers": list_offers(work, asked_page()),
         "bases": list_bases(work) if owner else [],
         "creatives": creatives,
         "models": [(model, word(model)) for model in MODELS],

@@ -28,6 +28,7 @@ from web.http.forms import cents_of, required_day, whole_of
 from web.http.refusals import page
 from web.http.regions import REGIONS
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.words import word
 from web.http.work import actor, front, unit
 
@@ -40,7 +41,7 @@ def index() -> str:
     """Open programmes for owners, the best for a base first; one's own for advertisers."""
     given = request.args
     asked = OfferSearch(given.get("q", ""), given.get("sector", ""), given.get("model", ""))
-    number, base = max(1, given.get("page", 1, type=int)), given.get("base", "")
+    number, base = asked_page(), given.get("base", "")
     with unit() as work:
         if actor().role == "owner":
             bases = list_bases(work)

@@ -9,6 +9,7 @@ from broker.bases.review_columns import decide_review, list_reviews
 from broker.kernel.errors import CourtierError
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import unit
 
 pages = Blueprint("reviews", __name__)
@@ -36,6 +37,6 @@ def decide(code: str) -> Response:
 
 def contents() -> dict[str, object]:
     """What the page shows."""
-    number = request.args.get("page", 1, type=int)
+    number = asked_page()
     with unit() as work:
         return {"waiting": list_reviews(work), "decided": list_reviews(work, decided=True, page=number)}

@@ -15,6 +15,7 @@ from broker.notifications.kinds import ALL, kinds
 from broker.notifications.model import DISABLE_AFTER, WEBHOOK_DAYS
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 from web.notifications import group_word
 
@@ -155,7 +156,7 @@ def _contents(work: UnitOfWork, code: str) -> dict[str, Any]:
     return {
         "endpoint": verbs.find_endpoint(work, code),
         "secrets": verbs.secrets_of(work, code),
-        "deliveries": verbs.list_deliveries(work, code, state, request.args.get("page", 1, type=int)),
+        "deliveries": verbs.list_deliveries(work, code, state, asked_page()),
         "state_filter": state,
         "groups": _groups(),
         "give_up_days": WEBHOOK_DAYS,

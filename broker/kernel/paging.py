@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 from broker.kernel.errors import InvalidInput
 
 Item = TypeVar("Item")
-LARGEST_PAGE = 200
+MOST_ON_PAGE = 200
+FARTHEST_PAGE = 1_000_000  # so that no offset leaves the integers of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ class Page(Generic[Item]):
 
 def offset(number: int, size: int) -> int:
     """The offset of page `number` (from 1)."""
-    if number < 1 or not 1 <= size <= LARGEST_PAGE:
-        raise InvalidInput(f"Pages count from 1 and hold 1 to {LARGEST_PAGE} items.", code="bad_page")
+    if not 1 <= number <= FARTHEST_PAGE or not 1 <= size <= MOST_ON_PAGE:
+        raise InvalidInput(
+            f"Pages count from 1 to {FARTHEST_PAGE:,} and hold 1 to {MOST_ON_PAGE} items.", code="bad_page"
+        )
     return (number - 1) * size
 
 

@@ -210,6 +210,8 @@ def test_an_unknown_address_is_a_page_and_no_traceback(house: House) -> None:
         "/invoices/nothing",
         "/imports/nothing?page=-1",
         "/?page=x",
+        "/orders?page=99999999999999999999",
+        "/mailings?page=99999999999999999999",
     ):
         reply = client.get(path)
         assert reply.status_code in (200, 404, 422), path

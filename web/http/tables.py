@@ -1,4 +1,4 @@
-"""A table as a file to take away, in the format asked for."""
+"""Tables: which page of one is asked for, and one as a file to take away."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Response, request
 
 from broker.billing.exports.tables import Columns, Row, write_table
+from broker.kernel.paging import FARTHEST_PAGE
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -30,4 +31,4 @@ def table_reply(name: str, kind: str, columns: Columns, rows: Iterable[Row]) -> 
 
 def asked_page(name: str = "page") -> int:
     """Which page of a list the address asks for, from 1; several lists on one page have names of their own."""
-    return max(1, min(request.args.get(name, 1, type=int), 1_000_000))
+    return max(1, min(request.args.get(name, 1, type=int), FARTHEST_PAGE))

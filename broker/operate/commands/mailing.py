@@ -13,7 +13,7 @@ import click
 from broker.delivery.verify_mailing import verify_copy, verify_mailing
 from broker.kernel.database import Database, UnitOfWork, make_engine
 from broker.kernel.errors import IntegrityFault
-from broker.kernel.paging import LARGEST_PAGE
+from broker.kernel.paging import MOST_ON_PAGE
 from broker.mailings import flow_store
 from broker.mailings.cancel import cancel_mailing
 from broker.mailings.choose_variant import choose_variant
@@ -126,7 +126,7 @@ def list_all(invocation: Invocation, state: str, as_json: bool) -> None:
     Example: courtier mailing list --state paused
     """
     with _unit(invocation) as unit:
-        found = list_mailings(unit, [state] if state else TRANSITIONS.keys(), size=LARGEST_PAGE).items
+        found = list_mailings(unit, [state] if state else TRANSITIONS.keys(), size=MOST_ON_PAGE).items
     rows = [(one.code, one.kind, one.state, one.starts_at, one.started_at, one.ended_at) for one in found]
     names = ("code", "kind", "state", "starts_at", "started_at", "ended_at")
     if as_json:
