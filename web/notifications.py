@@ -42,6 +42,7 @@ GROUPS = {
     "card": _("Data cards"),
     "participation": _("Programmes"),
     "invoice": _("Invoices"),
+    "payment": _("Payments"),
     "payout": _("Payouts"),
     "suppression_list": _("Suppression files"),
     "leak": _("Leaks"),
@@ -52,6 +53,7 @@ GROUPS = {
     "reputation": _("Reputation"),
     "results": _("Results"),
     "programme": _("Programmes"),
+    "private_offer": _("Private offers"),
     "conversion": _("Conversions"),
     "books": _("Books"),
 }

@@ -127,7 +127,7 @@ def charts(measured: Sequence[Quality], relation: str) -> list[Chart]:
         ),
     ]
     if not relation:
-        made.insert(0, chart(_("Quality score"), [Line(_("Score"), [float(one.score) for one in measured])]))
+        made.insert(0, chart(_("Quality score"), [Line(_("Quality score"), [float(one.score) for one in measured])]))
     return made
 
 

@@ -112,6 +112,19 @@ def test_every_toned_state_has_a_word() -> None:
     assert set(TONES) - {code for table in TABLES for code in table} == set()
 
 
+def test_a_template_compiled_in_one_language_speaks_the_other_as_well() -> None:
+    app = Flask("web")
+    language.install(app)
+    display.install(app)
+    template = app.jinja_env.from_string(
+        """{{ "b2c" | word }}, {{ 1234 | cents }}{% if "b2c" | word == "x" %}!{% endif %}"""
+    )
+    wanted = {"en": "consumers (B2C), €12.34", "fr": "particuliers (B2C), 12,34\u00a0€"}
+    for name in language.LANGUAGES:
+        with app.test_request_context(f"/?lang={name}"):
+            assert template.render() == wanted[name]
+
+
 def test_figures_in_both_languages() -> None:
     app = Flask(__name__)
     language.install(app)

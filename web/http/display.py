@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import Any
 import flask_babel
 from flask import Flask
 from flask_babel import gettext as _
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from broker.kernel.money import MICROS_PER_CENT
@@ -161,7 +164,22 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
+def when_shown(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, worked out each time a page is shown.
+
+    Jinja works `"b2c" | word` out once, when it compiles the template: in the language of whoever opened the page
+    first. A filter that takes the context is left alone.
+    """
+
+    @functools.wraps(filter_)
+    def shown(_context: Context, *values: Any, **named: Any) -> Any:
+        return filter_(*values, **named)
+
+    return pass_context(shown)
+
+
 def install(app: Flask) -> None:
     """Give the filters to the templates."""
-    app.jinja_env.filters.update(FILTERS | MAILING_FILTERS)
+    filters = FILTERS | MAILING_FILTERS
+    app.jinja_env.filters.update({name: when_shown(filter_) for name, filter_ in filters.items()})
     app.jinja_env.globals["icon"] = icon

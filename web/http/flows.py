@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, NODE, GAP, HEIGHT = 760.0, 12.0, 9.0, 380.0
-LABEL = 170.0  # room for names on either side
+WIDTH, NODE, GAP, HEIGHT = 820.0, 12.0, 9.0, 380.0
+LABEL = 215.0  # room for names on either side
 LEAST = 2.0  # pixels of the thinnest band
 
 

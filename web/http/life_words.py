@@ -14,7 +14,6 @@ LIFE_WORDS = {
     "aged_purchase": _("Purchase"),
     "aged_activity": _("Consent or visit"),
     "aged_click": _("Click or message"),
-    "age_older": _("older"),
     "age_never": _("never"),
     "has_phone": _("telephone"),
     "has_street": _("street address"),

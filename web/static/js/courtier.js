@@ -15,7 +15,7 @@ application.register("menu", class extends Stimulus.Controller {
 application.register("tabs", class extends Stimulus.Controller {
   connect() {
     const here = this.element.querySelector("[aria-current]");
-    if (here) this.element.scrollLeft = here.offsetLeft - this.element.offsetLeft - 16;
+    if (here) this.element.scrollLeft = here.offsetLeft - this.element.offsetLeft - (this.element.clientWidth - here.offsetWidth) / 2;
   }
 });
 
@@ -60,16 +60,31 @@ application.register("chart", class extends Stimulus.Controller {
       : this.percentValue ? { style: "percent", maximumFractionDigits: 2 } : {};
     const figures = new Intl.NumberFormat(this.localeValue, style);
     const write = (_, values) => values.map((value) => (value == null ? "" : figures.format(value)));
-    const full = new Intl.DateTimeFormat(this.localeValue, { dateStyle: "medium" });
+    // Moments are read as on the rest of the pages: by the clock of Paris.
+    const zone = "Europe/Paris";
+    const full = new Intl.DateTimeFormat(this.localeValue, { dateStyle: "medium", timeZone: zone });
+    const dayOf = new Intl.DateTimeFormat(this.localeValue, { day: "numeric", month: "short", timeZone: zone });
     const days = (_, splits, __, ___, step) => {
       const form = step < 86400 ? { hour: "2-digit", minute: "2-digit" }
         : step < 2419200 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" };
-      const written = new Intl.DateTimeFormat(this.localeValue, form);
-      return splits.map((split) => written.format(new Date(split * 1000)));
+      const written = new Intl.DateTimeFormat(this.localeValue, { ...form, timeZone: zone });
+      let before = "", day = "";
+      return splits.map((split) => {
+        const moment = new Date(split * 1000), label = written.format(moment), date = dayOf.format(moment);
+        if (label === before && date === day) return "";  // ticks closer than what is written say nothing new
+        const newDay = step < 86400 && date !== day;
+        before = label;
+        day = date;
+        return newDay ? `${label}\n${date}` : label;
+      });
     };
+    // Nobody points at a moment: the legend shows the latest figures.
+    const latest = (plot) => { if (plot.cursor.idx == null) plot.setLegend({ idx: this.xValue.length - 1 }); };
     const filled = this.seriesValue.length < 3;
     const options = {
       width: this.element.clientWidth, height: 240,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+      hooks: { ready: [latest], setCursor: [latest] },
       cursor: { drag: { x: false, y: false } },
       scales: {
         // One moment alone stands in the middle of a week.
