@@ -88,9 +88,9 @@ class RelayHealth:
         return max(0.0, self.until - self.clock())
 
     def saw(self, attempted: Attempted) -> None:
-        """A mail ended. Where only the relay's own faults come, one after the other, it stops: log-in and relaying
+        """A mail ended. Where only the relay's own faults come, one after the other, it rests.
 
-        refused, senders refused, connections closed, 421.
+        Its own are: log-in and relaying refused, senders refused, connections closed, 421.
         """
         if attempted.state == "accepted" or not _is_relays_own(attempted):
             self._faults = 0

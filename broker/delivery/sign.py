@@ -49,9 +49,10 @@ class DkimSigner:
         return b"%b%d; bh=%b;\r\n b=" % (self._head, timestamp, b2a_base64(body_hash, newline=False))
 
     def signed_text(self, canonical: bytes, value: bytes) -> bytes:
-        """What is signed: `canonical` are the signed fields in relaxed form and in the order of `SIGNED` (the second
+        """What is signed (RFC 6376, 3.7): the fields, then the signature's own, its `b=` empty.
 
-        From, which does not exist, adds nothing), each with its CRLF; `value` is that of `field`.
+        `canonical` are the signed fields in relaxed form and in the order of `SIGNED` (the second From, which does not
+        exist, adds nothing), each with its CRLF; `value` is that of `field`.
         """
         return canonical + b"dkim-signature:" + value.replace(b"\r\n ", b" ").rstrip(b" ")
 

@@ -165,9 +165,9 @@ class BatchRun:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, outcomes, wanted)
 
     def _write(self, outcomes: Sequence[Outcome], wanted: Sequence[Prepared]) -> list[Prepared]:
-        """Written again when the database was away: known outcomes are not given up lightly, and the fence makes a
+        """As `_write_once`, again when the database was away: known outcomes are not given up lightly.
 
-        second writing harmless.
+        The fence makes a second writing harmless.
         """
         for tries in range(WRITE_TRIES):
             try:

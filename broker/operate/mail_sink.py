@@ -28,9 +28,10 @@ _CLOSE_AT_DATA, _CLOSE_AFTER, _HANG = "drop", "drop-after", "hang"
 
 @dataclass(frozen=True, slots=True)
 class SinkRule:
-    """What happens to recipients that match: `refuse` 550, `defer` 451 (`defer-once`: the first time only),
+    """What happens to recipients that match.
 
-    `drop` closes at DATA, `drop-after` keeps the message and closes without a reply, `hang` never answers the message.
+    `refuse` 550, `defer` 451 (`defer-once`: the first time only), `drop` closes at DATA, `drop-after` keeps the message
+    and closes without a reply, `hang` never answers the message.
     """
 
     action: str
