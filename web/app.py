@@ -13,10 +13,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.app import create_api
 from broker.feedback.frozen_links import FrozenLinks
+from broker.feedback.leave_together import LeaveTogether
 from broker.kernel.settings import Settings, load_settings
 from broker.operate.front import Front, open_front
 from web.pages import create_pages
 from web.public.fast_click import FastClicks, Wsgi
+from web.public.fast_leave import FastLeaving
 from web.public.fast_open import FastOpens
 
 API = "/api/v1"
@@ -35,10 +37,11 @@ def serve_app(settings: Settings) -> Wsgi:
 
 
 def compose(front: Front) -> Wsgi:
-    """Clicks first, then pages and API, on the same means."""
+    """Clicks, wishes to leave and opens first, then pages and API, on the same means."""
     rest: Any = DispatcherMiddleware(create_pages(front), {API: create_api(front)})
     opens = FastOpens(rest, front.keys, front.opens)
-    whole: Any = FastClicks(opens, front.keys, FrozenLinks(front.public_questions), front.journal)
+    leaving = FastLeaving(opens, front.keys, LeaveTogether(front.public_questions), front.journal)
+    whole: Any = FastClicks(leaving, front.keys, FrozenLinks(front.public_questions), front.journal)
     proxies = front.settings.web.trusted_proxies
     if proxies:
         whole = ProxyFix(whole, x_for=proxies, x_proto=proxies, x_host=proxies)

@@ -89,6 +89,19 @@ def leave(unit: UnitOfWork, key: SendKey, scope: Scope, reason: str) -> None:
     )
 
 
+def leave_all(unit: UnitOfWork, wishes: Sequence[tuple[SendKey, Scope]]) -> None:
+    """The opt-outs of several persons in one transaction, in an order that two of them share."""
+    unit.run(
+        "SELECT leave(w.dispatch, w.mailing, w.position, w.scope, 'opt_out') FROM (SELECT * FROM unnest("
+        "CAST(:dispatches AS bigint[]), CAST(:mailings AS bigint[]), CAST(:positions AS integer[]),"
+        " CAST(:scopes AS text[])) AS t(dispatch, mailing, position, scope) ORDER BY mailing, position, scope) w",
+        dispatches=[key.dispatch_id for key, _ in wishes],
+        mailings=[key.mailing_id for key, _ in wishes],
+        positions=[key.position for key, _ in wishes],
+        scopes=[scope for _, scope in wishes],
+    )
+
+
 def public_partner_lists(unit: UnitOfWork, base_code: str) -> PublicPartnerLists | None:
     """All versions of a base's list, newest first; None without any (or without such a base)."""
     rows = unit.all("SELECT * FROM public_partner_list(:base)", base=base_code)

@@ -18,6 +18,7 @@ from broker.feedback.ask_briefly import AskBriefly
 from broker.feedback.drain import Drain
 from broker.feedback.frozen_links import FrozenLinks
 from broker.feedback.journal import Journal
+from broker.feedback.leave_together import LeaveTogether
 from broker.feedback.rights import rights_token
 from broker.kernel.database import Database, make_engine
 from broker.kernel.settings import Settings
@@ -26,6 +27,7 @@ from tests.store.feedback_scene import Scene, make_scene
 from tests.unit.rings import front_ring
 from web.public import public_blueprint
 from web.public.fast_click import FastClicks
+from web.public.fast_leave import FastLeaving
 
 FRONT = front_ring()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -33,12 +35,13 @@ BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/201001
 
 
 def make_app(database: Database, folder: Path, *, fast: bool = False) -> Flask:
-    """The public pages; `fast` with clicks answered below Flask, and the journal emptied after each answer."""
+    """The public pages; `fast` with clicks and one-clicks answered below Flask, the journal emptied each time."""
     app = Flask("web")
     journal, questions = Journal(folder), AskBriefly(database)
     app.register_blueprint(public_blueprint(database, FRONT, Settings(), journal, questions))
     if fast:
-        clicks = FastClicks(app.wsgi_app, FRONT, FrozenLinks(questions), journal)
+        leaving = FastLeaving(app.wsgi_app, FRONT, LeaveTogether(questions), journal)
+        clicks = FastClicks(leaving, FRONT, FrozenLinks(questions), journal)
         drain = Drain(database, journal)
 
         def answer_and_drain(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

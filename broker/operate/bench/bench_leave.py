@@ -22,8 +22,8 @@ from sqlalchemy import text
 from broker.billing.accrue import accrue_sends
 from broker.delivery.send_mailing import send_mailing
 from broker.feedback.ask_briefly import AskBriefly
-from broker.feedback.leave import leave
-from broker.kernel.database import Database, UnitOfWork, make_engine
+from broker.feedback.leave_together import LeaveTogether
+from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import RelaySettings, Settings
 from broker.mailings.model import Mailing
@@ -124,19 +124,19 @@ def _leave_while_it_goes_out(
         keys.front, "leave", mailing.dispatch_id, mailing.id, [(position, 0) for position in range(size)]
     )
     clicked: dict[int, float] = {}
-    questions = AskBriefly(public)
+    leaving = LeaveTogether(AskBriefly(public))
     sender = threading.Thread(target=send)
     sender.start()
     with ThreadPoolExecutor(CLICKERS) as clickers:
         order = random.sample(range(size), size)
         for first in range(CLICKERS):
-            clickers.submit(_click, questions, keys.front, tokens, order[first::CLICKERS], over, clicked)
+            clickers.submit(_click, leaving, keys.front, tokens, order[first::CLICKERS], over, clicked)
     sender.join()
     return clicked
 
 
 def _click(
-    questions: AskBriefly,
+    leaving: LeaveTogether,
     front: FrontKeys,
     tokens: list[str],
     positions: Sequence[int],
@@ -150,8 +150,5 @@ def _click(
         began = time.time()
         ref = read_token(front, "leave", tokens[position])
 
-        def act(unit: UnitOfWork) -> None:
-            leave(unit, ref, "base")  # noqa: B023 - asked for and answered within this turn
-
-        questions.ask(act)
+        leaving.leave(ref, "base")
         clicked[position] = began
