@@ -55,6 +55,9 @@ class OrderUseSchema(Schema):
     price_micros = fields.Integer(required=True)
     use_until = fields.Date(required=True)
     send_on = fields.Date(allow_none=True)
+    stops = fields.Integer(
+        required=True, metadata={"description": "Stopped by its advertiser before it left; the third gives it up."}
+    )
     mailing = fields.String(allow_none=True)
     state = fields.String(required=True)
 

@@ -12,7 +12,7 @@ from broker.rentals.availability import held_of
 from broker.rentals.credit import credit_of
 from broker.rentals.model import Order
 from broker.rentals.terms import Asked
-from broker.rentals.uses import list_uses
+from broker.rentals.uses import MOST_STOPS, list_uses
 from web.http.forms import day_of, whole_of
 from web.http.work import actor
 
@@ -43,6 +43,7 @@ def terms_around(work: UnitOfWork, order: Order) -> dict[str, Any]:
     return {
         "held": held_of(order),
         "uses": uses,
+        "most_stops": MOST_STOPS,
         "next_use": next((use for use in uses if use.state == "open"), None) if order.state == "sent" else None,
         "credit": credit_of(work, order.advertiser_id) if buying and order.state == "approved" else None,
         "again": [code for code, state in mailings_of_order(work, order.id) if state == "sent"] if buying else [],

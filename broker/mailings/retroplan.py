@@ -1,7 +1,8 @@
 """The retroplanning of an order: what is to be done by whom until when, worked out backwards from the send date.
 
 The steps and their days are the trade's (docs/orders.md): working days of France before the send, calendar days after
-it. A step is done when its event has happened; nobody ticks anything.
+it. An order quoted later than the trade's fifteen working days has a plan of as many days as it has: nothing is due
+before there was an order. A step is done when its event has happened; nobody ticks anything.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ STEPS: tuple[Step, ...] = (
     Step("settlement", "platform", month="end", event="settled"),
 )
 
+LEAD = max(step.before or 0 for step in STEPS)  # working days from the brief to the send
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -65,18 +68,26 @@ class PlannedStep:
 
 def plan(send_on: date, today: date, events: Mapping[str, date], *, dropped: bool = False) -> list[PlannedStep]:
     """The steps of a send, in the order of their days. `events`: name → day it happened. `dropped`: the order ended."""
-    steps = []
+    steps, lead = [], lead_of(send_on, events.get("quoted"))
     for step in STEPS:
-        due, done = due_on(step, send_on), _done_on(step, send_on, today, events)
+        due, done = due_on(step, send_on, lead), _done_on(step, send_on, today, events)
         late = max(0, ((done or today) - due).days)
         steps.append(PlannedStep(step.code, step.who, due, done, _state(done, due, today, dropped), late))
     return sorted(steps, key=lambda step: step.due_on)
 
 
-def due_on(step: Step, send_on: date) -> date:
-    """The day of a step."""
+def lead_of(send_on: date, quoted_on: date | None) -> int:
+    """Working days that the plan has before the send: the trade's, or fewer where the quote came later."""
+    lead = 0
+    while lead < LEAD and (quoted_on is None or working_days_before(send_on, lead + 1) >= quoted_on):
+        lead += 1
+    return lead
+
+
+def due_on(step: Step, send_on: date, lead: int = LEAD) -> date:
+    """The day of a step; with less time before the send its share of it, rounded up, in the same order."""
     if step.before is not None:
-        return working_days_before(send_on, step.before)
+        return working_days_before(send_on, -(-step.before * lead // LEAD))
     if step.after is not None:
         return send_on + timedelta(days=step.after)
     if step.month == "within":  # the legal report: a month after the send

@@ -16,6 +16,7 @@ from broker.billing.report import revenue_report
 from broker.billing.settle import settle_mailing
 from broker.kernel.actor import Actor
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, InvalidInput, NotFound
+from broker.mailings.cancel import cancel_mailing
 from broker.mailings.freeze_store import lock_day
 from broker.mailings.schedule import schedule_order, schedule_use
 from broker.rentals.approve import approve_order
@@ -234,6 +235,33 @@ def test_uses_not_taken_in_time_lapse_and_are_credited(scene: MoneyScene) -> Non
         end_lapsed_orders(unit, SETTINGS)
     assert now(scene, order).state == "settled"
     assert documents(scene, order)[-1] == ("credit_note", order.net_cents - 33_333)
+
+
+def test_a_use_that_its_advertiser_stops_three_times_is_given_up_and_the_owners_stops_do_not_count(
+    scene: MoneyScene,
+) -> None:
+    order = paid(scene, asked(scene, Asked(uses=2), 10_000))
+    settle_last(scene, order, 10_000)
+
+    def stopped_by(side: Actor) -> tuple[int, str]:
+        with scene.web.begin(scene.advertiser) as unit:
+            plan_use(unit, order.code, unit.today)
+            use = list_uses(unit, order)[0]
+        with scene.worker.begin() as unit:
+            mailing = schedule_use(unit, use.id)
+        assert mailing is not None
+        with scene.web.begin(side) as unit:
+            cancel_mailing(unit, mailing.code, "another day")
+        assert now(scene, order).state == "sent"
+        with scene.web.begin(scene.advertiser) as unit:
+            use = list_uses(unit, order)[0]
+        return use.stops, use.state
+
+    sides = (scene.advertiser, scene.owner, scene.owner, scene.owner, scene.advertiser, scene.advertiser)
+    assert [stopped_by(side) for side in sides] == [(1, "open")] * 4 + [(2, "open"), (3, "given_up")]
+    with pytest.raises(Conflict) as refusal, scene.web.begin(scene.advertiser) as unit:
+        plan_use(unit, order.code, unit.today)
+    assert refusal.value.code == "no_use_left"
 
 
 def test_only_the_advertiser_uses_its_order(scene: MoneyScene) -> None:

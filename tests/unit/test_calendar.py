@@ -174,3 +174,23 @@ def test_a_step_to_be_done_rings_on_the_day_before_and_one_that_is_done_does_not
         assert bool(alarms) == ("brief" not in event["UID"] and "bat" not in event["UID"])
         assert all(alarm["TRIGGER"].dt == timedelta(hours=-15) for alarm in alarms)
         assert "bat" not in event["UID"] or str(event["DESCRIPTION"]) == "Annonceur"
+
+
+@given(st.dates(date(2026, 1, 1), date(2030, 12, 31)), st.integers(0, 60))
+def test_nothing_is_due_before_there_was_an_order(send_on: date, days: int) -> None:
+    quoted = send_on - timedelta(days=days)
+    steps = plan(send_on, quoted, {"quoted": quoted})
+    before = [step for step in steps if step.code not in ("refresh",) and step.due_on <= send_on]
+    assert all(step.due_on >= quoted for step in before)
+    assert all(step.state != "late" for step in before)  # on the day of the quote nothing is late
+    full = [step.code for step in plan(send_on, quoted, {})]
+    assert {step.code for step in steps} == set(full)
+
+
+def test_a_short_plan_keeps_the_order_of_the_steps_and_a_long_one_its_days() -> None:
+    send_on = date(2026, 11, 24)
+    short = {step.code: step.due_on for step in plan(send_on, date(2026, 11, 16), {"quoted": date(2026, 11, 16)})}
+    wanted = {"brief": 16, "order": 17, "creative": 18, "approval": 19, "integration": 20, "bat": 23, "send": 24}
+    assert {code: short[code].day for code in wanted} == wanted  # six working days instead of fifteen
+    long = plan(send_on, date(2026, 11, 1), {"quoted": date(2026, 10, 1)})
+    assert [step.due_on for step in long] == [step.due_on for step in plan(send_on, date(2026, 11, 1), {})]
