@@ -180,6 +180,6 @@ def when_shown(filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 def install(app: Flask) -> None:
     """Give the filters to the templates."""
-    filters: dict[str, Callable[..., Any]] = {**FILTERS, **MAILING_FILTERS}
+    filters = FILTERS | MAILING_FILTERS
     app.jinja_env.filters.update({name: when_shown(filter_) for name, filter_ in filters.items()})
     app.jinja_env.globals["icon"] = icon

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,4 +88,4 @@ def instant(value: str | datetime | None) -> str:
     return flask_babel.format_datetime(at, "d MMM y, HH:mm")
 
 
-FILTERS = {"verdict": verdict, "alarm": alarm, "instant": instant, "creative_line": creative_line}
+FILTERS: dict[str, Callable[..., Any]] = {"verdict": verdict, "alarm": alarm, "instant": instant, "creative_line": creative_line}
