@@ -88,4 +88,9 @@ def instant(value: str | datetime | None) -> str:
     return flask_babel.format_datetime(at, "d MMM y, HH:mm")
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"verdict": verdict, "alarm": alarm, "instant": instant, "creative_line": creative_line}
+FILTERS: dict[str, Callable[..., Any]] = {
+    "verdict": verdict,
+    "alarm": alarm,
+    "instant": instant,
+    "creative_line": creative_line,
+}
