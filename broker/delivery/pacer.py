@@ -78,7 +78,7 @@ class Pacer:
         return keys
 
     def blocked(self, keys: Keys) -> Key | None:
-        """The limit that keeps a mail waiting now, or None; `wait` says so to the next question."""
+        """The limit that keeps a mail waiting now, or None."""
         now = self.clock() if keys else 0.0
         for key in keys:
             allowance = self._allowed[key]

@@ -19,18 +19,7 @@ _HOLD = (
 
 def add(unit: UnitOfWork, sending_domain: str, relay: str, provider: str, counts: Mapping[str, int]) -> None:
     """Add to the row of this hour."""
-    names = ", ".join(_COUNTED)
-    unit.run(
-        f"INSERT INTO mail_tally AS t (hour, sending_domain, relay, provider, {names})"
-        " VALUES (date_trunc('hour', app_now()), :domain, :relay, :provider,"
-        f" {', '.join(f':{one}' for one in _COUNTED)})"
-        " ON CONFLICT (hour, sending_domain, relay, provider) DO UPDATE SET "
-        + ", ".join(f"{one} = t.{one} + excluded.{one}" for one in _COUNTED),
-        domain=sending_domain,
-        relay=relay,
-        provider=provider,
-        **{one: counts.get(one, 0) for one in _COUNTED},
-    )
+    add_all(unit, sending_domain, [((relay, provider), counts)])
 
 
 def add_all(unit: UnitOfWork, sending_domain: str, rows: Sequence[tuple[tuple[str, str], Mapping[str, int]]]) -> None:

@@ -14,10 +14,10 @@ from functools import cache
 from broker.delivery import reputation_store as store
 from broker.delivery.model import Outcome, Prepared
 from broker.delivery.pace_model import shipped_providers
+from broker.delivery.reputation_model import OTHERS
 from broker.kernel.database import UnitOfWork
 
 MANY = 50  # mails of one batch to one domain
-OTHERS = "other"
 AGAINST_US = frozenset({"policy", "content", "reputation"})
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from broker.delivery import reputation_store
 from broker.delivery.domain_store import domain_of_mailing
-from broker.delivery.tally import OTHERS, is_provider, provider_of
+from broker.delivery.reputation_model import OTHERS
+from broker.delivery.tally import is_provider, provider_of
 from broker.feedback import store
 from broker.feedback.model import ReturnedMail, SendKey
 from broker.feedback.returned.opened import OpenedMail, first

@@ -25,7 +25,7 @@ LITTLE = 0.1  # a day that costs no more than this share of the people is a free
 @dataclass(frozen=True, slots=True)
 class PlannedMail:
     """Something planned on a base: `kept_as` is the code under which its people are kept, `beside` how many other
-    mailings are planned within six days of it."""
+    mailings are planned within six days of it, `same_day` how many of them on its day."""
 
     send_on: date
     kind: str

@@ -23,7 +23,7 @@ OWNERS = ("owner", "broker", "system")
 
 @dataclass(frozen=True, slots=True)
 class VariantLine:
-    """One variant: in the test group, and in all. `clickers` of `written` (accepted, not bounced)."""
+    """One variant: people who clicked of mails that arrived (not bounced), in the test group and in all."""
 
     letter: str
     subject: str

@@ -25,7 +25,7 @@ Reason = Literal["bounces", "complaints"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is too high: `rate_bp` in hundredths of a per cent, over its limit `limit_bp`."""
+    """What is too high: `events` of `sent` mails, over the limit `limit_bp` in hundredths of a per cent."""
 
     kind: Kind
     reason: Reason

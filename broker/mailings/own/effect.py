@@ -66,9 +66,9 @@ class Interval:
 class Effect:
     """What the mailing caused, as far as purchases are known (`until`).
 
-    `purchases` (people who bought more), `revenue` and `net` (cents) are those of all mailed. `proven`: the interval of
-    the rate does not hold zero. `complete`: the window is over and its purchases are known. `reason`: why nothing is
-    said (`no_group`, `not_sent`, `too_few`; `no_purchases`: the log ends before the mailing left).
+    `purchases` (people who bought more), `revenue_cents` and `net_cents` are those of all mailed. `proven`: the
+    interval of the rate does not hold zero. `complete`: the window is over and its purchases are known. `reason`: why
+    nothing is said (`no_group`, `not_sent`, `too_few`; `no_purchases`: the log ends before the mailing left).
     """
 
     mailed: Side
