@@ -13,7 +13,7 @@ from broker.billing import base_balance_store as store
 from broker.billing.model import shares_in_cents
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
-from broker.kernel.money import round_div
+from broker.kernel.money import MICROS_PER_CENT, round_div
 
 LONGEST = 60  # months
 
@@ -58,7 +58,7 @@ class BaseBalance:
 
     def per_contact_micros(self, cents: int) -> int | None:
         """An amount of the period per contact, in micro-units (10,000 a cent); None without contacts."""
-        return round_div(cents * 10_000, self.contacts) if self.contacts else None
+        return round_div(cents * MICROS_PER_CENT, self.contacts) if self.contacts else None
 
     def per_thousand_cents(self, cents: int) -> int | None:
         """An amount of the period per thousand contacts; None without contacts."""

@@ -13,7 +13,7 @@ from broker.billing.close_store import instants
 from broker.billing.model import shares_in_cents
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
-from broker.kernel.money import micros_to_cents, require_currency, round_div
+from broker.kernel.money import BASIS_POINTS, micros_to_cents, require_currency, round_div
 from broker.kernel.period import require_period
 
 ARRIVAL_DAYS = 90
@@ -140,12 +140,13 @@ class Forecast:
     @property
     def total_micros(self) -> int:
         """Accrued and expected."""
-        return self.accrued_micros + round_div(self.planned_micros * self.arrival_bp, 10_000)
+        return self.accrued_micros + round_div(self.planned_micros * self.arrival_bp, BASIS_POINTS)
 
     @property
     def commission_micros(self) -> int:
         """Our part of it."""
-        return self.accrued_commission_micros + round_div(self.planned_commission_micros * self.arrival_bp, 10_000)
+        planned = round_div(self.planned_commission_micros * self.arrival_bp, BASIS_POINTS)
+        return self.accrued_commission_micros + planned
 
 
 def forecast(unit: UnitOfWork, month: date) -> Forecast:
@@ -156,7 +157,8 @@ def forecast(unit: UnitOfWork, month: date) -> Forecast:
     so_far = revenue_figures(unit, first, last, "month").total
     ahead = store.planned(unit, end)
     rate = store.arrival(unit, unit.now - timedelta(days=ARRIVAL_DAYS))
-    arrives = round_div((rate.accepted - rate.bounced) * 10_000, rate.accepted) if rate.accepted else 10_000
+    arrived = (rate.accepted - rate.bounced) * BASIS_POINTS
+    arrives = round_div(arrived, rate.accepted) if rate.accepted else BASIS_POINTS
     return Forecast(
         first,
         so_far.gross_micros,

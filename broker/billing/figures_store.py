@@ -1,6 +1,6 @@
-"""The only place with the SQL of revenue figures by dimension: read from the sums of settled mailings and the runs of
+"""The only place with the SQL of revenue figures by dimension.
 
-those still open, never from the sends.
+They are read from the sums of settled mailings and the runs of those still open, never from the sends.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from datetime import date
 
 from broker.billing import statement_store as store
 from broker.kernel.database import UnitOfWork
+from broker.kernel.money import MICROS_PER_CENT
 from broker.kernel.period import require_day, require_period
 
 
@@ -68,7 +69,7 @@ class StatementRow:
     @property
     def reconciled(self) -> bool:
         """Whether the bill is the sends' share, to the cent that rounding an order's total may move."""
-        return not self.self_bill or abs(self.owner_micros - self.net_cents * 10_000) <= 10_000
+        return not self.self_bill or abs(self.owner_micros - self.net_cents * MICROS_PER_CENT) <= MICROS_PER_CENT
 
 
 @dataclass(frozen=True, slots=True)

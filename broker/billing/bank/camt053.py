@@ -7,6 +7,7 @@ whose parts are told and sum up is read part by part.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from lxml import etree
@@ -91,21 +92,8 @@ def _entry(entry: etree._Element, statement: str, number: int) -> list[FileLine]
             reference = f"{base}/{index + 1}" if base else made_reference(day, amount, line.counterparty, line.words)
         if line.returned and line.reference:
             reference = f"{reference[:130]}/R"
-        lines.append(
-            FileLine(
-                reference[:140],
-                day,
-                amount,
-                line.counterparty,
-                line.counterparty_iban,
-                line.about,
-                line.end_to_end_id,
-                tuple(word for word in (*line.references, *batch) if word),
-                charge,
-                line.returned,
-                line.reason,
-            )
-        )
+        references = tuple(word for word in (*line.references, *batch) if word)
+        lines.append(replace(line, reference=reference[:140], references=references))
     return lines
 
 

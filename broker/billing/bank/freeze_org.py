@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.accounts.store import party_id
 from broker.audit.record import record
 from broker.billing.bank import freeze_store as store
 from broker.kernel.database import UnitOfWork
@@ -16,7 +17,7 @@ def freeze_organisation(unit: UnitOfWork, org_code: str, reason: str) -> str:
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= 500:
         raise InvalidInput("Say why, in 500 letters at most.", code="bad_reason", field="reason")
-    org_id = store.party(unit, org_code)
+    org_id = party_id(unit, org_code)
     if org_id is None:
         raise NotFound(f"There is no organisation {org_code!r}.", field="organisation")
     if store.standing(unit, org_id) is not None:
@@ -30,7 +31,7 @@ def freeze_organisation(unit: UnitOfWork, org_code: str, reason: str) -> str:
 def thaw_organisation(unit: UnitOfWork, org_code: str) -> None:
     """End a freeze: by another person than froze. Raises `Conflict` (`not_frozen`), `Forbidden` (`four_eyes`)."""
     unit.actor.require("broker", "accountant")
-    org_id = store.party(unit, org_code)
+    org_id = party_id(unit, org_code)
     found = None if org_id is None else store.standing(unit, org_id)
     if found is None:
         raise Conflict(f"The organisation {org_code!r} is not frozen.", code="not_frozen")

@@ -9,12 +9,6 @@ from sqlalchemy import Row
 from broker.kernel.database import UnitOfWork
 
 
-def party(unit: UnitOfWork, code: str) -> int | None:
-    """The id of an owner or advertiser."""
-    found = unit.scalar("SELECT id FROM organisation WHERE code = :code AND kind <> 'broker'", code=code)
-    return None if found is None else int(found)
-
-
 def standing(unit: UnitOfWork, org_id: int) -> Row[Any] | None:
     """(id, code, frozen_by) of the freeze that holds."""
     return unit.one("SELECT id, code, frozen_by FROM org_freeze WHERE org_id = :org AND ended_at IS NULL", org=org_id)

@@ -76,12 +76,6 @@ def raise_alert(unit: UnitOfWork, code: str, org_id: int, kind: str, seen: int, 
     return None if found is None else int(found)
 
 
-def organisation(unit: UnitOfWork, code: str) -> int | None:
-    """The id of a party."""
-    found = unit.scalar("SELECT id FROM organisation WHERE code = :code AND kind <> 'broker'", code=code)
-    return None if found is None else int(found)
-
-
 def facts_of(unit: UnitOfWork, org_id: int) -> Row[Any]:
     """(code, name) of an organisation."""
     row = unit.one("SELECT code, name FROM organisation WHERE id = :id", id=org_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.accounts.store import party_id
 from broker.audit.record import record
 from broker.billing.bank import hold_store as store
 from broker.billing.bank.hold_store import PayoutHold
@@ -11,9 +12,9 @@ from broker.kernel.ids import new_code
 
 
 def hold_payouts(unit: UnitOfWork, org_code: str, reason: str) -> PayoutHold:
-    """Hold what is paid to an organisation. Raises `InvalidInput` (`bad_reason`), `Conflict` (`held_already`)."""
+    """Hold what is paid to an organisation. Raises `InvalidInput` (`bad_hold`), `Conflict` (`held_already`)."""
     unit.actor.require("accountant", "broker")
-    org_id = store.organisation(unit, org_code)
+    org_id = party_id(unit, org_code)
     if org_id is None:
         raise NotFound(f"There is no organisation {org_code!r}.", field="organisation")
     if store.standing(unit, org_id) is not None:

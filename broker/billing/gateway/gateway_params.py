@@ -97,7 +97,12 @@ def customer_params(org_code: str, name: str) -> CustomerCreateParams:
 
 def refund_params(intent: str, cents: int, code: str) -> RefundCreateParams:
     """Money back of a payment, for the row `code`."""
-    return {"payment_intent": intent, "amount": cents, "metadata": {"row": code}}
+    return {
+        "payment_intent": intent,
+        "amount": cents,
+        "reason": "requested_by_customer",
+        "metadata": {"row": code},
+    }
 
 
 def account_params(org_code: str, country: str) -> AccountCreateParams:

@@ -38,12 +38,3 @@ def treated(unit: UnitOfWork, number: int, outcome: str) -> None:
         number=number,
         outcome=outcome,
     )
-
-
-def latest(unit: UnitOfWork, most: int = 50) -> list[Row[Any]]:
-    """(id, kind, object_reference, account, received_at, processed_at, outcome), the newest first; for workers."""
-    return unit.all(
-        "SELECT id, kind, object_reference, account, received_at, processed_at, outcome FROM webhook_event"
-        " ORDER BY number DESC LIMIT :most",
-        most=most,
-    )

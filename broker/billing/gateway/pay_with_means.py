@@ -13,14 +13,12 @@ from broker.billing.gateway.gateway_params import off_session_params
 from broker.billing.gateway.means import usable_means
 from broker.billing.gateway.payment_rules import rule_of
 from broker.billing.gateway.tell_payer import tell_payer
+from broker.billing.gateway.transfers import is_late
 from broker.billing.model import Payment
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict
 from broker.kernel.settings import Settings
 from broker.rentals.find import locked_order
-
-# A gateway keeps idempotency keys for a day at least; a request that old is looked for before it is repeated.
-KEY_HOURS = 20
 
 
 def pay_with_means(unit: UnitOfWork, settings: Settings, gateway: Gateway, order_code: str, means_code: str) -> Payment:
@@ -72,7 +70,7 @@ def charge_means(database: Database, settings: Settings, gateway: Gateway, payme
         means = means_store.by_id(unit, payment.means_id)
         assert means is not None
         customer = means_store.customer_of(unit, means.org_id)
-        late = payment.asked_at is not None and (unit.now - payment.asked_at).total_seconds() > KEY_HOURS * 3600
+        late = is_late(unit.now, payment.asked_at)
         if payment.asked_at is None and locked_order(unit, payment.order_code).state in ("cancelled", "expired"):
             payment_store.set_payment_state(unit, payment.id, "failed", "order_ended")
             record(unit, "payment.failed", "payment", payment.code, reason="order_ended")

@@ -46,6 +46,11 @@ def payment_to_refund(unit: UnitOfWork, code: str) -> Row[Any] | None:
     )
 
 
+def is_order(unit: UnitOfWork, code: str) -> bool:
+    """Whether an order bears this code."""
+    return bool(unit.scalar("SELECT EXISTS (SELECT FROM rental_order WHERE code = :code)", code=code))
+
+
 def owed_of_order(unit: UnitOfWork, order_id: int) -> int:
     """What credit notes on an order owe back and no refund gives back yet, in cents."""
     return int(
@@ -72,7 +77,8 @@ def creditable(unit: UnitOfWork, *, order_id: int | None = None, number: str = "
 
 
 def receipt_to_refund(unit: UnitOfWork, code: str) -> Row[Any] | None:
-    """(id, code, payer, iban, left_cents, shared) of a transfer; `iban` is where it came from, if a statement says.
+    """(id, code, payer, iban, left_cents, buyer_id) of a transfer; `iban` is where it came from, if a statement says,
+    `buyer_id` a customer whose invoice it paid, or 0.
 
     Locked as `receipt_store.lock` does: what it paid of an invoice is given back once.
     """
@@ -101,12 +107,6 @@ def paid_of_invoice(unit: UnitOfWork, receipt_id: int, invoice_id: int) -> int:
             invoice=invoice_id,
         )
     )
-
-
-def customer_id(unit: UnitOfWork, code: str) -> int | None:
-    """The id of an organisation that is no broker."""
-    found = unit.scalar("SELECT id FROM organisation WHERE code = :code AND kind <> 'broker'", code=code)
-    return None if found is None else int(found)
 
 
 def insert(unit: UnitOfWork, **values: Any) -> int:

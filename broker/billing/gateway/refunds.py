@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.accounts.store import party_id
 from broker.audit.record import record
 from broker.billing.bank.bank_accounts import checked_iban
 from broker.billing.gateway import refund_store as store
@@ -93,6 +94,10 @@ def list_refunds(unit: UnitOfWork) -> list[Refund]:
 def _of_card(unit: UnitOfWork, source: str, cents: int) -> dict[str, object]:
     payment = store.payment_to_refund(unit, source)
     if payment is None:
+        if store.is_order(unit, source):
+            raise Conflict(
+                "Nothing was captured for this order: there is nothing to give back yet.", code="not_captured"
+            )
         raise NotFound(f"There is no payment {source!r}.", field="source")
     if payment.state != "captured":
         raise Conflict("Only a captured payment is given back.", code="refund_state")
@@ -143,7 +148,7 @@ def _of_transfer(
     else:
         _within(cents, receipt.left_cents)
     if customer:
-        org_id = store.customer_id(unit, customer) or 0
+        org_id = party_id(unit, customer) or 0
     if not org_id:
         raise InvalidInput(
             "Name the organisation that sent this transfer: nobody else is paid.", code="bad_refund", field="customer"

@@ -8,6 +8,7 @@ from datetime import date
 from broker.audit.record import record
 from broker.billing.gateway import refund_store as store
 from broker.billing.gateway.gateway import Gateway
+from broker.billing.gateway.gateway_params import refund_params
 from broker.billing.gateway.refund_model import Refund
 from broker.billing.invoices.credit_invoice import credit_invoice
 from broker.kernel.database import Database, UnitOfWork
@@ -41,13 +42,7 @@ def send_refund(database: Database, settings: Settings, choose: Callable[[], Gat
     gateway = choose()
     try:
         reference = gateway.find_refund(work.intent, refund.code) or gateway.create_refund(
-            {
-                "payment_intent": work.intent,
-                "amount": refund.amount_cents,
-                "reason": "requested_by_customer",
-                "metadata": {"row": refund.code},
-            },
-            refund.code,
+            refund_params(work.intent, refund.amount_cents, refund.code), refund.code
         )
     except Conflict as refusal:
         with database.begin() as unit:

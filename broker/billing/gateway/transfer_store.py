@@ -14,7 +14,7 @@ from broker.kernel.database import UnitOfWork
 def approved_transfers(unit: UnitOfWork, first: date, last: date) -> list[Row[Any]]:
     """Payouts approved in a period and not exported, locked, with what may stand in their way.
 
-    `account_state`, `replacing`: their account was, or is about to be, replaced; `waits`: it was proposed too recently.
+    `account_state`, `replacing`: their account was, or is about to be, replaced; `proposed_at`: since when it waits.
     """
     return unit.all(
         "SELECT p.id, p.code, p.end_to_end_id, p.amount_cents, b.holder, b.iban, b.bic, b.state AS account_state,"
@@ -144,7 +144,6 @@ def earlier_returns(unit: UnitOfWork, payout_id: int) -> list[str]:
 
 def payouts_page(unit: UnitOfWork, states: Sequence[str], limit: int) -> list[Row[Any]]:
     """Payouts as pages show them, those that wait for somebody first, then the newest."""
-    staff = unit.actor.role in ("broker", "accountant", "system")
     return unit.all(
         "SELECT p.code, coalesce(party_name(p.owner_id), '') AS owner, o.code AS owner_code, p.amount_cents, p.state,"
         " p.proposed_at, p.paid_on, p.returned_on, p.return_reason, coalesce(p.file, '') AS file,"
@@ -157,17 +156,15 @@ def payouts_page(unit: UnitOfWork, states: Sequence[str], limit: int) -> list[Ro
         " ON c.id = p.approved_by WHERE (:staff OR p.owner_id = :org) AND (:every OR p.state = ANY (:states))"
         " ORDER BY array_position(ARRAY['proposed', 'approved', 'exported', 'confirmed'], p.state), p.id DESC"
         " LIMIT :limit",
-        staff=staff,
-        org=unit.actor.org_id,
         every=not states,
         states=list(states),
         limit=limit,
+        **unit.sight,
     )
 
 
 def accounts_page(unit: UnitOfWork) -> list[Row[Any]]:
     """Bank accounts that wait, are in use or held: code, owner, holder, masked IBAN, state, who proposed it, when."""
-    staff = unit.actor.role in ("broker", "accountant", "system")
     return unit.all(
         "SELECT b.code, coalesce(party_name(b.org_id), '') AS owner, b.holder, left(b.iban, 4) || ' … ' ||"
         " right(b.iban, 4) AS iban, b.state, b.proposed_by AS proposed_by_id, coalesce(u.name, '') AS proposed_by,"
@@ -175,6 +172,5 @@ def accounts_page(unit: UnitOfWork) -> list[Row[Any]]:
         " :org) AND b.state IN ('proposed', 'approved', 'held') AND (b.state <> 'held' OR NOT EXISTS (SELECT 1 FROM"
         " bank_account n WHERE n.org_id = b.org_id AND n.id > b.id AND n.state IN ('approved', 'proposed')))"
         " ORDER BY array_position(ARRAY['proposed', 'held', 'approved'], b.state), b.id DESC LIMIT 500",
-        staff=staff,
-        org=unit.actor.org_id,
+        **unit.sight,
     )

@@ -27,7 +27,7 @@ def contestable(unit: UnitOfWork, number: str) -> Row[Any] | None:
         " LEFT JOIN invoicing_mandate m ON m.id = i.mandate_id WHERE i.number = :number"
         " AND i.kind IN ('self_bill', 'owner_invoice') AND (:staff OR i.seller_id = :org)",
         number=number,
-        **_sight(unit),
+        **unit.sight,
     )
 
 
@@ -42,7 +42,7 @@ def insert(unit: UnitOfWork, **values: Any) -> None:
 
 def contest(unit: UnitOfWork, code: str) -> Contest | None:
     """A contest that the actor may see."""
-    row = unit.one(_SELECT + " AND c.code = :code", code=code, **_sight(unit))
+    row = unit.one(_SELECT + " AND c.code = :code", code=code, **unit.sight)
     return None if row is None else Contest(**row._mapping)
 
 
@@ -52,14 +52,14 @@ def contests(unit: UnitOfWork, size: int, offset: int) -> list[Contest]:
         _SELECT + " ORDER BY c.state NOT IN ('open', 'prepared', 'signed'), c.id DESC LIMIT :size OFFSET :offset",
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )
     return [Contest(**row._mapping) for row in rows]
 
 
 def count_contests(unit: UnitOfWork) -> int:
     """How many there are of them."""
-    return int(unit.scalar("SELECT count(*) FROM invoice_contest c WHERE (:staff OR c.org_id = :org)", **_sight(unit)))
+    return int(unit.scalar("SELECT count(*) FROM invoice_contest c WHERE (:staff OR c.org_id = :org)", **unit.sight))
 
 
 def stands(unit: UnitOfWork, invoice_id: int) -> bool:
@@ -140,18 +140,3 @@ def fee_of(unit: UnitOfWork, invoice_id: int) -> Row[Any] | None:
         " FROM invoice f WHERE f.id = fee_on(:id)",
         id=invoice_id,
     )
-
-
-def corrected_before(unit: UnitOfWork, number: str) -> int:
-    """Net cents by which a document was corrected already."""
-    return int(
-        unit.scalar(
-            "SELECT coalesce(sum(n.net_cents), 0) FROM invoice n JOIN invoice i ON i.id = n.corrects_id"
-            " WHERE i.number = :number",
-            number=number,
-        )
-    )
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}

@@ -99,13 +99,13 @@ def insert_invoice(unit: UnitOfWork, values: dict[str, Any], lines: Sequence[Inv
 
 def invoice_by_number(unit: UnitOfWork, number: str) -> Invoice | None:
     """A document the actor is a party of, with its lines."""
-    row = unit.one(_SELECT + "WHERE i.number = :number AND" + _VISIBLE, number=number, **_sight(unit))
+    row = unit.one(_SELECT + "WHERE i.number = :number AND" + _VISIBLE, number=number, **unit.sight)
     return None if row is None else Invoice(**row._mapping, lines=tuple(_lines(unit, row.id)))
 
 
 def pdf_of(unit: UnitOfWork, number: str) -> bytes | None:
     """The bytes of a document's PDF."""
-    found = unit.scalar(_PDF + _VISIBLE, number=number, **_sight(unit))
+    found = unit.scalar(_PDF + _VISIBLE, number=number, **unit.sight)
     return None if found is None else bytes(found)
 
 
@@ -115,14 +115,14 @@ def invoices_page(unit: UnitOfWork, size: int, offset: int) -> list[Invoice]:
         _SELECT + "WHERE" + _VISIBLE + "ORDER BY i.id DESC LIMIT :size OFFSET :offset",
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )
     return [Invoice(**row._mapping) for row in rows]
 
 
 def count_invoices(unit: UnitOfWork) -> int:
     """How many there are of them."""
-    return int(unit.scalar(_COUNT + " WHERE" + _VISIBLE, **_sight(unit)))
+    return int(unit.scalar(_COUNT + " WHERE" + _VISIBLE, **unit.sight))
 
 
 def deposit_of(unit: UnitOfWork, order_id: int) -> Row[Any] | None:
@@ -196,7 +196,3 @@ def _lines(unit: UnitOfWork, invoice_id: int) -> list[InvoiceLine]:
         id=invoice_id,
     )
     return [InvoiceLine(**row._mapping) for row in rows]
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}

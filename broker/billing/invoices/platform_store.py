@@ -129,7 +129,7 @@ def count(unit: UnitOfWork, flow: str) -> int:
 
 
 def lock(unit: UnitOfWork, code: str) -> Row[Any] | None:
-    """(id, state, entry_id, org_id, currency) of a received document, locked."""
+    """(id, state, entry_id, org_id) of a received document, locked."""
     return unit.one(
         "SELECT id, state, entry_id, org_id FROM platform_document WHERE code = :code AND flow = 'received' FOR UPDATE",
         code=code,
