@@ -36,6 +36,8 @@ PAYMENT_SENTENCES = {
     "address_incomplete": _("The owner's address needs a town and a country."),
     "name_unreadable": _("Banks cannot read the holder's name: propose the account again in Latin letters."),
     "bad_status": _("This is no answer of a bank (pain.002)."),
+    "unknown_file": _("This answer is about a file that is none of ours."),
+    "not_captured": _("Nothing was captured for this order: there is nothing to give back yet."),
     "nothing_to_export": _("Nothing is approved and waits for a file."),
     "day_limit": _("With this one more is approved today than the settings allow: approve it tomorrow."),
     "bad_threshold": _("A threshold is an amount from 0 on."),

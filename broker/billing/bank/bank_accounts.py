@@ -53,6 +53,13 @@ def approve_bank_account(unit: UnitOfWork, code: str) -> BankAccount:
     return _account(unit, code)
 
 
+# EPC409-09, version 6.0: whose accounts a SEPA credit transfer reaches, by the letters their IBANs begin with.
+SEPA = frozenset(
+    "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS SE"
+    " SI SK SM VA".split()
+)
+
+
 def usable_account(unit: UnitOfWork, org_id: int, wait_hours: int) -> BankAccount | None:
     """The approved account of an organisation whose waiting time, from the proposal on, is over."""
     account = store.approved_account(unit, org_id)
@@ -62,13 +69,23 @@ def usable_account(unit: UnitOfWork, org_id: int, wait_hours: int) -> BankAccoun
 
 
 def checked_iban(iban: str) -> str:
-    """The IBAN without spaces, its length and check digits verified (ISO 13616)."""
+    """The IBAN without spaces, its length and check digits verified (ISO 13616), of a country of SEPA.
+
+    Raises `InvalidInput` (`bad_iban`, `not_sepa`).
+    """
     try:
-        return str(iban_rules.validate(iban, check_country=False))  # lists of banks grow old
+        found = str(iban_rules.validate(iban, check_country=False))  # lists of banks grow old
     except ValidationError as error:
         raise InvalidInput(
             "This IBAN is not valid: look at its digits again.", code="bad_iban", field="iban"
         ) from error
+    if found[:2] not in SEPA:
+        raise InvalidInput(
+            f"A SEPA transfer cannot reach an account of the country {found[:2]}: name one within SEPA.",
+            code="not_sepa",
+            field="iban",
+        )
+    return found
 
 
 def _checked_bic(bic: str) -> str | None:
