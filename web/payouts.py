@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -43,6 +44,7 @@ def _contents(work: UnitOfWork) -> dict[str, object]:
         "alerts": list_alerts(work) if staff else [],
         "files": list_sepa_files(work) if staff else [],
         "approved": [row for row in rows if row.state == "approved"],
+        "names": {row.code: row.owner for row in rows},
         "balances": owner_balances(work, front().settings),
         "thresholds": list_thresholds(work, front().settings),
         "threshold": threshold_on(work, front().settings),
@@ -113,8 +115,15 @@ def change(code: str) -> Response:
 @pages.post("/payouts/file")
 @for_roles("accountant", "broker")
 def make_file() -> Response:
-    """Make the bank's file of all that is approved."""
-    return _done(lambda work: make_sepa_file(work, front().settings, LONG_AGO, work.today), "sepa_made")
+    """Make the bank's file of all that is approved; the page says what was left out, and why."""
+
+    def do(work: UnitOfWork) -> object:
+        made = make_sepa_file(work, front().settings, LONG_AGO, work.today)
+        if made is None:
+            raise InvalidInput("Nothing is approved and waits for a file.", code="nothing_to_export")
+        return made
+
+    return _told(do, "made")
 
 
 @pages.get("/payouts/files/<message_id>.xml")
@@ -139,7 +148,7 @@ def status() -> Response:
             raise InvalidInput("Choose a file of your bank.", code="missing_file", field="file")
         return take_status(work, sent.read())
 
-    return _done(do, "status_read")
+    return _told(do, "answer")
 
 
 @pages.post("/payouts/accounts")
@@ -187,12 +196,22 @@ def _day(name: str) -> date:
     return required_day(request.form.get(name, ""), name)
 
 
-def _done(do: object, notice: str) -> Response:
+def _told(do: Callable[[UnitOfWork], object], name: str) -> Response:
+    """Do something and show on the page what came out; sent again by the browser it changes nothing."""
     try:
         with unit() as work:
-            result = do(work)  # type: ignore[operator]
-            if notice == "sepa_made" and result is None:
-                raise InvalidInput("Nothing is approved and waits for a file.", code="nothing_to_export")
+            result = do(work)
+    except CourtierError as refusal:
+        with unit() as work:
+            return page("payouts/index.html", refusal, **_contents(work))
+    with unit() as work:
+        return Response(render_template("payouts/index.html", **_contents(work), **{name: result}))
+
+
+def _done(do: Callable[[UnitOfWork], object], notice: str) -> Response:
+    try:
+        with unit() as work:
+            do(work)
     except CourtierError as refusal:
         with unit() as work:
             return page("payouts/index.html", refusal, **_contents(work))

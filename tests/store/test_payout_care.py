@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 
@@ -287,3 +288,45 @@ def test_a_frozen_owner_joins_no_programme_and_a_frozen_advertiser_opens_none(sc
             id=scene.advertiser.org,
         )
     assert refusal.value.code == "org_frozen"
+
+
+def test_of_two_who_approve_at_once_the_second_reads_that_it_is_approved(scene: MoneyScene) -> None:
+    payout, waiting = (
+        proposed(scene),
+        ("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"),
+    )
+
+    def second() -> str:
+        with pytest.raises(Conflict) as refusal, scene.web.begin(scene.person()) as unit:
+            approve_payout(unit, payout.code)
+        return refusal.value.sentence
+
+    with ThreadPoolExecutor(1) as pool:
+        with scene.web.begin(scene.person()) as unit:
+            approve_payout(unit, payout.code)
+            said = pool.submit(second)
+            for _ in range(500):  # until it has read the payout and waits for our row
+                if unit.scalar(waiting) or said.done():
+                    break
+                unit.run("SELECT pg_sleep(0.01)")
+        assert said.result() == "The payout is approved; this needs one that is proposed."
+
+
+def test_a_file_refused_for_the_sake_of_one_transfer_is_refused_whole(
+    scene: MoneyScene, admin_engine: Engine, worker_engine: Engine, web_engine: Engine
+) -> None:
+    second = build_scene(admin_engine, worker_engine, web_engine)
+    second.settled(second.paid(), 30_000)
+    account_of_owner(second)
+    second.wait(49)
+    payout, other = approved(scene), approved(second)
+    made = exported(scene)
+    assert made.transfers >= 2
+    report = pain002(made.message_id, payout.end_to_end_id, reason="AC01")
+    report = report.replace(b"<OrgnlMsgNmId>", b"<GrpSts>RJCT</GrpSts><OrgnlMsgNmId>")
+    with scene.web.begin(scene.person()) as unit:
+        result = take_status(unit, report)
+        assert sorted(result.rejected) == sorted({*result.rejected})
+        assert {payout.code, other.code} <= {*result.rejected}
+        assert find_payout(unit, other.code).state == "failed"
+        assert take_status(unit, report).rejected == ()

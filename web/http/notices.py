@@ -26,8 +26,6 @@ NOTICES = {
     "payout_approved": _("Approved. It waits for the bank's file."),
     "payout_failed": _("Given up: its documents can be proposed again."),
     "payout_returned": _("Taken down. The books are set right in a moment, and the account is held."),
-    "sepa_made": _("The file is made; what could not be paid as it stands was left out."),
-    "status_read": _("The bank's answer is read: what it refused can be proposed again."),
     "account_proposed": _("Proposed. A second person approves it."),
     "account_approved": _("Approved. It is paid to once its waiting time is over."),
     "payouts_held": _("Held: nothing is paid to this organisation until two people release it."),

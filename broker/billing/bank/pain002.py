@@ -29,7 +29,8 @@ class TransferStatus:
 
 
 def read_pain002(data: bytes) -> list[TransferStatus]:
-    """The statuses of a file: of the whole only where it was refused whole. Raises `InvalidInput` (`bad_status`)."""
+    """The statuses of a file: of single transfers, then of the whole where it was refused whole, be it that the bank
+    names the one transfer for whose sake. Raises `InvalidInput` (`bad_status`)."""
     root = read_document(data, "pain.002.001", "report", "bad_status")
     report = root.find("{*}CstmrPmtStsRpt")
     group = None if report is None else report.find("{*}OrgnlGrpInfAndSts")
@@ -43,7 +44,7 @@ def read_pain002(data: bytes) -> list[TransferStatus]:
     ]
     whole = [("GrpSts", group)] + [("PmtInfSts", item) for item in report.iterfind("{*}OrgnlPmtInfAndSts")]
     for status, place in whole:
-        if text_at(place, status) == "RJCT" and not any(one.rejected for one in found):
+        if text_at(place, status) == "RJCT":
             found.append(TransferStatus(message, "", "RJCT", _reason(place)))
     return found
 

@@ -157,9 +157,8 @@ def book_payout(database: Database, payout_id: int) -> None:
 def _move(unit: UnitOfWork, payout: Payout, before: list[str], after: str, **values: object) -> None:
     reason = values.pop("reason", None)
     if not store.set_state(unit, payout.id, before, after, **values):
-        raise Conflict(
-            f"The payout is {payout.state}; this needs one that is {' or '.join(before)}.", code="payout_state"
-        )
+        now = _payout(unit, payout.code).state  # somebody else may have moved it since it was read
+        raise Conflict(f"The payout is {now}; this needs one that is {' or '.join(before)}.", code="payout_state")
     detail = {} if reason is None else {"reason": reason}
     record(unit, f"payout.{after}", "payout", payout.code, cents=payout.amount_cents, **detail)
 

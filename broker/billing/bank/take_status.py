@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from broker.audit.record import record
 from broker.billing.bank.pain002 import TransferStatus, read_pain002
@@ -26,19 +29,26 @@ class StatusResult:
 
 
 def take_status(unit: UnitOfWork, data: bytes) -> StatusResult:
-    """Read a pain.002; the same report again changes nothing. Raises `InvalidInput` (`bad_status`), `NotFound`."""
+    """Read a pain.002; the same report again changes nothing.
+
+    Raises `InvalidInput` (`bad_status`), `NotFound` (`unknown_file`).
+    """
     unit.actor.require("accountant", "broker")
     if not data.strip() or len(data) > LARGEST_REPORT:
         raise InvalidInput("Send a report of at most 5 MB that is not empty.", code="bad_status", field="file")
     found = read_pain002(data)
     message = found[0].message_id if found else ""
     if found and store.file(unit, message) is None:
-        raise NotFound(f"There is no file {message!r} of ours.", field="file")
+        raise NotFound(
+            f"This answer is about the file {message!r}, which is none of ours.", code="unknown_file", field="file"
+        )
     waiting = {row.end_to_end_id: row for row in store.sent(unit) if row.file == message}
     rejected: list[str] = []
     accepted = unknown = 0
     for one in found:
-        rows = list(waiting.values()) if not one.end_to_end_id else [waiting.get(one.end_to_end_id)]
+        rows: list[Row[Any] | None] = [waiting.get(one.end_to_end_id)]
+        if not one.end_to_end_id:  # the whole file; a transfer that was named has gone for its own reason
+            rows = [row for row in waiting.values() if row.code not in rejected]
         for row in rows:
             if row is None:
                 unknown += 1
