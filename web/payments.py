@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.billing.gateway.webhook import receive_webhook
 from broker.kernel.actor import PUBLIC
-from broker.kernel.errors import NotFound
+from broker.kernel.errors import InvalidInput, NotFound
 from web.http.session import for_roles
 from web.http.work import front
 
@@ -43,12 +43,15 @@ def press(reference: str) -> Response:
 
 
 @pages.post("/webhooks/stripe")
-def stripe_webhook() -> tuple[str, int]:
+def stripe_webhook() -> Response:
     """A webhook of the gateway: verified, stored, and read again by a worker. One that was here before is thanked."""
     gateway = front().gateway()
-    with front().database.begin(PUBLIC) as work:
-        receive_webhook(work, gateway, request.get_data(), request.headers.get("Stripe-Signature", ""))
-    return "", 204
+    try:
+        with front().database.begin(PUBLIC) as work:
+            receive_webhook(work, gateway, request.get_data(), request.headers.get("Stripe-Signature", ""))
+    except InvalidInput as refusal:  # a program reads it, or whoever looks at the gateway's log of deliveries
+        return Response(f"{refusal.sentence}\n", refusal.status, mimetype="text/plain")
+    return Response(status=204)
 
 
 def fake_gateway() -> FakeGateway:

@@ -150,3 +150,10 @@ def test_every_status_of_a_payment_has_a_meaning() -> None:
     assert [intent_state(word) for word in words] == [
         "captured", "failed", "processing", "action", "waiting", "waiting",
     ]  # fmt: skip
+
+
+def test_a_signed_event_with_a_name_that_no_row_can_hold_is_refused() -> None:
+    body = body_of({"id": "pi_\0", "object": "payment_intent"})
+    with pytest.raises(InvalidInput) as refusal:
+        verified_event(body, header(SIGNED, body), SECRET)
+    assert refusal.value.code == "bad_signature"

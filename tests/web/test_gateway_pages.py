@@ -78,4 +78,5 @@ def test_a_webhook_without_a_right_signature_is_refused_and_leaves_nothing(
     monkeypatch.setitem(house.pages.extensions, "courtier", replace(front, settings=stripe))
     for signature in ("", "t=1,v1=0", "v1=abc"):
         reply = client.post("/webhooks/stripe", data=b'{"id": "evt_x"}', headers={"Stripe-Signature": signature})
-        assert reply.status_code == 422, reply.text
+        assert (reply.status_code, reply.mimetype) == (422, "text/plain"), reply.text
+        assert reply.text == "This webhook is not signed by the payment gateway.\n"

@@ -25,7 +25,10 @@ def verified_event(payload: bytes, signature: str, *secrets: str) -> GatewayEven
         if not any(_signed(text, signature, secret) for secret in secrets):
             raise ValueError("no secret of ours signed it")
         event = json.loads(text)
-        return GatewayEvent(str(event["id"]), str(event["type"]), _about(event), str(event.get("account") or ""))
+        words = (str(event["id"]), str(event["type"]), _about(event), str(event.get("account") or ""))
+        if any("\0" in word for word in words):
+            raise ValueError("no name of the gateway's holds this, and no row can")
+        return GatewayEvent(*words)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InvalidInput("This webhook is not signed by the payment gateway.", code="bad_signature") from None
 
