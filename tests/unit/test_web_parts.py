@@ -132,3 +132,11 @@ def test_figures_in_both_languages() -> None:
     for name in language.LANGUAGES:
         with app.test_request_context(f"/?lang={name}"):
             assert (display.cents(123_450), display.micros(26_600)) == wanted[name]
+
+
+def test_what_is_not_everything_never_reads_as_a_hundred_per_cent() -> None:
+    app = Flask(__name__)
+    language.install(app)
+    with app.test_request_context("/?lang=en"):
+        shown = [display.percent(part, 100_000) for part in (9_000, 50_000, 99_400, 99_700, 99_999, 100_000)]
+    assert shown == ["9.0%", "50%", "99%", "99.7%", "99.9%", "100%"]

@@ -46,10 +46,12 @@ def cpm(value_micros: int | None) -> str:
 
 
 def percent(part: int | float | None, whole: int | float | None = 1) -> str:
-    """A share, with one decimal under ten percent."""
+    """A share, with one decimal under ten percent. What is not all of it never reads as 100 %."""
     if part is None or not whole:
         return "—"
     ratio = part / whole
+    if 0.995 <= ratio < 1:
+        return flask_babel.format_percent(min(ratio, 0.999), _percent_pattern("#,##0.0"))
     return flask_babel.format_percent(ratio, _percent_pattern("#,##0.0" if abs(ratio) < 0.1 else "#,##0"))
 
 
