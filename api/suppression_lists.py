@@ -8,7 +8,7 @@ from flask import request
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from api.fields import LARGEST_INT, list_of, text
+from api.fields import LARGEST_INT, PageQuery, page_of, text
 from api.work import front, unit
 from broker.suppression.receive_list import find_list, list_lists, receive_list, remove_list
 
@@ -40,11 +40,12 @@ class ListQuery(Schema):
 
 
 @calls.route("/suppression-lists", methods=["GET"])
-@calls.response(200, list_of(SuppressionListSchema))
-def index() -> Any:
-    """The files in use, those waiting for a worker, those that failed."""
+@calls.arguments(PageQuery, location="query")
+@calls.response(200, page_of(SuppressionListSchema))
+def index(query: dict[str, Any]) -> Any:
+    """The files in use, those waiting for a worker, those that failed; the newest first."""
     with unit() as work:
-        return {"items": list_lists(work)}
+        return list_lists(work, query["page"])
 
 
 @calls.route("/suppression-lists", methods=["POST"])

@@ -12,7 +12,7 @@ from broker.catalogue.search_store import cards_by_codes
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.rentals.quote_desk import quote_desk
-from broker.suppression.receive_list import list_lists
+from broker.suppression.receive_list import lists_in_use
 from web.http.forms import day_of, whole_of
 from web.http.refusals import page
 from web.http.session import for_roles
@@ -79,4 +79,4 @@ def contents(work: UnitOfWork, asked: list[tuple[str, str]]) -> dict[str, Any]:
     """What the page shows beside the figures."""
     found = {card.code: card for card in cards_by_codes(work, [code for code, _ in asked])}
     lines = [(found[code], text) for code, text in asked if code in found]
-    return {"lines": lines, "gone": len(asked) - len(lines), "lists": list_lists(work)}
+    return {"lines": lines, "gone": len(asked) - len(lines), "lists_in_use": lists_in_use(work)}

@@ -11,14 +11,16 @@ from werkzeug.wrappers import Response
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
 from broker.suppression.feed_model import STALE_DAYS
-from broker.suppression.receive_list import list_lists, receive_list, remove_list
+from broker.suppression.receive_list import list_lists, lists_to_doubt, receive_list, remove_list
 from broker.suppression.subscribe import allowed_hosts, list_feeds
 from web.http import form_token
 from web.http.form_stream import read_form_stream
 from web.http.refusals import page
 from web.http.session import for_roles
+from web.http.tables import asked_page
 from web.http.work import front, unit
 
+ON_PAGE = 20
 pages = Blueprint("suppression_lists", __name__)
 
 
@@ -59,7 +61,8 @@ def remove(code: str) -> Response:
 def lists_page(work: UnitOfWork) -> dict[str, Any]:
     """What the page shows: files that were sent and subscribed, the hosts of subscriptions, the day."""
     return {
-        "lists": list_lists(work),
+        "lists": list_lists(work, asked_page(), ON_PAGE),
+        "doubts": lists_to_doubt(work),
         "feeds": list_feeds(work),
         "hosts": allowed_hosts(work),
         "stale_before": work.now - timedelta(days=STALE_DAYS),

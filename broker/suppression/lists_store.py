@@ -30,11 +30,37 @@ def insert_list(unit: UnitOfWork, code: str, name: str, file_name: str, sealed_p
     )
 
 
-def lists_of_org(unit: UnitOfWork) -> list[SuppressionList]:
-    """The files that the actor sent and did not remove, the newest first; those of subscriptions stand with these."""
+_OF_ORG = "org_id = :org AND state <> 'removed' AND feed_id IS NULL"  # those of subscriptions stand with these
+
+
+def lists_of_org(unit: UnitOfWork, most: int, offset: int = 0) -> list[SuppressionList]:
+    """The files that the actor sent and did not remove, the newest first; `most` of them from `offset` on."""
     rows = unit.all(
-        f"{_SELECT} WHERE org_id = :org AND state <> 'removed' AND feed_id IS NULL ORDER BY id DESC",
+        f"{_SELECT} WHERE {_OF_ORG} ORDER BY id DESC LIMIT :most OFFSET :offset",
         org=unit.actor.org,
+        most=most,
+        offset=offset,
+    )
+    return [SuppressionList(**row._mapping) for row in rows]
+
+
+def counts_of_org(unit: UnitOfWork) -> tuple[int, int]:
+    """(files that the actor sent and did not remove, those of them in use)."""
+    row = unit.one(
+        "SELECT count(*) AS whole, count(*) FILTER (WHERE state = 'in_use') AS used FROM suppression_list"
+        " WHERE org_id = :org AND state <> 'removed' AND feed_id IS NULL",
+        org=unit.actor.org,
+    )
+    assert row is not None
+    return row.whole, row.used
+
+
+def lists_that_match_few(unit: UnitOfWork, most: int) -> list[SuppressionList]:
+    """The newest files in use, sent by the actor, of which hardly anybody is known: on whatever page they stand."""
+    rows = unit.all(
+        f"{_SELECT} WHERE {_OF_ORG} AND few_match ORDER BY id DESC LIMIT :most",
+        org=unit.actor.org,
+        most=most,
     )
     return [SuppressionList(**row._mapping) for row in rows]
 

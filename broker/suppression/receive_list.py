@@ -8,11 +8,14 @@ from broker.audit.record import record
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import Conflict, NotFound
 from broker.kernel.ids import new_code
+from broker.kernel.paging import Page, offset
 from broker.kernel.settings import Settings
 from broker.suppression import lists_store as store
 from broker.suppression.lists_model import FILES_A_DAY, SuppressionList, list_info, list_name, list_path
 from broker.vault.keyring import FrontKeys
 from broker.vault.sealed_file import shown_name, write_sealed
+
+MOST_DOUBTS = 10
 
 
 def receive_list(
@@ -43,10 +46,24 @@ def receive_list(
     return received
 
 
-def list_lists(unit: UnitOfWork) -> list[SuppressionList]:
-    """The actor's suppression files, the newest first."""
+def list_lists(unit: UnitOfWork, number: int = 1, size: int = 50) -> Page[SuppressionList]:
+    """A page of the actor's suppression files, the newest first; past the end the last one."""
     unit.actor.require("advertiser")
-    return store.lists_of_org(unit)
+    whole, _ = store.counts_of_org(unit)
+    start = offset(min(number, max(1, -(-whole // size))), size)
+    return Page(store.lists_of_org(unit, size, start), whole, start // size + 1, size)
+
+
+def lists_in_use(unit: UnitOfWork) -> int:
+    """How many files of the actor's are taken out of its counts."""
+    unit.actor.require("advertiser")
+    return store.counts_of_org(unit)[1]
+
+
+def lists_to_doubt(unit: UnitOfWork) -> list[SuppressionList]:
+    """The newest files of which hardly anybody is known: probably hashed in another way."""
+    unit.actor.require("advertiser")
+    return store.lists_that_match_few(unit, MOST_DOUBTS)
 
 
 def find_list(unit: UnitOfWork, code: str) -> SuppressionList:

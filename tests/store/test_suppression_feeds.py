@@ -70,7 +70,7 @@ def host() -> Iterator[Host]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield state
     server.shutdown()
 
@@ -152,7 +152,7 @@ def test_a_file_is_read_and_a_new_one_takes_its_place(scene: Scene, host: Host) 
                            " WHERE l.feed_id = :id AND l.state = 'removed'", id=scene.feed_id)  # fmt: skip
     assert kept == 0
     with scene.database.begin(scene.advertiser) as unit:
-        assert list_lists(unit) == []  # a subscription's readings are not files that were sent
+        assert list_lists(unit).items == []  # a subscription's readings are not files that were sent
 
 
 def test_an_unchanged_file_is_not_read_again_but_is_fresh(scene: Scene, host: Host) -> None:

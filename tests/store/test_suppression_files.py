@@ -16,10 +16,19 @@ from broker.audience.own_lists_store import listed_keys
 from broker.kernel.actor import Actor
 from broker.kernel.database import Database
 from broker.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from broker.kernel.ids import new_code
 from broker.kernel.settings import InstanceSettings, Settings, WebSettings
+from broker.suppression import lists_store
 from broker.suppression.key_list import key_suppression_list, read_entries
 from broker.suppression.lists_model import FILES_A_DAY, SuppressionList, list_path
-from broker.suppression.receive_list import find_list, list_lists, receive_list, remove_list
+from broker.suppression.receive_list import (
+    find_list,
+    list_lists,
+    lists_in_use,
+    lists_to_doubt,
+    receive_list,
+    remove_list,
+)
 from broker.vault.blind_index import contact_keys, md5_keys, sha256_keys
 from broker.vault.keyring import FrontKeys, WorkerKeys, create_keys, load_front, load_worker
 from tests.store.audience_people import make_base, make_import, make_organisation
@@ -95,7 +104,7 @@ def test_files_add_up_and_one_removed_counts_no_more_and_is_forgotten(scene: Sce
     with scene.database.begin(scene.advertiser) as unit:
         remove_list(unit, one.code)
         remove_list(unit, one.code)
-        assert [found.code for found in list_lists(unit)] == [two.code]
+        assert [found.code for found in list_lists(unit).items] == [two.code]
     assert scene.listed() == scene.keys_of(ADDRESSES[3:9])
     key_suppression_list(scene.database, scene.keys, scene.settings, one.id, few_match)
     with scene.database.begin() as unit:
@@ -151,7 +160,7 @@ def test_empty_large_nameless_and_too_many_files_are_refused_and_leave_nothing(s
 def test_files_are_their_advertisers_alone(scene: Scene) -> None:
     found = scene.send(ADDRESSES[0])
     with scene.database.begin(scene.other) as unit:
-        assert list_lists(unit) == []
+        assert list_lists(unit).items == []
         with pytest.raises(NotFound):
             remove_list(unit, found.code)
     with scene.database.begin(Actor("owner", 1)) as unit, pytest.raises(Forbidden):
@@ -169,3 +178,20 @@ def test_lines_are_read_across_blocks_and_with_a_byte_order_mark() -> None:
 def test_the_front_may_send_a_file_but_reads_no_entry(web_engine: Engine) -> None:
     with web_engine.connect() as connection, pytest.raises(Exception, match="permission denied"):
         connection.exec_driver_sql("SELECT 1 FROM suppression_list_entry")
+
+
+def test_long_lists_of_files_come_in_pages_and_a_doubtful_one_is_named_on_each(scene: Scene) -> None:
+    with scene.database.begin(scene.advertiser) as unit:
+        for number in range(45):
+            lists_store.insert_list(unit, new_code("sup"), f"File {number}", "ours.csv", "", 10)
+    with scene.database.begin() as unit:
+        unit.run("UPDATE suppression_list SET state = 'in_use', few_match = true WHERE name = 'File 3'")
+    with scene.database.begin(scene.advertiser) as unit:
+        first, last, past = (list_lists(unit, number, 20) for number in (1, 3, 99))
+        assert [one.name for one in first.items] == [f"File {number}" for number in range(44, 24, -1)]
+        assert [one.name for one in last.items] == [f"File {number}" for number in range(4, -1, -1)]
+        assert (first.total, first.pages, past.number, past.items) == (45, 3, 3, last.items)
+        assert [one.name for one in lists_to_doubt(unit)] == ["File 3"]
+        assert lists_in_use(unit) == 1
+    with scene.database.begin(scene.other) as unit:
+        assert (list_lists(unit).total, lists_to_doubt(unit), lists_in_use(unit)) == (0, [], 0)

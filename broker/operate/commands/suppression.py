@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from broker.kernel.paging import MOST_ON_PAGE
 from broker.operate.acting import acting, as_option, show
 from broker.operate.cli import Invocation
 from broker.operate.output import json_option, print_json, print_table
@@ -54,25 +55,29 @@ def read(invocation: Invocation, feed: str, ends: bool, org_code: str) -> None:
 
 
 @command.command("list")
+@click.option("--page", type=click.IntRange(1, 1_000_000), default=1, help="Of the files sent, the newest first.")
 @as_option
 @json_option
 @click.pass_obj
-def show_all(invocation: Invocation, org_code: str, as_json: bool) -> None:
-    """The files of an advertiser: sent and subscribed.
+def show_all(invocation: Invocation, page: int, org_code: str, as_json: bool) -> None:
+    """The files of an advertiser: sent (a page of 200) and subscribed.
 
     Example: courtier suppression list --as org_9x1c…
     """
     with acting(invocation.settings, org_code) as unit:
-        files, feeds = list_lists(unit), list_feeds(unit)
+        sent, feeds = list_lists(unit, page, MOST_ON_PAGE), list_feeds(unit)
     rows: list[tuple[object, ...]] = [
-        (one.code, one.name, one.state, one.entries, one.created_at, one.problem) for one in files
+        (one.code, one.name, one.state, one.entries, one.created_at, one.problem) for one in sent.items
     ]
     rows += [(one.code, one.name, one.state, one.entries or 0, one.fresh_at or "", one.problem) for one in feeds]
     if as_json:
         keys = ("code", "name", "state", "entries", "fresh_at", "problem")
-        print_json({"files": [dict(zip(keys, row, strict=True)) for row in rows]})
+        files = [dict(zip(keys, row, strict=True)) for row in rows]
+        print_json({"files": files, "page": sent.number, "pages": sent.pages})
     else:
         print_table(("file", "name", "state", "entries", "fresh", "problem"), rows)
+        if sent.pages > 1:
+            print(f"Page {sent.number} of {sent.pages}: --page shows another.")
 
 
 @command.command()
