@@ -10,16 +10,19 @@ from __future__ import annotations
 import io
 import ipaddress
 import socket
-import time
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
 MOST_REDIRECTS = 4
 CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
-MOST_SECONDS = 120.0
+MOST_SECONDS = 120.0  # for one request, from the connection to the last byte, however slowly they come
+ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")  # one at most: those inside others are bombs
 PORTS = {"http": 80, "https": 443}
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -120,6 +123,7 @@ def _ask(
     address = public_address(host, port, trusted, resolve)
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     pool: urllib3.HTTPConnectionPool
+    line = _Line()
     if parts.scheme == "https":
         pool = urllib3.HTTPSConnectionPool(
             address, port, timeout=timeout, server_hostname=host, assert_hostname=host, cert_reqs="CERT_REQUIRED"
@@ -134,16 +138,64 @@ def _ask(
         "Accept": accept,
         **conditions,
     }
-    with pool:
+    pool.ConnectionCls = line.watching(pool.ConnectionCls)
+    with pool, line.for_seconds(MOST_SECONDS):
         try:
             reply = pool.urlopen("GET", path, headers=headers, redirect=False, retries=1, preload_content=False)
-            return _content(reply, most_bytes)
+            found = _content(reply, most_bytes)
         except (urllib3.exceptions.HTTPError, OSError, UnicodeError):
-            raise FetchRefused("no_answer") from None
+            raise FetchRefused("too_slow" if line.over else "no_answer") from None
+        if line.over:  # without a length, what was cut looks whole
+            raise FetchRefused("too_slow")
+        return found
+
+
+class _Line:
+    """The connections of one request, cut when its time is over.
+
+    The time of a reading alone bounds nothing: a host that drips a byte of its headers every few seconds keeps it.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self._sockets: list[socket.socket] = []
+
+    def watching(self, kind: type[Any]) -> type[Any]:
+        """The class of connections, each of which says when it is open."""
+        line = self
+
+        class Watched(kind):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                line.opened(self.sock)
+
+        return Watched
+
+    def opened(self, connection: socket.socket) -> None:
+        """Take note of a connection; one that is opened too late is refused."""
+        self._sockets.append(connection)
+        if self.over:
+            raise OSError("The time of this request is over.")
+
+    @contextmanager
+    def for_seconds(self, seconds: float) -> Iterator[None]:
+        """Cut what is open after so long."""
+        timer = threading.Timer(seconds, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        self.over = True
+        for connection in self._sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # under TLS as well, which stays as it is
 
 
 def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> Fetched | str:
-    until = time.monotonic() + MOST_SECONDS
     try:
         location = reply.get_redirect_location()
         if location:
@@ -152,13 +204,13 @@ def _content(reply: urllib3.BaseHTTPResponse, most_bytes: int) -> Fetched | str:
             return Fetched(None)
         if reply.status != 200:
             raise FetchRefused("not_found")
+        if reply.headers.get("Content-Encoding", "").strip().lower() not in ENCODINGS:
+            raise FetchRefused("no_answer")
         content = io.BytesIO()
         for part in reply.stream(65_536, decode_content=True):
             content.write(part)
             if content.tell() > most_bytes:
                 raise FetchRefused("too_large")
-            if time.monotonic() > until:  # a host that drips never runs into the time of one reading
-                raise FetchRefused("too_slow")
         etag, modified = (reply.headers.get(name, "")[:200] for name in ("ETag", "Last-Modified"))
         return Fetched(content.getvalue(), etag, modified)
     finally:
