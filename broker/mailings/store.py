@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Row
 from broker.kernel.database import UnitOfWork
 from broker.kernel.paging import Page, offset
 from broker.mailings.creative_check import CreativeReport
-from broker.mailings.model import Creative, CreativeLink, Mailing, SeedAddress
+from broker.mailings.model import Creative, CreativeLine, CreativeLink, Mailing, SeedAddress
 from broker.mailings.variants import Variant, loaded, stored
 
 _CREATIVE = (
@@ -122,8 +123,16 @@ def creative_by_id(unit: UnitOfWork, creative_id: int) -> Creative | None:
 
 
 def creatives_of(unit: UnitOfWork, org_id: int) -> list[Creative]:
-    """An organisation's creatives, newest first."""
+    """An organisation's creatives with all their texts, newest first."""
     return [_creative(row) for row in unit.all(_CREATIVE + " WHERE org_id = :org ORDER BY id DESC", org=org_id)]
+
+
+def creative_lines(unit: UnitOfWork, org_id: int) -> list[CreativeLine]:
+    """The same for lists: without the texts, which are up to five megabytes each."""
+    rows = unit.all(
+        "SELECT code, name, subject, language, state FROM creative WHERE org_id = :org ORDER BY id DESC", org=org_id
+    )
+    return [CreativeLine(**row._asdict()) for row in rows]
 
 
 def links_of(unit: UnitOfWork, creative_id: int) -> list[CreativeLink]:
@@ -227,28 +236,31 @@ def start_now(unit: UnitOfWork, mailing_id: int) -> None:
     unit.run("UPDATE mailing SET starts_at = app_now() WHERE id = :id AND starts_at > app_now()", id=mailing_id)
 
 
-def counts(unit: UnitOfWork, mailing: Mailing) -> Row[Any]:
-    """One row: recipients by state, seeds, bounced."""
-    row = unit.one(
-        "SELECT count(*) FILTER (WHERE NOT seed) AS frozen, count(*) FILTER (WHERE seed) AS seeds,"
-        " count(*) FILTER (WHERE NOT seed AND bounced_at IS NOT NULL) AS bounced"
-        " FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing",
-        dispatch=mailing.dispatch_id,
-        mailing=mailing.id,
-    )
-    assert row is not None
-    return row
+@dataclass(frozen=True, slots=True)
+class SendCounts:
+    """Recipients in all, by state and bounced, and control addresses, which stand apart."""
+
+    frozen: int
+    seeds: int
+    bounced: int
+    by_state: dict[str, int]
 
 
-def states(unit: UnitOfWork, mailing: Mailing) -> dict[str, int]:
-    """How many recipients (seeds left out) are in each state."""
+def counts(unit: UnitOfWork, mailing: Mailing) -> SendCounts:
+    """What has become of a mailing's sends, in one look at them: large mailings are asked about while they leave."""
     rows = unit.all(
-        "SELECT state, count(*) AS n FROM send WHERE dispatch_id = :dispatch AND mailing_id = :mailing AND NOT seed"
-        " GROUP BY state",
+        "SELECT state, seed, count(*) AS n, count(bounced_at) AS bounced FROM send"
+        " WHERE dispatch_id = :dispatch AND mailing_id = :mailing GROUP BY state, seed",
         dispatch=mailing.dispatch_id,
         mailing=mailing.id,
     )
-    return {row.state: row.n for row in rows}
+    people = [row for row in rows if not row.seed]
+    return SendCounts(
+        frozen=sum(row.n for row in people),
+        seeds=sum(row.n for row in rows if row.seed),
+        bounced=sum(row.bounced for row in people),
+        by_state={row.state: row.n for row in people},
+    )
 
 
 def reactions(unit: UnitOfWork, mailing_id: int) -> Row[Any]:
