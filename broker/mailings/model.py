@@ -73,6 +73,17 @@ class Creative:
 
 
 @dataclass(frozen=True, slots=True)
+class CreativeLine:
+    """A message in a list: what it is called, and whether its proof is signed (`state`: draft or signed)."""
+
+    code: str
+    name: str
+    subject: str
+    language: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreativeImage:
     """A remote image of a creative: waiting, kept (`name` is what we serve it as) or refused (`why`: a code)."""
 
