@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from sqlalchemy import event
 
 from broker.billing.close_checks import CHECKS, bounds, month_findings
 from broker.billing.close_month import ask_close, close_answers, close_asked, close_month, period_state
@@ -16,7 +20,7 @@ from broker.billing.exports.export_fec import export_fec
 from broker.billing.invoices.receipts import assign_receipt, book_receipt, receive_transfer
 from broker.billing.settle import settle_mailing
 from broker.kernel import clock
-from broker.kernel.database import make_engine
+from broker.kernel.database import Database, make_engine
 from broker.kernel.errors import Conflict
 from broker.ledger.model import credit, debit
 from broker.ledger.periods import set_period
@@ -215,3 +219,71 @@ def test_a_leap_february_is_cut_off_on_its_29th_opened_again_and_closed_without_
     assert due == 30
     assert fec.files[0].name == "732829320FEC20280229.txt"
     assert fec.debit_cents == fec.credit_cents > 0
+
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "SELECT JOBS.ENQUEUE", "COMMIT")
+
+
+def died(scene: MoneyScene, close_id: int, point: int) -> bool:
+    """Have a process of its own treat an ask, and end it by SIGKILL just before its n-th writing statement."""
+    url = scene.worker.engine.url.render_as_string(hide_password=False)
+    child = os.fork()
+    if child == 0:
+        try:
+            engine, seen = make_engine(url, 2), count(1)
+
+            def look(connection: object, cursor: object, statement: str, *_: object) -> None:
+                if statement.lstrip().upper().startswith(WRITES) and next(seen) == point:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            event.listen(engine, "before_cursor_execute", look)
+            close_asked(Database(engine), SETTINGS, close_id)
+            os._exit(0)
+        except BaseException:
+            os._exit(3)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def test_a_close_killed_before_any_of_its_writes_leaves_nothing_and_run_again_finishes(scene: MoneyScene) -> None:
+    month = month_of(scene)
+    _, last = bounds(month)
+    mailing, dispatch, _ = scene.mailing_of(scene.on_credit())
+    scene.send(mailing, dispatch, 10_000)
+    with scene.worker.begin() as unit:
+        end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=unit.now.tzinfo)
+        unit.run("UPDATE mailing SET ended_at = :at WHERE id = :id", at=end - timedelta(hours=3), id=mailing)
+        clock.advance(unit.session, end + timedelta(hours=3) - unit.now)
+    with scene.web.begin(scene.accountant) as unit:
+        close_id = ask_close(unit, month)
+    ledger = (
+        "SELECT (SELECT count(*) FROM ledger_entry), (SELECT count(*) FROM ledger_posting),"
+        " (SELECT count(*) FROM ledger_match_line), (SELECT coalesce(sum(debit_cents), 0) FROM ledger_balance),"
+        " (SELECT count(*) FROM ledger_period WHERE state <> 'open'), (SELECT count(*) FROM ledger_close WHERE done_at"
+        " IS NOT NULL)"
+    )
+
+    def books() -> tuple[int, ...]:
+        with scene.worker.begin() as unit:
+            row = unit.one(ledger)
+        assert row is not None
+        return tuple(row)
+
+    before, deaths = books(), 0
+    for point in chain((1,), count(len(CHECKS), 4)):  # each check is noted by itself, then the books are written
+        if not died(scene, close_id, point):
+            break
+        assert books() == before
+        deaths += 1
+    assert deaths > 4
+    after = books()
+    assert after[0] == before[0] + 4  # two cut-offs and their reversals, once
+    assert (after[4], after[5]) == (before[4] + 1, before[5] + 1)
+    close_asked(scene.worker, SETTINGS, close_id)
+    with scene.worker.begin() as unit:
+        assert close_month(unit, SETTINGS, month).entries == 0
+    assert books() == after
+    with scene.web.begin(scene.accountant) as unit:
+        (answer,) = close_answers(unit, month)
+        assert (period_state(unit, month), answer.checks_done) == ("locked", len(CHECKS))

@@ -10,6 +10,7 @@ from broker.kernel.settings import PaymentSettings
 from tests.front_house import House
 
 PAGES = {
+    "/payouts": ("accountant", "advertiser"),
     "/payment-means": ("advertiser", "owner"),
     "/accounting/gateway": ("accountant", "advertiser"),
     "/accounting/connect": ("accountant", "owner"),
@@ -17,6 +18,8 @@ PAGES = {
     "/payouts/connect": ("owner", "advertiser"),
 }
 CALLS = {
+    "/payouts/balances": ("owner", "advertiser"),
+    "/payouts/thresholds": ("accountant", "advertiser"),
     "/payment-means": ("advertiser", "owner"),
     "/connect-accounts": ("owner", "advertiser"),
     "/reversals": ("accountant", "advertiser"),

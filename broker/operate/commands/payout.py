@@ -30,6 +30,7 @@ OWED = (
     "owner", "owner_code", "owed_cents", "state", "due_on", "waiting_cents", "contested_cents", "under_way_cents",
     "books_cents", "gateway_cents", "threshold_cents",
 )  # fmt: skip
+SHOWN = ("owner", "owed_cents", "state", "due_on", "under_way_cents", "books_cents", "gateway_cents")
 COLUMNS = ("code", "owner", "amount_cents", "state", "proposed_by", "approved_by", "paid_on", "returned_on", "held")
 LONG_AGO = date(2000, 1, 1)
 LEFT_OUT = {
@@ -230,7 +231,8 @@ def balances(invocation: Invocation, as_json: bool) -> None:
     """
     with acting(invocation.settings) as unit:
         found = owner_balances(unit, invocation.settings)
-    _print([{name: getattr(one, name) for name in OWED} for one in found], as_json)
+    names = OWED if as_json else SHOWN
+    _print([{name: getattr(one, name) for name in names} for one in found], as_json)
 
 
 @command.command()
