@@ -135,7 +135,7 @@ class _Vies(BaseHTTPRequestHandler):
 @pytest.fixture
 def vies() -> Iterator[ViesRegister]:
     server = HTTPServer(("127.0.0.1", 0), _Vies)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield ViesRegister(address=f"http://127.0.0.1:{server.server_port}/check")
     server.shutdown()
     server.server_close()

@@ -125,7 +125,7 @@ def live(house: House, worker_engine: Engine, admin_engine: Engine, code: str = 
 def served(house: House) -> Iterator[str]:
     """The pages on a port of this machine; the address."""
     server = make_server("127.0.0.1", 0, house.pages, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

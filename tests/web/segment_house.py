@@ -65,7 +65,7 @@ class SegmentHouse:
     def served(self) -> Iterator[str]:
         """The address of the pages while the block runs."""
         server = make_server("127.0.0.1", 0, self.house.pages, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -51,7 +51,7 @@ def studied(house: House, worker_engine: Engine) -> Studied:
 @pytest.fixture(scope="module")
 def address(house: House) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, house.pages, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -105,7 +105,10 @@ def desk(house: House, browser: Browser, worker_engine: Engine) -> Iterator[Desk
     with house.front.database.begin(PUBLIC) as unit:
         token = log_in(unit, person.email, PASSWORD).token
     server = make_server("127.0.0.1", 0, house.pages, threaded=True)
-    serving, hand = threading.Thread(target=server.serve_forever, daemon=True), Hand(house, worker, base.id)
+    serving, hand = (
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True),
+        Hand(house, worker, base.id),
+    )
     serving.start()
     hand.start()
     address = f"http://127.0.0.1:{server.server_port}"
