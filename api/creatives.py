@@ -14,8 +14,8 @@ from broker.mailings.create_creative import (
     Message,
     create_creative,
     find_creative,
-    list_creatives,
     revise_creative,
+    whole_creatives,
 )
 from broker.mailings.creative_check import HEAVIEST
 from broker.mailings.find_image import images_of_creative
@@ -107,7 +107,7 @@ def message_of(body: dict[str, Any]) -> Message:
 def index() -> dict[str, Any]:
     """The organisation's creatives."""
     with unit() as work:
-        return {"items": list_creatives(work)}
+        return {"items": whole_creatives(work)}
 
 
 @calls.route("/creatives", methods=["POST"])

@@ -33,7 +33,7 @@ def around(work: UnitOfWork, order: Order) -> dict[str, Any]:
         "by_code": may_sign and find_second_factor(work).confirmed,
         "may_number": buying and order.state in ("quote", *SIGNABLE) and paper.signature is None,
         "replacements": [
-            one for one in list_creatives(work) if one.signed and one.code != order.creative_code
+            one for one in list_creatives(work) if one.state == "signed" and one.code != order.creative_code
         ] if buying and changing else [],
         "thread": read_thread(work, order.code),
         "may_write": actor().role in WRITERS,

@@ -14,7 +14,7 @@ from broker.mailings import image_store, store
 from broker.mailings.campaign_parameters import check_parameters
 from broker.mailings.creative_check import CreativeReport, Extras, check_creative
 from broker.mailings.foreign_tags import in_our_tags
-from broker.mailings.model import Creative, CreativeLink, content_hash
+from broker.mailings.model import Creative, CreativeLine, CreativeLink, content_hash
 from broker.mailings.own_text import LONGEST as LONGEST_PLAIN
 from broker.mailings.sender_name import check_sender_name
 from broker.mailings.variants import LETTERS, SubjectTest, Variant, Variation, check_test, compose_variants
@@ -184,6 +184,11 @@ def find_creative(unit: UnitOfWork, code: str) -> Creative:
     return creative
 
 
-def list_creatives(unit: UnitOfWork) -> list[Creative]:
+def list_creatives(unit: UnitOfWork) -> list[CreativeLine]:
     """The actor's own creatives, newest first."""
+    return store.creative_lines(unit, unit.actor.org)
+
+
+def whole_creatives(unit: UnitOfWork) -> list[Creative]:
+    """The same with texts and reports, as programs read them."""
     return store.creatives_of(unit, unit.actor.org)
