@@ -9,6 +9,8 @@ from marshmallow import Schema, fields, validate
 
 from api.fields import list_of, one_of, text, whole
 from api.work import front, unit
+from broker.accounts.find_user import organisation_named
+from broker.mailings.allow_tags import allow_tags, allowed_tags
 from broker.mailings.ask_proof import ask_proof, list_proofs
 from broker.mailings.create_creative import (
     Message,
@@ -96,6 +98,12 @@ class NewCreative(Schema):
     test = fields.Nested(SubjectTestSchema, load_default=dict)
 
 
+class MergeTagsSchema(Schema):
+    """Which merge tags an organisation's messages may have: first_name, last_name, city; none of them is a list too."""
+
+    tags = fields.List(text(40), required=True, validate=validate.Length(max=20))
+
+
 def message_of(body: dict[str, Any]) -> Message:
     """What a call says."""
     variations = [Variation(**one) for one in body["variants"]]
@@ -175,3 +183,20 @@ def prove(code: str) -> dict[str, Any]:
     """Have each variant sent to the organisation's own control addresses; their clicks do not count."""
     with unit() as work:
         return {"items": list_proofs(work, ask_proof(work, code, front().settings.watch.proofs_per_day))}
+
+
+@calls.route("/organisations/<code:code>/merge-tags", methods=["GET"])
+@calls.response(200, MergeTagsSchema)
+def merge_tags(code: str) -> Any:
+    """The merge tags that an organisation may use; the broker's."""
+    with unit() as work:
+        return {"tags": allowed_tags(work, organisation_named(work, code))}
+
+
+@calls.route("/organisations/<code:code>/merge-tags", methods=["PUT"])
+@calls.arguments(MergeTagsSchema)
+@calls.response(200, MergeTagsSchema)
+def set_merge_tags(body: dict[str, Any], code: str) -> Any:
+    """Say which; the broker's. What is signed already stays as it is."""
+    with unit() as work:
+        return {"tags": allow_tags(work, organisation_named(work, code), body["tags"])}

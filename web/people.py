@@ -7,6 +7,7 @@ from typing import Any, cast
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from broker.accounts.find_user import organisation_named
 from broker.accounts.invite import give_new_link, invite_user
 from broker.accounts.let_sign import let_sign
 from broker.accounts.mail_link import LetterKind, mail_link
@@ -15,6 +16,8 @@ from broker.accounts.model import ROLES_OF_KIND, Language, UserRole
 from broker.accounts.second_factor import remove_second_factor_of
 from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import CourtierError
+from broker.mailings.allow_tags import allow_tags, allowed_tags
+from broker.mailings.slots import MERGE_TAGS
 from web.http.refusals import page
 from web.http.session import for_roles
 from web.http.words import word
@@ -22,6 +25,7 @@ from web.http.work import front, unit
 
 pages = Blueprint("people", __name__)
 
+WRITERS = frozenset({"owner", "advertiser"})  # kinds of organisations that have messages
 DONE = {
     "deactivate": "user_kept_out",
     "reactivate": "user_let_in",
@@ -55,6 +59,15 @@ def invite(code: str) -> Response:
         with unit() as work:
             return page("staff/people.html", refusal, form=form, **_contents(work, code))
     return redirect(url_for("people.show", code=code, done="invited"), 303)
+
+
+@pages.post("/organisations/<code>/merge-tags")
+@for_roles("broker")
+def tags(code: str) -> Response:
+    """Say which merge tags an organisation's messages may have."""
+    with unit() as work:
+        allow_tags(work, organisation_named(work, code), request.form.getlist("tag"))
+    return redirect(url_for("people.show", code=code, done="tags_set"), 303)
 
 
 @pages.post("/organisations/<code>/people/change")
@@ -97,4 +110,6 @@ def _contents(work: UnitOfWork, code: str) -> dict[str, Any]:
         "people": people,
         "roles": roles,
         "role_options": [(role, word(role)) for role in roles],
+        "tags": MERGE_TAGS if organisation.kind in WRITERS else (),
+        "allowed": allowed_tags(work, organisation),
     }

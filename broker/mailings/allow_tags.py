@@ -24,4 +24,10 @@ def allow_tags(unit: UnitOfWork, organisation: Organisation, tags: Sequence[str]
         )
     image_store.set_merge_tags(unit, organisation.id, tags)
     record(unit, "merge_tags.set", "organisation", organisation.code, tags=list(tags))
-    return image_store.merge_tags_of(unit, organisation.id)
+    return allowed_tags(unit, organisation)
+
+
+def allowed_tags(unit: UnitOfWork, organisation: Organisation) -> tuple[str, ...]:
+    """Those of an organisation's list."""
+    unit.actor.require("broker")
+    return tuple(tag for tag in image_store.merge_tags_of(unit, organisation.id) if tag in MERGE_TAGS)

@@ -108,3 +108,13 @@ def test_subscriptions_by_program(house: House, scene: PeopleScene) -> None:
     assert advertiser.call("GET", "/suppression-feeds")["items"] == []
     assert advertiser.call("GET", "/suppression-hosts")["hosts"] == ["files.shop.test"]
     assert broker.call("POST", f"/organisations/{code}/suppression-hosts/forbid", host="files.shop.test")["hosts"] == []
+
+
+def test_the_broker_says_which_merge_tags_an_organisation_may_use(house: House, scene: PeopleScene) -> None:
+    broker, advertiser = Program(house, scene, "broker"), Program(house, scene, "advertiser")
+    address = f"/organisations/{scene.code_of(scene.advertiser)}/merge-tags"
+    assert broker.call("GET", address)["tags"] == ["first_name", "last_name", "city"]
+    assert broker.call("PUT", address, tags=["city"])["tags"] == ["city"]
+    assert broker.call("PUT", address, 422, tags=["email"])["code"] == "unknown_tag"
+    advertiser.call("PUT", address, 403, tags=["first_name"])
+    assert broker.call("PUT", address, tags=[])["tags"] == []

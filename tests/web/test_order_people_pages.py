@@ -140,3 +140,12 @@ def test_sectors_hosts_and_subscriptions(house: House, scene: PeopleScene) -> No
     advertiser.post(f"/suppression-files/subscriptions/{feed[1]}/read")
     advertiser.post(f"/suppression-files/subscriptions/{feed[1]}/end")
     assert feed[1] not in advertiser.get("/suppression-files")
+
+
+def test_the_broker_says_which_merge_tags_an_organisation_may_use(house: House, scene: PeopleScene) -> None:
+    broker, code = Browser(house, scene, "broker"), scene.code_of(scene.advertiser)
+    assert 'name="tag" value="first_name" checked' in broker.get(f"/organisations/{code}/people")
+    broker.post(f"/organisations/{code}/merge-tags", tag="city")
+    page = broker.get(f"/organisations/{code}/people")
+    assert 'name="tag" value="city" checked' in page
+    assert 'name="tag" value="first_name" checked' not in page

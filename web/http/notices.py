@@ -156,6 +156,7 @@ NOTICES = {
     "mandate_ended": _("The mandate has ended: the agency acts no more."),
     "feed_added": _("Subscribed. The file is being read for the first time."),
     "feed_asked": _("The file is being read. Look again in a moment."),
+    "tags_set": _("Kept: new messages may have these merge tags. What is signed stays as it is."),
     "feed_ended": _("The subscription has ended: its people count again."),
     "choices_kept": _("Your choices are kept."),
     "webhook_changed": _("The webhook is changed."),
