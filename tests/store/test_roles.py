@@ -14,12 +14,19 @@ from broker.billing.bank.payouts import approve_payout, book_payout, confirm_pay
 from broker.billing.gateway.collect import book_payment, start_payment
 from broker.billing.gateway.fake_gateway import FakeGateway
 from broker.billing.invoices.find_invoice import find_invoice
-from broker.billing.invoices.mandates import end_mandate, list_mandates, record_mandate, record_role
+from broker.billing.invoices.mandates import (
+    end_mandate,
+    end_role,
+    list_mandates,
+    list_roles,
+    record_mandate,
+    record_role,
+)
 from broker.billing.invoices.receipts import book_receipt, receive_transfer
 from broker.billing.model import Invoice
 from broker.billing.report import revenue_report
 from broker.billing.settle import due_settlements, settle_mailing
-from broker.kernel.errors import Conflict, InvalidInput
+from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.rentals.cancel import cancel_order
 from broker.rentals.model import Order
 from broker.rentals.sale_terms import Role
@@ -259,6 +266,17 @@ def test_nobody_is_the_agent_of_both(scene: MoneyScene) -> None:
     with pytest.raises(Conflict) as refusal:
         make_agent(scene, "agent_of_owner")
     assert refusal.value.code == "role_overlaps"
+
+
+def test_another_role_follows_one_that_was_given_its_last_day(scene: MoneyScene) -> None:
+    make_agent(scene, "agent_of_owner")
+    with scene.web.begin(scene.accountant) as unit:
+        (standing_one,) = (found for found in list_roles(unit) if found.org_id == scene.owner.org)
+        end_role(unit, standing_one.code, date(2026, 1, 31))
+        party = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.owner.org)
+        assert record_role(unit, party, "principal", "C-2", "M. Dupont", date(2026, 2, 1)).role == "principal"
+        with pytest.raises(NotFound):
+            end_role(unit, "role_unknown", date(2026, 1, 31))
 
 
 def test_an_order_keeps_the_role_under_which_it_was_quoted(scene: MoneyScene) -> None:

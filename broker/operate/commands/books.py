@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from broker.billing.invoices.fees import book_fee
-from broker.billing.invoices.mandates import record_mandate, record_role
+from broker.billing.invoices.mandates import end_mandate, end_role, record_mandate, record_role
 from broker.billing.invoices.vat_check import ask_vat_check
 from broker.kernel.errors import InvalidInput
 from broker.ledger.chart import add_account, rename_account
@@ -137,6 +137,34 @@ def role(
     with acting(invocation.settings) as unit:
         found = record_role(unit, party, which, reference, signatory, signed_on.date(), pay_when_paid=pay_when_paid)
         show(found, as_json)
+
+
+@command.command("end-mandate")
+@click.argument("code")
+@click.argument("last_day", type=DAY)
+@click.pass_obj
+def finish_mandate(invocation: Invocation, code: str, last_day: datetime) -> None:
+    """Give an owner's mandate its last day: nothing is issued in the owner's name after it.
+
+    Example: courtier books end-mandate mand_x1 2026-12-31
+    """
+    with acting(invocation.settings) as unit:
+        end_mandate(unit, code, last_day.date())
+    print(f"The mandate {code} ends on {last_day:%Y-%m-%d}")
+
+
+@command.command("end-role")
+@click.argument("code")
+@click.argument("last_day", type=DAY)
+@click.pass_obj
+def finish_role(invocation: Invocation, code: str, last_day: datetime) -> None:
+    """Give a contract of a role its last day, so that another may follow; orders already quoted keep their role.
+
+    Example: courtier books end-role role_x1 2026-12-31
+    """
+    with acting(invocation.settings) as unit:
+        end_role(unit, code, last_day.date())
+    print(f"The contract {code} ends on {last_day:%Y-%m-%d}")
 
 
 @command.command("check-vat")
