@@ -130,8 +130,9 @@ def open_invoices(unit: UnitOfWork) -> list[OpenInvoice]:
     rows = unit.all(
         "SELECT * FROM (SELECT i.number, i.buyer_id, coalesce(party_name(i.buyer_id), '') AS buyer,"
         " CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END"
-        " + CASE WHEN i.role = 'agent_of_advertiser' THEN 0 ELSE coalesce((SELECT q.cents FROM returned_claim(i.id) q"
-        "   WHERE q.again_on IS NULL), 0) END"
+        " + CASE WHEN i.role <> 'agent_of_advertiser' AND i.order_id IN (SELECT p.order_id FROM payment p"
+        "   WHERE p.state = 'returned') THEN coalesce((SELECT q.cents FROM returned_claim(i.id) q WHERE q.again_on IS"
+        "   NULL), 0) ELSE 0 END"
         " - coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id), 0)::bigint"
         " - coalesce((SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id), 0)::bigint"
         " AS open_cents, coalesce(o.code, '') AS order_code FROM invoice i LEFT JOIN rental_order o"

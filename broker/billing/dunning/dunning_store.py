@@ -18,6 +18,8 @@ _OWED = (
     "(i.kind IN ('invoice', 'owner_invoice', 'claim') OR i.kind = 'fee' AND i.role = 'agent_of_advertiser'"
     " OR i.kind = 'deposit' AND q.cents IS NOT NULL)"
 )
+# Few are: what one left is asked for these alone, and not for every invoice that there ever was.
+_RETURNED = "i.order_id IN (SELECT p.order_id FROM payment p WHERE p.state = 'returned')"
 _DEBTS = f"""
 SELECT i.id, i.number, i.kind, i.role, i.issued_on, i.buyer_id, i.total_cents, i.late_rate, i.late_bp, i.due_on,
   CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END AS due_cents,
@@ -41,9 +43,19 @@ LEFT JOIN dunning_hold h ON h.invoice_id = i.id AND h.ended_at IS NULL AND coale
 CROSS JOIN LATERAL (SELECT max(until_on) AS until_on,
   bool_or(recovery AND (document_id IS NOT NULL OR done_at IS NULL)) AS recovered FROM late_claim k
   WHERE k.invoice_id = i.id) c
-LEFT JOIN LATERAL returned_claim(i.id) q ON true
+LEFT JOIN LATERAL (SELECT * FROM returned_claim(i.id) WHERE {_RETURNED} OFFSET 0) q ON true  -- called for these alone
 WHERE {_OWED}
 """  # noqa: S608 - constants
+# What the two lists leave of all documents, before anything else is read of one.
+_UNPAID = f"""(i.kind IN ('invoice', 'owner_invoice', 'claim', 'fee') AND i.total_cents - i.deposit_cents
+  > coalesce((SELECT sum(s.amount_cents) FROM receipt_share s WHERE s.invoice_id = i.id), 0)
+  + coalesce((SELECT sum(k.set_off_cents) FROM invoice k WHERE k.corrects_id = i.id), 0) OR {_RETURNED})"""  # noqa: S608 - constants
+_PAID_LATE = f"""(i.kind IN ('invoice', 'owner_invoice', 'fee') AND (
+  EXISTS (SELECT 1 FROM instalment x WHERE x.invoice_id = i.id)
+  OR EXISTS (SELECT 1 FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id WHERE s.invoice_id = i.id
+    AND r.received_on > greatest(CAST(:since AS date), i.due_on))
+  OR EXISTS (SELECT 1 FROM invoice k WHERE k.corrects_id = i.id AND k.set_off_cents > 0
+    AND k.issued_on > greatest(CAST(:since AS date), i.due_on))) OR {_RETURNED})"""  # noqa: S608 - constants
 _LETTER = (
     "SELECT l.id, l.code, o.name AS buyer, o.code AS buyer_code, l.level, l.made_on, l.open_cents, l.interest_cents,"
     " l.recovery_cents, l.made_at, (SELECT array_agg(i.number ORDER BY i.id) FROM dunning_line n JOIN invoice i"
@@ -51,13 +63,12 @@ _LETTER = (
     " coalesce((SELECT array_agg(m.state ORDER BY m.id) FROM dunning_mail m WHERE m.letter_id = l.id), '{}') AS mails"
     " FROM dunning_letter l JOIN organisation o ON o.id = l.org_id "
 )
-_STAFF = ("broker", "accountant", "system")
 
 
 def debts(unit: UnitOfWork, org_id: int | None = None) -> list[Debt]:
     """Every invoice with something late and open, of one customer or of all."""
     rows = unit.all(
-        f"SELECT * FROM ({_DEBTS} AND (CAST(:org AS bigint) IS NULL OR i.buyer_id = :org)) d"  # noqa: S608 - a constant
+        f"SELECT * FROM ({_DEBTS} AND {_UNPAID} AND (CAST(:org AS bigint) IS NULL OR i.buyer_id = :org)) d"  # noqa: S608 - ours
         " WHERE due_cents + CASE WHEN again_on IS NULL THEN coalesce(claim_cents, 0) ELSE 0 END"
         " > coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0)"
         " AND least(CASE WHEN kind = 'deposit' THEN NULL ELSE coalesce(days[1], due_on) END, returned_on) < :today"
@@ -71,7 +82,7 @@ def debts(unit: UnitOfWork, org_id: int | None = None) -> list[Debt]:
 def paid_late(unit: UnitOfWork, since: date) -> list[Debt]:
     """Invoices that were paid after they fell due, the last payment since a day."""
     rows = unit.all(
-        f"SELECT * FROM ({_DEBTS}) d WHERE kind <> 'claim'"  # noqa: S608 - a constant
+        f"SELECT * FROM ({_DEBTS} AND {_PAID_LATE}) d WHERE kind <> 'claim'"  # noqa: S608 - constants
         " AND due_cents + CASE WHEN again_on IS NULL THEN coalesce(claim_cents, 0) ELSE 0 END"
         " <= coalesce((SELECT sum(x) FROM unnest(paid_cents) x), 0) AND due_cents + coalesce(claim_cents, 0) > 0"
         " AND greatest((SELECT max(x) FROM unnest(paid_days) x), again_on) > greatest(CAST(:since AS date),"
@@ -172,7 +183,7 @@ def letters(unit: UnitOfWork, number: str = "", limit: int = 200) -> list[Letter
         " ORDER BY l.id DESC LIMIT :limit",
         number=number,
         limit=limit,
-        **_sight(unit),
+        **unit.sight,
     )
     return [Letter(**{**row._mapping, "invoices": tuple(row.invoices), "mails": tuple(row.mails)}) for row in rows]
 
@@ -180,7 +191,7 @@ def letters(unit: UnitOfWork, number: str = "", limit: int = 200) -> list[Letter
 def letter_pdf(unit: UnitOfWork, code: str) -> bytes | None:
     """A letter's paper."""
     found = unit.scalar(
-        "SELECT pdf FROM dunning_letter WHERE code = :code AND (:staff OR org_id = :org)", code=code, **_sight(unit)
+        "SELECT pdf FROM dunning_letter WHERE code = :code AND (:staff OR org_id = :org)", code=code, **unit.sight
     )
     return None if found is None else bytes(found)
 
@@ -278,10 +289,6 @@ def has_instalments(unit: UnitOfWork, invoice_id: int) -> bool:
 def stopped(unit: UnitOfWork, org_id: int) -> bool:
     """Whether overdue invoices stop a customer's new orders."""
     return bool(unit.scalar("SELECT is_dunned(:org)", org=org_id))
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in _STAFF, "org": unit.actor.org_id}
 
 
 def _debt(row: Row[Any]) -> Debt:
