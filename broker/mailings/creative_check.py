@@ -98,6 +98,8 @@ def check_creative(html: str, language: str = "fr", subject: str = "", extras: E
     if unknown:
         known = ", ".join(extras.tags) or "none"
         errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Those that may be used: {known}.")
+    if cleaned.removed["mjml"]:
+        errors.append("This is MJML, the source of a message: have its editor write it out as HTML, and give that.")
     weight = len(composed.encode("utf-8", "replace"))
     if weight > HEAVIEST:
         errors.append(f"The message weighs {weight:,} bytes; at most {HEAVIEST:,} can be sent.")

@@ -15,13 +15,15 @@ from broker.mailings.foreign_names import NAMES, plain
 _MARK: Final = re.compile(
     r"\*\|(?P<star>IF|IFNOT):(?P<about>[^|*<>]{1,60})\|\*"
     r"|\{%-?\s*if\s+(?P<test>[^%{}]{1,120}?)\s*-?%\}"
-    r"|(?P<other>\*\|ELSE(?::|IF:[^|*]*)?\|\*|\{%-?\s*(?:else|elif|elsif)\b[^%{}]{0,120}%\})"
+    r"|(?P<other>\*\|ELSE(?::|IF:[^|*]*)?\|\*|\{%-?\s*(?:else|elif|elsif|elseif)\b[^%{}]{0,120}%\})"
     r"|(?P<end>\*\|END:IF\|\*|\{%-?\s*endif\s*-?%\})",
     re.IGNORECASE,
 )
 _SUBJECT: Final = re.compile(
-    r"(?:not\s+)?(?:(?:contact|person|subscriber|recipient|customer|profile|user)\.)?\$?\{?([\w ]{1,40})\}?"
-    r"(?:\s*(?:!=|<>|is not|is\s+not\s+empty)\s*(?:\"\"|''|empty|none|null|nil|blank)?)?",
+    r"(?:not\s+)?(?:(?:contact|person|subscriber|recipient|customer|profile|user)\.|(?:data|var):)?"
+    r"\$?\{?([\w ]{1,40}?)\}?"
+    r"(?:\s*:\s*(?:\"\"|''|&quot;&quot;))?"
+    r"(?:\s*(?:!=|<>|is not|is\s+not\s+empty)\s*(?:\"\"|''|&quot;&quot;|empty|none|null|nil|blank)?)?",
     re.IGNORECASE,
 )
 _NEVER: Final = ("archivepage", "rewards", "translate")  # what no reader of ours is
