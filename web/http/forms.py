@@ -23,7 +23,7 @@ def whole_of(text: str, field: str) -> int:
     """A whole number; spaces between thousands are taken."""
     plain = re.sub(r"[\s\u00a0\u202f]", "", text)
     if not re.fullmatch(r"[0-9]{1,10}", plain) or int(plain) > LARGEST:
-        raise InvalidInput("Write a whole number.", code="bad_number", field=field)
+        raise InvalidInput("Write a whole number, 0 or more, for example 5000.", code="bad_number", field=field)
     return int(plain)
 
 

@@ -70,7 +70,7 @@ SENTENCES = {
     "session_not_found": _("There is no such session, or it is over already."),
     "api_key_not_found": _("There is no such API key."),
     "bad_amount": _("Write an amount in euros, for example 25.50."),
-    "bad_number": _("Write a whole number."),
+    "bad_number": _("Write a whole number, 0 or more, for example 5000."),
     "bad_day": _("Choose a day of the calendar."),
     "bad_period": _("The report ends before it starts."),
     "bad_year": _("Choose a day in the years 1980 to 2107."),
