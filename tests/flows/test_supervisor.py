@@ -25,7 +25,7 @@ from broker.operate.state import State
 from broker.operate.supervisor import wait_before_restart
 from broker.operate.system import check_port_free
 
-pytestmark = [pytest.mark.flow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(120)]
 HERE = Path(__file__).parent
 SLEEPER = r"python\S* \S*sleeper.py"
 
@@ -37,6 +37,27 @@ def state_dir() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder / "state"
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def stopped_instance() -> Iterator[Path]:
+    """The state of an instance that ran once and ended in order."""
+    folder = Path(tempfile.mkdtemp(prefix="courtier-flow-"))
+    folder.chmod(0o711)
+    command = [sys.executable, str(HERE / "runner.py"), str(folder / "state"), str(HERE / "sleeper.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        read_until(process, "READY")
+        process.terminate()
+        read_until(process, "STOPPED")
+    yield folder / "state"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def second_start(stopped_instance: Path, state_dir: Path) -> None:
+    """The instance has run before: for tests to which the making of a database is only waiting."""
+    subprocess.run(["cp", "-a", str(stopped_instance), str(state_dir)], check=True)
+    shutil.rmtree(state_dir / "log")  # tests look for what this run says
 
 
 @pytest.fixture
@@ -96,6 +117,7 @@ def pids(state_dir: Path, pattern: str) -> list[int]:
     return [pid for pid, command in processes_of(state_dir).items() if re.search(pattern, command)]
 
 
+@pytest.mark.usefixtures("second_start")
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_in_order(
     start: Callable[..., subprocess.Popen[str]], state_dir: Path, sign: signal.Signals
@@ -112,6 +134,7 @@ def test_a_signal_ends_everything_in_order(
     assert not State(state_dir).socket_dir.exists()
 
 
+@pytest.mark.usefixtures("second_start")
 def test_killing_the_supervisor_leaves_nothing(start: Callable[..., subprocess.Popen[str]], state_dir: Path) -> None:
     process = start()
     read_until(process, "READY")
@@ -133,6 +156,7 @@ def test_killing_the_supervisor_early_leaves_nothing(
     read_until(process, "READY")
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_killed_part_is_started_again(start: Callable[..., subprocess.Popen[str]], state_dir: Path) -> None:
     process = start()
     read_until(process, "READY")
@@ -144,6 +168,7 @@ def test_a_killed_part_is_started_again(start: Callable[..., subprocess.Popen[st
     wait_until(lambda: len(pids(state_dir, "time.sleep")) == 2)  # the killed part's helper is gone
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_killed_database_is_started_again(start: Callable[..., subprocess.Popen[str]], state_dir: Path) -> None:
     process = start()
     read_until(process, "READY")
@@ -155,6 +180,7 @@ def test_a_killed_database_is_started_again(start: Callable[..., subprocess.Pope
     assert int((server.data / "postmaster.pid").read_text().splitlines()[0]) != postmaster
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_part_that_refuses_its_settings_ends_all_with_its_sentence(
     start: Callable[..., subprocess.Popen[str]], state_dir: Path
 ) -> None:
@@ -164,6 +190,7 @@ def test_a_part_that_refuses_its_settings_ends_all_with_its_sentence(
     assert processes_of(state_dir) == {}
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_stale_server_is_stopped_at_start(start: Callable[..., subprocess.Popen[str]], state_dir: Path) -> None:
     process = start()
     read_until(process, "READY")
@@ -180,6 +207,7 @@ def test_a_stale_server_is_stopped_at_start(start: Callable[..., subprocess.Pope
     assert stale not in processes_of(state_dir)
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_second_supervisor_is_refused_and_a_command_joins(
     start: Callable[..., subprocess.Popen[str]], state_dir: Path
 ) -> None:
@@ -211,6 +239,7 @@ def test_the_socket_is_private_and_passwords_are_checked(
         assert stored[0].startswith("SCRAM-SHA-256$")
 
 
+@pytest.mark.usefixtures("second_start")
 def test_a_fault_in_a_statement_leaves_no_row_in_the_servers_log(
     start: Callable[..., subprocess.Popen[str]], state_dir: Path
 ) -> None:
