@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -45,10 +45,11 @@ def admin(database: DatabaseServer) -> Iterator[Connection]:
         transaction.rollback()
 
 
-@pytest.fixture
-def trade(admin: Connection) -> Trade:
-    """The neighbours."""
-    return furnish(admin)
+@pytest.fixture(scope="module")
+def trade(admin_engine: Engine) -> Trade:
+    """The neighbours, there for the whole file: what tests do to them is undone with `admin`."""
+    with admin_engine.begin() as connection:
+        return furnish(connection)
 
 
 @contextmanager
