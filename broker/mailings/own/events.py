@@ -100,6 +100,24 @@ def due_events(
     return _anniversaries(known, kind, days, first, today)
 
 
+def take_out_seen(
+    events: NDArray[np.datetime64],
+    contact_ids: NDArray[np.int64],
+    contacts: NDArray[np.int64],
+    days: NDArray[np.datetime64],
+) -> None:
+    """Make NaT of each row's event that its contact had on that day already; `contacts` and `days` are those pairs.
+
+    A contact may be gone from the rows, and all of them may.
+    """
+    if not len(contact_ids):
+        return
+    order = np.argsort(contact_ids, kind="stable")
+    at = np.minimum(np.searchsorted(contact_ids[order], contacts), len(order) - 1)
+    rows = order[at]
+    events[rows[(contact_ids[rows] == contacts) & (events[rows] == days)]] = np.datetime64("NaT")
+
+
 def _in_state(
     snapshot: LoadedSnapshot, kind: str, last: NDArray[np.datetime64], days: int, today: date
 ) -> NDArray[np.datetime64]:

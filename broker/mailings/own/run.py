@@ -27,7 +27,7 @@ from broker.kernel.settings import Settings
 from broker.mailings import freeze_store
 from broker.mailings.model import Mailing
 from broker.mailings.own import run_store, store
-from broker.mailings.own.events import STATES, due_events
+from broker.mailings.own.events import STATES, due_events, take_out_seen
 from broker.mailings.own.model import OwnMailing, OwnVariant, first_run, next_run
 from broker.mailings.own.run_store import RunPart
 from broker.mailings.seed_list import seed_list
@@ -133,15 +133,7 @@ class _Run:
             return None
         since = own.since or unit.today
         events = due_events(snapshot, own.event_kind, own.event_field, own.event_days, unit.today, since)
-        contacts, days = run_store.events_seen(unit, own.id)
-        if len(contacts):
-            order = np.argsort(snapshot.contact_ids, kind="stable")
-            sorted_ids = snapshot.contact_ids[order]
-            at = np.minimum(np.searchsorted(sorted_ids, contacts), len(sorted_ids) - 1)
-            known = sorted_ids[at] == contacts
-            rows, days = order[at[known]], days[known]
-            seen = rows[events[rows] == days]
-            events[seen] = np.datetime64("NaT")
+        take_out_seen(events, snapshot.contact_ids, *run_store.events_seen(unit, own.id))
         state = own.event_kind in STATES and not own.backlog
         if state and not run_store.ran_since(unit, own.id, since, self.run_id):
             # Whoever is in the state already when the mailing begins, or goes on, is noted, not written to.
