@@ -14,7 +14,7 @@ from broker.ledger.model import credit, debit
 from broker.ledger.periods import open_day
 from broker.ledger.post import post
 
-_OF_PARTIES = ("401", "411", "416", "467", "4191", "4197")
+OF_PARTIES = ("401", "411", "416", "467", "4191", "4197")
 
 
 def book_bank_line(database: Database, line_id: int) -> None:
@@ -60,14 +60,21 @@ def explain_line(unit: UnitOfWork, code: str, account: str, party: str = "") -> 
             code="bad_account",
             field="account",
         )
-    org_id = store.party_id(unit, party) if party else None
-    if party and org_id is None:
-        raise NotFound(f"There is no organisation {party!r}.", field="party")
-    if account in _OF_PARTIES and org_id is None:
-        raise InvalidInput(f"The account {account} needs its party.", code="party_needed", field="party")
+    org_id = party_on(unit, account, party)
     store.explain(unit, line.id, account, org_id, line.left_cents)
     unit.enqueue("book_bank_line", line.id)
     record(unit, "bank_line.explained", "bank_line", code, account=account, cents=line.left_cents)
+
+
+def party_on(unit: UnitOfWork, account: str, party: str) -> int | None:
+    """The id of the organisation, by its code, whose money stands on an account. Raises `NotFound`, `InvalidInput`
+    (`party_needed`) without one on an account that is kept by party."""
+    org_id = store.party_id(unit, party) if party else None
+    if party and org_id is None:
+        raise NotFound(f"There is no organisation {party!r}.", field="party")
+    if account in OF_PARTIES and org_id is None:
+        raise InvalidInput(f"The account {account} needs its party.", code="party_needed", field="party")
+    return org_id
 
 
 def suspense_lines(unit: UnitOfWork) -> list[Row[Any]]:

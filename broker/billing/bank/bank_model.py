@@ -11,7 +11,7 @@ PayoutState = Literal["proposed", "approved", "exported", "confirmed", "paid", "
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """Where a party is paid. `usable_at` is the end of its waiting time; before it, and unapproved, nothing is paid."""
+    """Where a party is paid: only once approved, and when its waiting time from `proposed_at` on is over."""
 
     id: int
     code: str
@@ -19,7 +19,7 @@ class BankAccount:
     holder: str
     iban: str
     bic: str | None
-    state: Literal["proposed", "approved", "refused", "retired"]
+    state: Literal["proposed", "approved", "refused", "retired", "held"]
     proposed_by: int
     proposed_at: datetime
 

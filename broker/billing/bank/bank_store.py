@@ -51,8 +51,7 @@ def account_by_code(unit: UnitOfWork, code: str) -> BankAccount | None:
     row = unit.one(
         _ACCOUNT + "WHERE code = :code AND (:staff OR org_id = :org)",
         code=code,
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
+        **unit.sight,
     )
     return None if row is None else BankAccount(**row._mapping)
 
@@ -115,8 +114,8 @@ def insert_payout(unit: UnitOfWork, values: dict[str, object], bills: Sequence[t
 
 
 def payout_by_code(unit: UnitOfWork, code: str) -> Payout | None:
-    """A payout the actor may see, locked when staff asks."""
-    row = unit.one(_PAYOUT + "WHERE p.code = :code AND " + _SIGHT, code=code, **_sight(unit))
+    """A payout that the actor may see."""
+    row = unit.one(_PAYOUT + "WHERE p.code = :code AND " + _SIGHT, code=code, **unit.sight)
     return None if row is None else _payout(row)
 
 
@@ -130,7 +129,7 @@ def lock_payout(unit: UnitOfWork, payout_id: int) -> Payout | None:
 def payouts(unit: UnitOfWork, states: Sequence[str]) -> list[Payout]:
     """Payouts in some states that the actor may see, the oldest first."""
     rows = unit.all(
-        _PAYOUT + "WHERE p.state = ANY (:states) AND " + _SIGHT + " ORDER BY p.id", states=list(states), **_sight(unit)
+        _PAYOUT + "WHERE p.state = ANY (:states) AND " + _SIGHT + " ORDER BY p.id", states=list(states), **unit.sight
     )
     return [_payout(row) for row in rows]
 
@@ -166,10 +165,6 @@ def free_lines(unit: UnitOfWork, payout_id: int) -> None:
 
 
 _SIGHT = "(:staff OR p.owner_id = :org)"
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
 
 
 def _payout(row: Row[Any]) -> Payout:

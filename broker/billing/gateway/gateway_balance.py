@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from broker.audit.record import record
 from broker.billing.bank import bank_statement_store as bank
+from broker.billing.bank.bank_lines import party_on
 from broker.billing.gateway import connect_store
 from broker.billing.gateway import gateway_line_store as store
 from broker.billing.gateway.gateway import Gateway
@@ -18,7 +19,6 @@ from broker.ledger.post import post
 
 START = date(2020, 1, 1)  # a first reading reads all
 OWN_FEES = ("stripe_fee", "stripe_fx_fee")
-OF_PARTIES = ("401", "411", "416", "467", "4191", "4197")
 
 
 def ask_reading(unit: UnitOfWork) -> None:
@@ -77,11 +77,7 @@ def explain_gateway_line(unit: UnitOfWork, code: str, account: str, party: str =
             code="bad_account",
             field="account",
         )
-    org_id = bank.party_id(unit, party) if party else None
-    if party and org_id is None:
-        raise NotFound(f"There is no organisation {party!r}.", field="party")
-    if account in OF_PARTIES and org_id is None:
-        raise InvalidInput(f"The account {account} needs its party.", code="party_needed", field="party")
+    org_id = party_on(unit, account, party)
     store.explain(unit, line.id, account, org_id)
     unit.enqueue("book_gateway_line", line.id)
     record(unit, "gateway_line.explained", "gateway_line", code, account=account)
