@@ -30,6 +30,9 @@ from broker.billing.gateway.reversals import (
 )
 from broker.billing.gateway.transfers import send_transfer
 from broker.kernel.errors import Conflict, CourtierError, Forbidden, NotFound
+from broker.ledger.model import credit, debit
+from broker.ledger.post import post
+from broker.ledger.store import entry_balance
 from tests.store.gateway_scene import SETTINGS, GatewayScene, build_gateway_scene
 
 FAR = date(2030, 12, 31)
@@ -229,6 +232,9 @@ def test_what_was_paid_too_much_is_taken_back_under_four_eyes(scene: GatewayScen
     paid_order(scene)
     payout = sent(scene, approved(scene))
     number, person = credited(scene, 1_234), scene.money.person()
+    with scene.money.worker.begin() as unit:  # 10.28 and VAT of 2.06, which waited for the payment
+        lines = [debit("401", 1_234, scene.owner.org), credit("604", 1_028), credit("44564", 206)]
+        post(unit, "OD", unit.today, number, "Avoir", lines, f"invoice:{number}")
     with scene.money.web.begin(person) as unit:
         owner = unit.scalar("SELECT code FROM organisation WHERE id = :id", id=scene.owner.org)
         (reversal,) = propose_reversals(unit, owner, "1,000 mails came back")
@@ -246,6 +252,9 @@ def test_what_was_paid_too_much_is_taken_back_under_four_eyes(scene: GatewayScen
     for _ in range(2):
         reverse_transfer(scene.money.worker, scene.gateway, reversal.id)
     assert scene.changed(before) == {"401": -1_234, "512": 1_234}
+    with scene.money.worker.begin() as unit:
+        key = f"reversal_of_transfer:{reversal.code}"
+        assert (entry_balance(unit, key, "44564"), entry_balance(unit, key, "44566")) == (206, -206)
     with scene.money.web.begin(scene.owner) as unit:
         assert [(one.code, one.state) for one in list_reversals(unit)] == [(reversal.code, "done")]
     with scene.money.web.begin(scene.money.stranger) as unit:

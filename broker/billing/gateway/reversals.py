@@ -10,13 +10,14 @@ from broker.billing.gateway.gateway import Gateway
 from broker.billing.gateway.gateway_params import reversal_params
 from broker.billing.gateway.reversal_store import Reversal
 from broker.billing.gateway.transfers import is_late
+from broker.billing.invoices.entries import payout_lines
 from broker.kernel.database import Database, UnitOfWork
 from broker.kernel.errors import Conflict, Forbidden, NotFound
 from broker.kernel.ids import new_code
 from broker.ledger.matching import match_settled
-from broker.ledger.model import credit, debit
 from broker.ledger.periods import open_day
 from broker.ledger.post import post
+from broker.ledger.store import entry_balance
 
 
 def propose_reversals(unit: UnitOfWork, owner_code: str, reason: str) -> list[Reversal]:
@@ -82,7 +83,8 @@ def list_reversals(unit: UnitOfWork) -> list[Reversal]:
 
 
 def reverse_transfer(database: Database, gateway: Gateway, reversal_id: int) -> None:
-    """Have the gateway take the money back, once, and book it: D 512 / C 401, lettered with the corrections."""
+    """Have the gateway take the money back, once, and book it: D 512 / C 401, lettered with the corrections; their
+    VAT is deducted no longer (44564 / 44566)."""
     with database.begin() as unit:
         row = store.lock(unit, reversal_id)
         if row is None or row.state != "approved":
@@ -107,10 +109,14 @@ def reverse_transfer(database: Database, gateway: Gateway, reversal_id: int) -> 
             return
         store.done(unit, reversal_id, made)
         key = f"reversal_of_transfer:{row.code}"
-        lines = [debit("512", row.amount_cents), credit("401", row.amount_cents, row.owner_id)]
+        bills = store.bills_taken_back(unit, reversal_id)
+        # A correction lowers the VAT that waits for the payment; money that is back lowers what was deducted.
+        lines = payout_lines(
+            -row.amount_cents, 0, sum(entry_balance(unit, one, "44564") for one in bills), row.owner_id
+        )
         day = open_day(unit, made.day)
         post(unit, "BQ", day, row.code, f"Reprise de virement {row.code}", lines, key, piece_day=made.day)
-        match_settled(unit, "401", row.owner_id, [key, *store.bills_taken_back(unit, reversal_id)])
+        match_settled(unit, "401", row.owner_id, [key, *bills])
         account = connect_store.of_org(unit, row.owner_id)
         if account is not None:  # the gateway may have paid on already what was taken back: it stands below zero then
             unit.enqueue("read_connect", account.id)
