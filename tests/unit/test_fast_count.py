@@ -22,6 +22,7 @@ from broker.audience.rule import clean_rule
 from broker.audience.scan import BLOCK, key_sum
 from broker.audience.table import RuleTable, open_duckdb
 from broker.audience.write_rule import rule_text
+from tests.unit.rule_oracle import oracle_of
 
 TODAY = date(2026, 11, 21)
 DAYS = [
@@ -179,23 +180,20 @@ def general(rows: pa.Table) -> tuple[duckdb.DuckDBPyConnection, RuleTable]:
 def test_random_rules_get_the_general_paths_answers(asked: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     fast = of_table(table, 1)
-    connection, oracle = general(table)
-    try:
-        for rule in asked:
-            checked = check_rule(rule, oracle.columns)
-            wanted = oracle.mask(checked)
-            try:
-                found = fast.mask(checked, TODAY)
-            except NotCoded:
-                continue  # the general path answers
-            assert found.tolist() == wanted.tolist(), rule_text(rule)
-            assert fast.count(checked, TODAY) == int(wanted.sum())
-            reasons = (np.arange(len(rows)) % 3).astype(np.uint8)
-            scan = fast.left(checked, TODAY, reasons, 2)
-            assert scan.left.tolist() == (wanted & (reasons == 0)).tolist()
-            assert scan.taken.tolist() == np.bincount(reasons[wanted], minlength=3).tolist()
-    finally:
-        connection.close()
+    oracle = oracle_of(table, TODAY)
+    for rule in asked:
+        checked = check_rule(rule, oracle.columns)
+        wanted = oracle.mask(checked)
+        try:
+            found = fast.mask(checked, TODAY)
+        except NotCoded:
+            continue  # the general path answers
+        assert found.tolist() == wanted.tolist(), rule_text(rule)
+        assert fast.count(checked, TODAY) == int(wanted.sum())
+        reasons = (np.arange(len(rows)) % 3).astype(np.uint8)
+        scan = fast.left(checked, TODAY, reasons, 2)
+        assert scan.left.tolist() == (wanted & (reasons == 0)).tolist()
+        assert scan.taken.tolist() == np.bincount(reasons[wanted], minlength=3).tolist()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -246,17 +244,14 @@ def test_a_profile_gets_the_general_paths_sums(rows: list[dict[str, Any]], seed:
     draw = np.random.default_rng(seed)
     noise = draw.integers(-(2**63), 2**63 - 1, len(rows))
     members = draw.random(len(rows)) < 0.7
-    connection, oracle = general(table)
+    oracle = oracle_of(table, TODAY)
     names = ("colour", "age", "region", "recency_days", "unknown")
-    try:
-        known = frozenset(column.name for column in oracle.columns)
-        found = profile_codes(of_table(table, 1), names, known, TODAY).sums(members, noise, 1)
-        assert list(found) == [name for name in names if name in known]
-        for name, sums in found.items():
-            codes, values = general_codes(oracle, name)
-            masks = [members & (codes == code) for code in range(len(values))]
-            assert sums.values == values
-            assert sums.counts.tolist() == [int(np.count_nonzero(mask)) for mask in masks]
-            assert sums.keys.tolist() == [key_sum(noise, mask, 1) for mask in masks]
-    finally:
-        connection.close()
+    known = frozenset(column.name for column in oracle.columns)
+    found = profile_codes(of_table(table, 1), names, known, TODAY).sums(members, noise, 1)
+    assert list(found) == [name for name in names if name in known]
+    for name, sums in found.items():
+        codes, values = general_codes(oracle, name)
+        masks = [members & (codes == code) for code in range(len(values))]
+        assert sums.values == values
+        assert sums.counts.tolist() == [int(np.count_nonzero(mask)) for mask in masks]
+        assert sums.keys.tolist() == [key_sum(noise, mask, 1) for mask in masks]

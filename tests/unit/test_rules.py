@@ -20,6 +20,7 @@ from broker.audience.rule import both, clean_rule, fields_of, read_json_rule, ru
 from broker.audience.table import RuleTable, open_duckdb
 from broker.audience.write_rule import rule_text
 from broker.kernel.errors import InvalidInput
+from tests.unit.rule_oracle import oracle_of
 
 TODAY = date(2026, 11, 21)
 
@@ -319,27 +320,21 @@ def test_random_rules_answer_like_plain_python(
     asked: list[dict[str, Any]], rows: list[dict[str, Any]], today: date
 ) -> None:
     full = [{**row, "last_purchase": row["bought"]} for row in rows]
-    connection, table = table_of(pa.Table.from_pylist(full, schema=SCHEMA), today)
-    try:
-        for rule in asked:
-            wanted = [plain_answer(rule, row, today) for row in rows]
-            checked = check_rule(rule, table.columns)
-            assert table.mask(checked).tolist() == wanted, rule_text(rule)
-            assert table.count(checked) == sum(wanted), rule_text(rule)
-    finally:
-        connection.close()
+    table = oracle_of(pa.Table.from_pylist(full, schema=SCHEMA), today)
+    for rule in asked:
+        wanted = [plain_answer(rule, row, today) for row in rows]
+        checked = check_rule(rule, table.columns)
+        assert table.mask(checked).tolist() == wanted, rule_text(rule)
+        assert table.count(checked) == sum(wanted), rule_text(rule)
 
 
 @settings(deadline=None, max_examples=25)
 @given(rules, ROWS)
 def test_a_rule_and_its_opposite_make_everybody(rule: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     full = [{**row, "last_purchase": row["bought"]} for row in rows]
-    connection, table = table_of(pa.Table.from_pylist(full, schema=SCHEMA))
-    try:
-        checked = check_rule(rule, table.columns)
-        assert table.count(checked) + table.count(clean_rule({"op": "not", "rule": checked})) == len(rows)
-    finally:
-        connection.close()
+    table = oracle_of(pa.Table.from_pylist(full, schema=SCHEMA), TODAY)
+    checked = check_rule(rule, table.columns)
+    assert table.count(checked) + table.count(clean_rule({"op": "not", "rule": checked})) == len(rows)
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from broker.audience.references import bind, names_for_text, unbound
 from broker.audience.rule import clean_rule, fields_of, rule_hash, segments_named
 from broker.audience.write_rule import rule_text
 from broker.kernel.errors import InvalidInput
+from tests.unit.rule_oracle import oracle_of
 from tests.unit.test_fast_count import ROW, SCHEMA, TODAY, general, rules
 
 COLUMNS = [Column("a", "number"), Column("segment", "category")]
@@ -155,32 +156,29 @@ def test_random_segments_of_segments_are_what_they_would_be_written_out(
     bodies: list[dict[str, Any]], turns: list[bool], rows: list[dict[str, Any]]
 ) -> None:
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    connection, oracle = general(table)
+    oracle = oracle_of(table, TODAY)
+    known, written = [], []
+    for place, body in enumerate(bodies):
+        parts, whole = [body], [body]
+        for before in range(place):
+            turn = turns[(place + before) % 8]
+            named: dict[str, Any] = {"op": "segment", "segment": f"seg_{before}"}
+            parts.append({"op": "not", "rule": named} if turn else named)
+            whole.append({"op": "not", "rule": written[before]} if turn else written[before])
+        op = "or" if turns[place] else "and"
+        known.append(SavedRule(f"seg_{place}", f"n{place}", clean_rule({"op": op, "rules": parts})))
+        written.append(clean_rule({"op": op, "rules": whole}))
+    bound = bind(known[-1].rule, oracle.columns, known)
+    wanted = oracle.mask(check_rule(written[-1], oracle.columns))
+    assert oracle.mask(bound).tolist() == wanted.tolist()
+    assert oracle.count(bound) == int(wanted.sum())
+    fast = of_table(table, 1)
+    fast.general = lambda rule, today: oracle.mask(rule)
     try:
-        known, written = [], []
-        for place, body in enumerate(bodies):
-            parts, whole = [body], [body]
-            for before in range(place):
-                turn = turns[(place + before) % 8]
-                named: dict[str, Any] = {"op": "segment", "segment": f"seg_{before}"}
-                parts.append({"op": "not", "rule": named} if turn else named)
-                whole.append({"op": "not", "rule": written[before]} if turn else written[before])
-            op = "or" if turns[place] else "and"
-            known.append(SavedRule(f"seg_{place}", f"n{place}", clean_rule({"op": op, "rules": parts})))
-            written.append(clean_rule({"op": op, "rules": whole}))
-        bound = bind(known[-1].rule, oracle.columns, known)
-        wanted = oracle.mask(check_rule(written[-1], oracle.columns))
-        assert oracle.mask(bound).tolist() == wanted.tolist()
-        assert oracle.count(bound) == int(wanted.sum())
-        fast = of_table(table, 1)
-        fast.general = lambda rule, today: oracle.mask(rule)
-        try:
-            assert fast.mask(bound, TODAY).tolist() == wanted.tolist()
-            assert fast.count(bound, TODAY) == int(wanted.sum())
-        except NotCoded:
-            pass
-    finally:
-        connection.close()
+        assert fast.mask(bound, TODAY).tolist() == wanted.tolist()
+        assert fast.count(bound, TODAY) == int(wanted.sum())
+    except NotCoded:
+        pass
 
 
 def test_the_hash_is_of_what_a_segment_says_today() -> None:
