@@ -23,12 +23,11 @@ from broker.operate.migrate import migrate
 from broker.operate.roles import (
     LOGIN_ROLES,
     drop_database,
-    grant_connect,
-    grant_temporary,
     make_database,
     role_name,
     set_passwords,
 )
+from tests.databases import at_database, copy_of
 
 # Where Python was told to keep no compiled code, each of the hundred processes that tests start would compile us anew.
 sys.dont_write_bytecode = False
@@ -75,7 +74,7 @@ def _scratch_database(given: str) -> Iterator[DatabaseServer]:
     parts = urlsplit(given)
     name = f"courtier_test_{os.getpid()}_{secrets.token_hex(3)}"
     make_database(given, name)
-    admin = _at(given, name)
+    admin = at_database(given, name)
     # Roles belong to the whole server, where another run may use them now: every run gives them the same passwords.
     passwords = {role: f"test-only-{role}" for role in LOGIN_ROLES}
     place = parts.netloc.rpartition("@")[2]
@@ -97,20 +96,8 @@ def database(migrated: DatabaseServer) -> Iterator[DatabaseServer]:
 
     `database.url(role)` has admin, web, public and worker.
     """
-    admin = migrated.url("admin")
-    template, maintenance = urlsplit(admin).path.lstrip("/"), _at(admin, "postgres")
-    name = f"{template}_{secrets.token_hex(4)}"
-    make_database(maintenance, name, template=template)
-    try:
-        grant_connect(_at(admin, name))
-        grant_temporary(_at(admin, name))
-        yield DatabaseServer({role: _at(url, name) for role, url in migrated.urls.items()}, migrated.embedded)
-    finally:
-        drop_database(maintenance, name)
-
-
-def _at(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+    with copy_of(migrated) as copy:
+        yield copy
 
 
 def _engine(database: DatabaseServer, role: str) -> Iterator[Engine]:

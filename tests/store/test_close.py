@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import event
@@ -28,31 +26,24 @@ from broker.ledger.post import post
 from broker.ledger.reopen import answer_reopening, ask_reopening
 from broker.ledger.store import balance, trial_balance
 from broker.operate.database_server import DatabaseServer
-from broker.operate.migrate import migrate
-from broker.operate.roles import drop_database, make_database
+from tests.databases import copy_of
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 
 HOURS = SETTINGS.trade.bounce_freeze_hours + 1
 
 
 @pytest.fixture
-def scene(database: DatabaseServer) -> Iterator[MoneyScene]:
+def scene(migrated: DatabaseServer) -> Iterator[MoneyScene]:
     """A scene on a fresh database, at the 20th of next month."""
-    name = f"courtier_close_{secrets.token_hex(4)}"
-    make_database(database.url("admin"), name)
-    urls = {
-        role: urlunsplit(urlsplit(database.url(role))._replace(path=f"/{name}")) for role in ("admin", "worker", "web")
-    }
-    migrate(urls["admin"], demo=True)
-    engines = {role: make_engine(url) for role, url in urls.items()}
-    try:
-        scene = build_scene(engines["admin"], engines["worker"], engines["web"])
-        move_to(scene, 20)
-        yield scene
-    finally:
-        for engine in engines.values():
-            engine.dispose()
-        drop_database(database.url("admin"), name)
+    with copy_of(migrated) as database:
+        engines = {role: make_engine(database.url(role)) for role in ("admin", "worker", "web")}
+        try:
+            scene = build_scene(engines["admin"], engines["worker"], engines["web"])
+            move_to(scene, 20)
+            yield scene
+        finally:
+            for engine in engines.values():
+                engine.dispose()
 
 
 def move_to(scene: MoneyScene, day: int) -> None:
