@@ -21,6 +21,7 @@ KEPT = [
     checks.response_schema_conformance,
 ]
 ROLES = ("owner", "advertiser", "accountant")
+TRIED = 4  # cases after which a role that was turned away each time is not asked again
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,22 @@ def test_no_two_shapes_share_a_name() -> None:
     assert [name for name in names if name.rstrip("0123456789") != name and name.rstrip("0123456789") in names] == []
 
 
+def players(seen: dict[str, list[int]]) -> list[str]:
+    """Who plays the next case of an operation: everybody at first, then whoever was not always turned away.
+
+    Where all were, one goes on, whose role at least is the right one: so each case is played, and odd values are found.
+    """
+    if min(len(replies) for replies in seen.values()) < TRIED:
+        return list(seen)
+    inside = [role for role, replies in seen.items() if set(replies) - {403, 404}]
+    at_the_door = [role for role, replies in seen.items() if set(replies) != {403}]
+    return inside or at_the_door[:1] or list(seen)[:1]
+
+
 @pytest.mark.parametrize(("path", "verb"), OPERATIONS)
 def test_replies_are_as_described(path: str, verb: str, description: schemathesis.BaseSchema, house: House) -> None:
+    seen: dict[str, list[int]] = {role: [] for role in ROLES}
+
     @settings(
         max_examples=12,
         deadline=None,
@@ -57,9 +72,11 @@ def test_replies_are_as_described(path: str, verb: str, description: schemathesi
     def play(case: schemathesis.Case) -> None:
         if "base" in case.path_parameters:
             case.path_parameters["base"] = "fuzzed"  # beyond the 404 of a made-up code
-        for role in ROLES:
+        for role in players(seen):
+            seen[role].append(0)  # whose reply is at fault plays on
             reply = case.call(headers=house.program(role))
             assert reply.status_code != 500, reply.text
             case.validate_response(reply, checks=KEPT)
+            seen[role][-1] = reply.status_code
 
     play()
