@@ -226,28 +226,28 @@ def seconds_to_next(unit: UnitOfWork, mailing_id: int) -> int | None:
 
 
 def watched(unit: UnitOfWork, dispatch_id: int, mailing_id: int) -> Row[Any]:
-    """(sent, bounces, complaints) of a mailing so far. A refusal for good (5.x.x) in the dialogue is a bounce."""
+    """(sent, bounces, complaints) of a mailing so far, and (new_sent, new_bounces, new_complaints) known since then.
+
+    Since a person last let it go on after a stop, from the beginning without one. What was in flight when it stopped
+    became known before the release. A refusal for good (5.x.x) in the dialogue is a bounce.
+    """
     row = unit.one(
-        "SELECT count(*) FILTER (WHERE state IN ('accepted', 'refused')) AS sent,"
-        " count(*) FILTER (WHERE state = 'refused' OR bounced_at IS NOT NULL) AS bounces,"
-        " (SELECT count(DISTINCT i.position) FROM inbound i WHERE i.mailing_id = :id AND i.kind = 'complaint')"
-        "   AS complaints"
-        " FROM send WHERE dispatch_id = :dispatch AND mailing_id = :id AND NOT seed"
-        " AND state IN ('accepted', 'refused')",
+        "WITH released AS (SELECT coalesce(max(released_at), '-infinity') AS at FROM mailing_alarm"
+        "  WHERE mailing_id = :id AND kind = 'stop'),"
+        " complained AS (SELECT i.position, min(i.read_at) AS at FROM inbound i"
+        "  WHERE i.mailing_id = :id AND i.kind = 'complaint' GROUP BY i.position)"
+        " SELECT count(*) AS sent, count(*) FILTER (WHERE s.outcome_at > r.at) AS new_sent,"
+        " count(*) FILTER (WHERE s.state = 'refused' OR s.bounced_at IS NOT NULL) AS bounces,"
+        " count(*) FILTER (WHERE (s.state = 'refused' AND s.outcome_at > r.at) OR s.bounced_at > r.at) AS new_bounces,"
+        " (SELECT count(*) FROM complained) AS complaints,"
+        " (SELECT count(*) FROM complained c, released x WHERE c.at > x.at) AS new_complaints"
+        " FROM send s, released r WHERE s.dispatch_id = :dispatch AND s.mailing_id = :id AND NOT s.seed"
+        " AND s.state IN ('accepted', 'refused')",
         dispatch=dispatch_id,
         id=mailing_id,
     )
     assert row is not None
     return row
-
-
-def counted_from(unit: UnitOfWork, mailing_id: int) -> Row[Any] | None:
-    """(sent, bounces, complaints) when a person last let a stopped mailing go on."""
-    return unit.one(
-        "SELECT sent, bounces, complaints FROM mailing_alarm WHERE mailing_id = :id AND kind = 'stop'"
-        " AND released_at IS NOT NULL ORDER BY id DESC LIMIT 1",
-        id=mailing_id,
-    )
 
 
 def has_alarm(unit: UnitOfWork, mailing_id: int, kind: str, reason: str) -> bool:

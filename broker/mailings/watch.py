@@ -101,10 +101,8 @@ def watch_mailing(unit: UnitOfWork, settings: WatchSettings, mailing_id: int) ->
     if mailing is None or mailing.state != "sending":
         return False
     now = store.watched(unit, mailing.dispatch_id, mailing_id)
-    before = store.counted_from(unit, mailing_id)
     so_far = (now.sent, now.bounces, now.complaints)
-    base = (0, 0, 0) if before is None else (before.sent, before.bounces, before.complaints)
-    for finding in judge(settings, *(max(0, one - other) for one, other in zip(so_far, base, strict=True))):
+    for finding in judge(settings, now.new_sent, now.new_bounces, now.new_complaints):
         if store.has_alarm(unit, mailing_id, finding.kind, finding.reason):
             continue
         if finding.kind == "stop" and not move(unit, mailing_id, ["sending"], "paused"):

@@ -25,6 +25,7 @@ from broker.mailings.cancel import cancel_mailing
 from broker.mailings.choose_variant import choose_variant
 from broker.mailings.find_mailing import find_mailing
 from broker.mailings.flow import set_flow
+from broker.mailings.flow_store import watched
 from broker.mailings.model import Mailing
 from broker.mailings.pause import pause_mailing
 from broker.mailings.periodic import look_after_mailings
@@ -211,14 +212,19 @@ def test_complaints_stop_a_mailing_until_a_person_says_why_it_goes_on(
         set_flow(unit, at.mailing.code, (50, 50), 60)
     at.run()
     mailing = at.mailing
-    with at.database.begin() as unit:
-        unit.run_many(
-            "INSERT INTO inbound (kind, verdict, dispatch_id, mailing_id, position, read_at)"
-            " VALUES ('complaint', 'none', :dispatch, :mailing, :position, app_now())",
-            [{"dispatch": mailing.dispatch_id, "mailing": mailing.id, "position": at_} for at_ in (1, 2, 2, 3)],
-        )
+
+    def complain(*positions: int) -> None:
+        with at.database.begin() as unit:
+            unit.run_many(
+                "INSERT INTO inbound (kind, verdict, dispatch_id, mailing_id, position, read_at)"
+                " VALUES ('complaint', 'none', :dispatch, :mailing, :position, app_now())",
+                [{"dispatch": mailing.dispatch_id, "mailing": mailing.id, "position": at_} for at_ in positions],
+            )
+
+    complain(1, 2, 2, 3)
     look_after_mailings(at.database, at.settings)
     assert at.mailing.state == "paused"
+    complain(4, 5, 6)  # after the stop and before the release: whoever releases it has seen them
     at.later(minutes=61)
     at.run()
     assert len(at.received()) == 30
@@ -229,6 +235,9 @@ def test_complaints_stop_a_mailing_until_a_person_says_why_it_goes_on(
         resume_mailing(unit, mailing.code, "ok")
     with at.database.begin(at.owner) as unit:
         resume_mailing(unit, mailing.code, "The three wrote to us: they meant another mail.")
+    with at.database.begin() as unit:
+        known = watched(unit, mailing.dispatch_id, mailing.id)
+    assert (known.sent, known.complaints, known.new_sent, known.new_complaints) == (30, 6, 0, 0)
     at.run()
     look_after_mailings(at.database, at.settings)  # what was known at the release stops nothing a second time
     assert len(at.received()) == RECIPIENTS
