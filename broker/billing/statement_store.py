@@ -11,15 +11,25 @@ from sqlalchemy import Row, text
 from broker.kernel.database import UnitOfWork
 
 _AGED = """
-WITH open AS (
-  SELECT i.buyer_id AS org, CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467'
-    ELSE '411' END AS account, i.due_on, i.total_cents - i.deposit_cents - coalesce((
+WITH claim AS (  -- what returned debits left, from the day of the return until it is paid anew
+  SELECT i.id, q.returned_on, CASE WHEN q.again_on <= :on THEN 0 ELSE q.cents END AS cents
+  FROM invoice i CROSS JOIN LATERAL (SELECT * FROM returned_claim(i.id) OFFSET 0) q
+  WHERE i.order_id IN (SELECT p.order_id FROM payment p WHERE p.state = 'returned') AND q.returned_on <= :on
+), sold AS (
+  SELECT i.id, i.buyer_id AS org, CASE WHEN i.kind = 'owner_invoice' AND i.role = 'agent_of_advertiser' THEN '467'
+    ELSE '411' END AS account, i.due_on,
+    CASE WHEN i.kind = 'deposit' THEN 0 ELSE i.total_cents - i.deposit_cents END - coalesce((
     SELECT sum(s.amount_cents) FROM receipt_share s JOIN receipt r ON r.id = s.receipt_id
     WHERE s.invoice_id = i.id AND r.received_on <= :on), 0) - coalesce((
     SELECT sum(c.set_off_cents) FROM invoice c WHERE c.corrects_id = i.id AND c.issued_on <= :on), 0) AS cents
   FROM invoice i WHERE (i.kind IN ('invoice', 'owner_invoice', 'claim')
-    OR i.kind = 'fee' AND i.role = 'agent_of_advertiser')
+    OR i.kind = 'fee' AND i.role = 'agent_of_advertiser' OR i.kind = 'deposit' AND i.id IN (SELECT id FROM claim))
     AND i.issued_on <= :on
+), open AS (
+  SELECT s.org, s.account, s.due_on, CASE WHEN c.id IS NULL THEN s.cents ELSE greatest(s.cents, 0) END AS cents
+  FROM sold s LEFT JOIN claim c ON c.id = s.id
+  UNION ALL  -- a transfer beyond the document pays its claim
+  SELECT s.org, s.account, c.returned_on, c.cents + least(s.cents, 0) FROM sold s JOIN claim c ON c.id = s.id
   UNION ALL
   SELECT i.seller_id, CASE i.role WHEN 'principal' THEN '401' ELSE '467' END, i.due_on,
     CASE i.kind WHEN 'owner_credit' THEN -i.total_cents ELSE i.total_cents END

@@ -12,6 +12,7 @@ from broker.billing.dunning.dunning import run_dunning
 from broker.billing.dunning.late_claims import claim_interest, issue_claim
 from broker.billing.dunning.overdue import agree_instalments, find_debt, find_overdue, list_letters
 from broker.billing.invoices.receipts import book_receipt, receive_transfer
+from broker.billing.statements import aged_balances
 from broker.kernel.errors import Conflict
 from broker.ledger.store import balance
 from broker.rentals.model import Order
@@ -129,3 +130,25 @@ def test_while_it_is_paid_anew_nothing_is_asked(scene: GatewayScene) -> None:
     assert levels(scene, deposit) == []
     with scene.money.web.begin(scene.money.accountant) as unit:
         assert find_debt(unit, deposit).open_cents == 0
+
+
+def test_the_aged_balance_shows_what_a_returned_debit_left_in_one_age(scene: GatewayScene) -> None:
+    order = by_debit(scene)
+    deposit = number_of(scene, order, "deposit")
+    with scene.money.worker.begin() as unit:
+        named = f"Aged {deposit}"
+        unit.run("UPDATE organisation SET name = :name WHERE id = :id", name=named, id=scene.payer.org)
+
+    def aged() -> tuple[int, int, int]:
+        with scene.money.web.begin(scene.money.accountant) as unit:
+            rows = [one for one in aged_balances(unit, unit.today) if (one.party, one.account) == (named, "411")]
+        return (sum(one.not_due for one in rows), sum(one.to_30 for one in rows), sum(one.total for one in rows))
+
+    before = aged()
+    taken_back(scene, order)
+    scene.money.wait(24 * 9)
+    after = aged()
+    assert after[2] == before[2] + order.total_cents
+    assert after[1] >= order.total_cents
+    transfer(scene, deposit, order.total_cents)
+    assert aged()[2] == before[2]
