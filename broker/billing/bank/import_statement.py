@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -113,6 +114,11 @@ class _Open:
         self._unit = unit
 
     @cached_property
+    def today(self) -> date:
+        """The legal day."""
+        return self._unit.today
+
+    @cached_property
     def invoices(self) -> dict[str, OpenInvoice]:
         """Open invoices by their numbers, the oldest first."""
         return {found.number: found for found in store.open_invoices(self._unit)}
@@ -169,7 +175,7 @@ def _fresh(unit: UnitOfWork, told: FileStatement) -> list[FileLine]:
 def _take(
     unit: UnitOfWork, statement_id: int, iban: str, line: FileLine, counts: Counter[str], open_now: _Open
 ) -> None:
-    if line.booked_on > unit.today:
+    if line.booked_on > open_now.today:
         raise InvalidInput(f"A line is dated {line.booked_on}: in the future.", code="bad_statement", field="file")
     code = new_code("line")
     if line.cents > 0 and _came_back(unit, code, statement_id, iban, line, open_now):

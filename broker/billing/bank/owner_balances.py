@@ -42,7 +42,7 @@ class OwnerBalance:
 def owner_balances(unit: UnitOfWork, settings: Settings) -> list[OwnerBalance]:
     """Every owner with money of some kind, those below zero first; an owner gets its own."""
     unit.actor.require("accountant", "broker", "owner")
-    threshold = threshold_on(unit, settings)
+    threshold, today = threshold_on(unit, settings), unit.today
     staff = unit.actor.role != "owner"
     return [
         OwnerBalance(
@@ -58,7 +58,7 @@ def owner_balances(unit: UnitOfWork, settings: Settings) -> list[OwnerBalance]:
             gateway_cents=None if row.available_cents is None else row.available_cents + row.pending_cents,
             gateway_at=row.balance_at,
             threshold_cents=threshold,
-            state=owed_state(row.owed_cents, row.due_on, unit.today, threshold),
+            state=owed_state(row.owed_cents, row.due_on, today, threshold),
         )
         for row in store.standings(unit)
     ]

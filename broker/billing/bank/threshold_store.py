@@ -72,7 +72,6 @@ def standings(unit: UnitOfWork, owners: Sequence[int] | None = None) -> list[Row
     ones first: all of them for staff, an owner its own. An owner reads no books: its `books_cents` is 0."""
     return unit.all(
         _STANDING,
-        staff=unit.actor.role in ("broker", "accountant", "system"),
-        org=unit.actor.org_id,
         owners=None if owners is None else list(owners),
+        **unit.sight,
     )

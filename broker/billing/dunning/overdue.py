@@ -31,18 +31,17 @@ MOST_INSTALMENTS = 36
 def list_overdue(unit: UnitOfWork, settings: Settings, customer: str = "") -> list[Overdue]:
     """Every late invoice, with its age and its next step, by customer; of one customer when its code is given."""
     unit.actor.require("accountant", "broker")
-    rates = store.rates(unit)
-    found = [as_overdue(debt, settings.dunning, rates, unit.today) for debt in store.debts(unit)]
+    rates, today = store.rates(unit), unit.today
+    found = [as_overdue(debt, settings.dunning, rates, today) for debt in store.debts(unit)]
     return [one for one in found if one is not None and customer in ("", one.buyer_code)]
 
 
 def list_paid_late(unit: UnitOfWork, settings: Settings) -> list[Overdue]:
     """Invoices paid too late within a year, as far as their interest was not claimed."""
     unit.actor.require("accountant", "broker")
-    rates = store.rates(unit)
+    rates, today = store.rates(unit), unit.today
     found = [
-        as_overdue(debt, settings.dunning, rates, unit.today, paid=True)
-        for debt in store.paid_late(unit, unit.today - _YEAR)
+        as_overdue(debt, settings.dunning, rates, today, paid=True) for debt in store.paid_late(unit, today - _YEAR)
     ]
     return [one for one in found if one is not None and (one.interest_cents or one.recovery_cents)]
 

@@ -135,7 +135,7 @@ def _cause(row: Row[Any]) -> Cause:
 
 def _at_bank(unit: UnitOfWork, lines: list[Row[Any]], first: date, last: date) -> list[GatewayDifference]:
     """Payouts that no statement of the bank shows yet: listed, but no difference of the two books of the gateway."""
-    wide = timedelta(days=2 * BANK_DAYS)
+    wide, today = timedelta(days=2 * BANK_DAYS), unit.today
     seen = [row.cents for row in store.bank_credits(unit, first, last + wide)]
     failed = {row.about for row in lines if row.kind in ("payout_failure", "payout_cancel")}
     found = []
@@ -145,7 +145,7 @@ def _at_bank(unit: UnitOfWork, lines: list[Row[Any]], first: date, last: date) -
         if -row.net_cents in seen:
             seen.remove(-row.net_cents)
             continue
-        late = unit.today - row.moved_on > timedelta(days=BANK_DAYS)
+        late = today - row.moved_on > timedelta(days=BANK_DAYS)
         cause: Cause = "not_at_bank" if late else "on_its_way"
         found.append(
             GatewayDifference("bank", row.code, row.reference, row.kind, row.moved_on, -row.net_cents, row.about, cause)
