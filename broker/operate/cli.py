@@ -11,9 +11,11 @@ import ast
 import importlib
 import json
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -50,7 +52,18 @@ class Commands(click.Group):
             return None
         command = importlib.import_module(f"broker.operate.commands.{name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
+        _say_whole_lines(command)
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command typed; an unknown one is answered with the nearest."""
+        if args[0] not in (names := self.list_commands(context)) and not args[0].startswith("-"):
+            near = " or ".join(f"'{name}'" for name in get_close_matches(args[0], names, 2))
+            hint = f"Did you mean {near}?" if near else "The commands: courtier --help."
+            context.fail(f"There is no command '{args[0]}'. {hint}")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in `courtier --help`, read from the modules' first lines without importing them."""
@@ -60,6 +73,15 @@ class Commands(click.Group):
             rows.append((name, (ast.get_docstring(module) or "").partition("\n")[0]))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _say_whole_lines(command: click.Command) -> None:
+    """What each verb of a group does, whole: click would cut it at the width, where ours go on on the next line."""
+    if isinstance(command, click.Group):
+        for verb in command.commands.values():
+            first = " ".join((verb.help or "").partition("\n\n")[0].split())
+            verb.short_help = verb.short_help or re.split(r"(?<=\.) (?=[A-Z])", first)[0]
+            _say_whole_lines(verb)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

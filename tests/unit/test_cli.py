@@ -33,7 +33,15 @@ def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest
 
 def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["nonsense"]) == 2
-    assert "No such command 'nonsense'" in capsys.readouterr().err
+    assert "There is no command 'nonsense'" in capsys.readouterr().err
+    assert run(["payuot", "list"]) == 2
+    assert "Did you mean 'payout'?" in capsys.readouterr().err
+
+
+def test_help_says_each_verb_of_a_group_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["gateway", "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Compare the balance with the books, line by line, with the cause of each difference." in printed
     assert run(["migrate", "--nonsense"]) == 2
 
 

@@ -18,7 +18,7 @@ from broker.operate.output import json_option, print_json, print_table
 
 
 @click.command()
-@click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month.")
+@click.option("--month", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", required=True, help="The month.")
 @click.option("--check", is_flag=True, help="Only look; change nothing.")
 @click.option("--soft", is_flag=True, help="Close it so that it may be opened again.")
 @click.option("--reopen", is_flag=True, help="Open a softly closed month again: asked with --reason, done by another.")
