@@ -13,6 +13,7 @@ from broker.billing.bank.bank_model import Payout
 from broker.billing.bank.freeze_org import freeze_organisation, thaw_organisation
 from broker.billing.bank.payout_holds import clear_hold, hold_payouts, release_hold
 from broker.billing.bank.payouts import approve_payout, book_payout, fail_payout, find_payout, propose_payouts
+from broker.billing.bank.reconcile_bank import reconcile_bank
 from broker.billing.gateway.connect import (
     ask_connect,
     find_connect,
@@ -112,6 +113,13 @@ def test_an_owner_opens_its_account_and_gives_its_papers(scene: GatewayScene) ->
     assert scene.column("SELECT count(*) FROM fake_gateway_object WHERE kind = 'account'") == made
 
 
+def cause(scene: GatewayScene, code: str) -> list[str]:
+    """Why no statement of the bank shows an entry."""
+    with scene.money.web.begin(scene.money.accountant) as unit:
+        found = reconcile_bank(unit, date(2020, 1, 1), FAR)
+    return [one.cause for one in found.differences if one.reference == code]
+
+
 def test_a_payout_is_a_transfer_under_four_eyes_booked_once(scene: GatewayScene) -> None:
     scene.ready_owner()
     paid_order(scene)
@@ -124,6 +132,7 @@ def test_a_payout_is_a_transfer_under_four_eyes_booked_once(scene: GatewayScene)
     before = scene.books()
     after = sent(scene, payout)
     assert (after.state, after.via, transfers(scene, payout)) == ("paid", "connect", [payout.amount_cents])
+    assert cause(scene, payout.code) == ["on_gateway"]
     assert scene.changed(before) == {"401": payout.amount_cents, "512": -payout.amount_cents}
     with pytest.raises(Conflict), scene.money.web.begin(person) as unit:
         fail_payout(unit, payout.code, "too late")
@@ -255,6 +264,7 @@ def test_what_was_paid_too_much_is_taken_back_under_four_eyes(scene: GatewayScen
     with scene.money.worker.begin() as unit:
         key = f"reversal_of_transfer:{reversal.code}"
         assert (entry_balance(unit, key, "44564"), entry_balance(unit, key, "44566")) == (206, -206)
+    assert cause(scene, reversal.code) == ["on_gateway"]
     with scene.money.web.begin(scene.owner) as unit:
         assert [(one.code, one.state) for one in list_reversals(unit)] == [(reversal.code, "done")]
     with scene.money.web.begin(scene.money.stranger) as unit:

@@ -280,6 +280,16 @@ def keys_on_statements(unit: UnitOfWork, keys: Sequence[str]) -> set[str]:
     return {str(row.key) for row in rows}
 
 
+def keys_of_transfers(unit: UnitOfWork, keys: Sequence[str]) -> set[str]:
+    """Which of these entries are payouts that the gateway transferred: no statement of the bank ever shows them."""
+    rows = unit.all(
+        "SELECT key FROM (SELECT 'payout:' || code AS key FROM payout WHERE connect_account_id IS NOT NULL) x"
+        " WHERE key = ANY (:keys)",
+        keys=list(keys),
+    )
+    return {str(row.key) for row in rows}
+
+
 def cash_balance(unit: UnitOfWork, last: date) -> int:
     """What 512 holds at the end of a day."""
     return int(

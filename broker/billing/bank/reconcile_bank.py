@@ -11,7 +11,7 @@ from broker.kernel.database import UnitOfWork
 
 Cause = Literal[
     "in_gateway", "gateway_payout", "by_hand", "payout_under_way", "fee_by_hand", "other_entry", "not_booked_yet",
-    "another_amount", "other_period", "statement_missing",
+    "another_amount", "other_period", "statement_missing", "on_gateway",
 ]  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def reconcile_bank(unit: UnitOfWork, first: date, last: date) -> Reconciliation:
     entries = store.cash_entries(unit, first, last)
     lines = store.cash_lines(unit, first, last)
     shown = store.keys_on_statements(unit, [row.key for row in entries])
+    transfers = store.keys_of_transfers(unit, [row.key for row in entries])
     here = {key for line in lines for key in line.keys or ()}
     found: list[Difference] = []
     equal = 0
@@ -67,7 +68,7 @@ def reconcile_bank(unit: UnitOfWork, first: date, last: date) -> Reconciliation:
     for row in entries:
         if row.key in here:
             continue
-        cause = "other_period" if row.key in shown else _cause(row.key)
+        cause = "on_gateway" if row.key in transfers else "other_period" if row.key in shown else _cause(row.key)
         found.append(Difference("ledger", row.piece_ref, row.day, row.cents, row.label, cause))
     explained = sum(one.cents if one.side == "ledger" else -one.cents for one in found)
     found += [
@@ -92,6 +93,8 @@ def _cause(key: str) -> Cause:
     causes: dict[str, Cause] = {
         "payment": "in_gateway",
         "gateway": "in_gateway",
+        "gateway_line": "on_gateway",
+        "reversal_of_transfer": "on_gateway",
         "receipt": "by_hand",
         "payout": "payout_under_way",
         "refund": "payout_under_way",
