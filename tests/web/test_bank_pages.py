@@ -42,7 +42,7 @@ def test_a_statement_is_read_explained_and_compared(
     settings = replace(Settings(), company=replace(Settings().company, iban=IBAN))
     monkeypatch.setattr("web.bank.front", lambda: SimpleNamespace(settings=settings))
     told = send().text
-    assert "1 new line" in told
+    assert "New lines: 1;" in told
     assert "Bailleur" in told
     line = re.search(r'name="line" value="(line_[a-z0-9]+)"', told[told.index("Bailleur") :])
     assert line is not None

@@ -14,6 +14,7 @@ from broker.billing.gateway.fake_gateway import FakeGateway
 from tests.front_house import House
 from tests.store.money_scene import SETTINGS, MoneyScene, build_scene
 from tests.store.test_payments import account_of_owner
+from web.http.money_words import MONEY_WORDS
 
 PAGES = ("/accounting/overdue", "/payouts", "/accounting/refunds", "/accounting/funds")
 
@@ -124,3 +125,9 @@ def test_a_refund_is_asked_for_and_a_dispute_shown(house: House, scene: MoneySce
         assert calls.get(address, headers=house.program("advertiser")).status_code in (200, 403)
     asked = {"source": order.code, "amount_cents": 100, "reason": "again"}
     assert calls.post("/refunds", json=asked, headers=key).status_code == 201
+
+
+def test_what_a_dispute_is_about_and_what_became_of_it_has_words() -> None:
+    booked = ("dispute", "dispute_won", "dispute_lost", "returned")
+    assert {f"booked_{kind}" for kind in booked} <= {*MONEY_WORDS}
+    assert {f"contest_{reason}" for reason in ("fraudulent", "debit_not_authorized", "duplicate")} <= {*MONEY_WORDS}

@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _
 
 BANK_SENTENCES = {
     "bad_holder": _("A holder's name has 1 to 70 characters."),
+    "unknown_currency": _("This currency is not handled: only EUR is."),
     "not_sepa": _("A SEPA transfer cannot reach an account of this country: name one within SEPA."),
     "bad_iban": _("This IBAN is not valid: look at its digits again."),
     "bad_bic": _("This BIC is not valid: it has 8 or 11 characters."),
