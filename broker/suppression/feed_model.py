@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from broker.kernel.errors import InvalidInput
 
@@ -14,6 +14,8 @@ MOST_FEED_MB = 128  # read in memory, never written in clear: two million SHA-25
 FEED_HOURS = 24
 FRESH_MINUTES = 60  # a reading younger than this is not renewed before a send
 STALE_DAYS = 30  # from then on the advertiser is asked for a fresh file
+
+_AS_WRITTEN = "%/:?#[]@!$&'()*+,;=~"  # of an address, besides letters and digits
 
 FeedState = Literal["new", "read", "failed", "removed"]
 
@@ -43,20 +45,26 @@ class Feed:
         return urlsplit(self.url).hostname or ""
 
 
-def host_of(url: str) -> str:
-    """The host of an address to subscribe: https, no user, no odd port. Raises `InvalidInput` (`bad_feed_url`)."""
+def clean_url(url: str) -> tuple[str, str]:
+    """(address as it is fetched, its host): https, no user, no odd port; what is not ASCII is encoded (RFC 3987, 3.1).
+
+    Raises `InvalidInput` (`bad_feed_url`).
+    """
+    url = url.strip()
     try:
         parts = urlsplit(url)
-        fine = parts.scheme == "https" and parts.hostname and not parts.username and parts.port in (None, 443)
-    except ValueError:
-        fine = False
+        host = (parts.hostname or "").removesuffix(".").encode("idna").decode("ascii").lower()
+        fine = parts.scheme == "https" and host and not parts.username and parts.port in (None, 443)
+    except ValueError:  # UnicodeError is one
+        fine, host = False, ""
     if not fine or len(url) > 2_000 or any(char.isspace() for char in url):
         raise InvalidInput(
             "Write the whole address of the file, starting with https://, without user or port.",
             code="bad_feed_url",
             field="url",
         )
-    return (parts.hostname or "").lower()
+    path, query = (quote(part, safe=_AS_WRITTEN) for part in (parts.path, parts.query))
+    return urlunsplit(("https", f"[{host}]" if ":" in host else host, path, query, "")), host
 
 
 def clean_host(text: str) -> str:

@@ -9,7 +9,7 @@ from broker.kernel.errors import Conflict, InvalidInput, NotFound
 from broker.kernel.ids import new_code
 from broker.suppression import feed_store as store
 from broker.suppression import lists_store
-from broker.suppression.feed_model import MOST_FEEDS, Feed, clean_host, host_of
+from broker.suppression.feed_model import MOST_FEEDS, Feed, clean_host, clean_url
 from broker.suppression.lists_model import list_name
 from broker.suppression.receive_list import take_out
 
@@ -21,8 +21,7 @@ def subscribe(unit: UnitOfWork, name: str, url: str) -> Feed:
     """
     unit.actor.require("advertiser")
     name = list_name(name)
-    url = url.strip()
-    host = host_of(url)
+    url, host = clean_url(url)
     allowed = store.hosts_of(unit, unit.actor.org)
     if host not in allowed:
         known = ", ".join(allowed) or "none yet"
