@@ -21,6 +21,7 @@ MOST_LINKS = 10_000
 LITTLE_TEXT = 700  # characters, the legal lines (some 400) included
 HEAVIEST = 5_000_000
 LONGEST_SHEETS = 8_192  # characters; a large mailbox provider reads no more
+_NO_TEXT = re.compile(r"[\0-\x08\x0e-\x1f]")  # hardly any in a text, every tenth character elsewhere
 _SHEET = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _EMBEDDED = re.compile(r"src=\"data:image/|url\(data:image/")
 _SHOUTING = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:\s+[A-ZÀ-Þ]{2,}){3,}")
@@ -98,6 +99,8 @@ def check_creative(html: str, language: str = "fr", subject: str = "", extras: E
     if unknown:
         known = ", ".join(extras.tags) or "none"
         errors.append(f"Unknown merge tags: {', '.join(unknown[:10])}. Those that may be used: {known}.")
+    if len(_NO_TEXT.findall(html)) * 100 > len(html):
+        errors.append("This is no HTML but another kind of file (document, picture, archive): export it as HTML.")
     if cleaned.removed["mjml"]:
         errors.append("This is MJML, the source of a message: have its editor write it out as HTML, and give that.")
     weight = len(composed.encode("utf-8", "replace"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.mailings.clean_html import MOST_ATTRIBUTES, clean_html
+from broker.mailings.creative_check import check_creative
 from broker.mailings.crowded_tags import crowded
 from broker.mailings.decode_html import decode_html
 
@@ -115,3 +116,15 @@ def test_an_amp_message_is_seen_and_keeps_its_pictures_by_us() -> None:
     assert "color: red" in cleaned.html
     assert cleaned.urls == ["https://a.test/?x=1"]
     assert set(cleaned.pictures) == {"https://a.test/i.png", HOME}
+
+
+@pytest.mark.parametrize(
+    "begins", [b"PK\x03\x04", b"\x89PNG\r\n\x1a\n", b"\xd0\xcf\x11\xe0", b"%PDF-1.7\n", b"\x1f\x8b"]
+)
+def test_a_document_or_a_picture_is_no_message(begins: bytes) -> None:
+    raw = begins + b"<p>" + bytes(number * 7919 % 251 for number in range(20_000))
+    assert any("another kind of file" in error for error in check_creative(decode_html(raw)).errors)
+
+
+def test_a_stray_control_character_spoils_no_message() -> None:
+    assert not check_creative("<p>Bonjour\x0b \x1c" + "la saison \x02" * 3 + "est l\u00e0 " * 80 + "\ufffd</p>").errors

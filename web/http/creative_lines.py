@@ -22,6 +22,8 @@ _LINES = (
      _("More than %(count)s elements stand inside one another: no mail programme shows that.")),
     (r"An element has more than (?P<count>[\d,]+) attributes: .*",
      _("An element has more than %(count)s attributes: no mail programme reads that.")),
+    (r"This is no HTML but .*",
+     _("This is no HTML but another kind of file (document, picture, archive): export it as HTML.")),
     (r"This is MJML, .*",
      _("This is MJML, the source of a message: have its editor write it out as HTML, and give that.")),
     (r"A link of the text part holds a merge tag: .*",
