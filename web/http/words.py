@@ -11,6 +11,7 @@ from web.http.import_words import IMPORT_WORDS
 from web.http.life_words import LIFE_WORDS
 from web.http.mailing_words import MAILING_WORDS
 from web.http.money_words import MONEY_WORDS
+from web.http.object_words import OBJECT_WORDS
 from web.http.order_words import ORDER_WORDS
 from web.http.own_words import OWN_WORDS
 from web.http.terms_words import TERMS_WORDS
@@ -313,6 +314,7 @@ TABLES = (
     ORDER_WORDS,
     CONVERSION_WORDS,
     TERMS_WORDS,
+    OBJECT_WORDS,
 )
 
 
