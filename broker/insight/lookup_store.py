@@ -77,8 +77,9 @@ def mails_of(unit: UnitOfWork, contact_id: int, most: int) -> list[Row[Any]]:
     """Mails that left, clicks that were a person's, ways out that were taken."""
     return unit.all(
         "WITH mails AS (SELECT s.dispatch_id, s.mailing_id, s.position, s.outcome_at, s.bounced_at, m.code, m.kind AS"
-        " goal, o.name FROM send s JOIN mailing m ON m.id = s.mailing_id JOIN organisation o ON o.id = m.advertiser_id"
-        " WHERE s.contact_id = :contact AND s.state = 'accepted' ORDER BY s.outcome_at DESC LIMIT :most)"
+        " goal, o.name FROM mailing m JOIN send s ON s.dispatch_id = m.dispatch_id AND s.mailing_id = m.id"
+        " JOIN organisation o ON o.id = m.advertiser_id WHERE s.contact_id = :contact AND s.state = 'accepted'"
+        " ORDER BY s.outcome_at DESC LIMIT :most)"
         " SELECT outcome_at::date AS day, CASE WHEN bounced_at IS NULL THEN 'mail' ELSE 'bounce' END AS kind, code,"
         " goal, name FROM mails"
         " UNION ALL SELECT DISTINCT h.at::date, 'click', x.code, x.goal, x.name FROM mails x JOIN hit h"
