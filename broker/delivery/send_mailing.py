@@ -92,8 +92,8 @@ def _open(unit: UnitOfWork, settings: Settings, mailing_id: int) -> MailingFacts
 def _must_wait(unit: UnitOfWork, facts: MailingFacts) -> bool:
     """Whether the owner's calendar lets nothing of partners leave now; the next run is planned then."""
     wait = seconds_to_opening(unit, facts.base_id)
-    if wait and not store.run_is_planned(unit, facts.id):
-        unit.enqueue("send_mailing", facts.id, after_seconds=wait)
+    if wait:
+        _plan_run(unit, facts, wait)
     return wait > 0
 
 
@@ -101,8 +101,8 @@ def _is_held(unit: UnitOfWork, settings: Settings, facts: MailingFacts) -> bool:
     """Whether mail of its sending domain is held; looked at again in a while."""
     domain, _ = domain_of_mailing(unit, facts.id) or (settings.mail.sending_domain, "")
     held = domain in open_holds(unit).sending_domains
-    if held and not store.run_is_planned(unit, facts.id):
-        unit.enqueue("send_mailing", facts.id, after_seconds=HELD_SECONDS)
+    if held:
+        _plan_run(unit, facts, HELD_SECONDS)
     return held
 
 
@@ -115,11 +115,9 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
             presign_store.forget(unit, now.id)
         return
     if result.day_is_full:
-        if not store.run_is_planned(unit, facts.id):
-            unit.enqueue("send_mailing", facts.id, after_seconds=store.seconds_to_tomorrow(unit))
+        _plan_run(unit, facts, store.seconds_to_tomorrow(unit))
     elif result.rest_seconds and store.anything_waits(unit, facts):
-        if not store.run_is_planned(unit, facts.id):
-            unit.enqueue("send_mailing", facts.id, after_seconds=1 + int(result.rest_seconds))
+        _plan_run(unit, facts, 1 + int(result.rest_seconds))
     elif result.unfinished:
         unit.enqueue("send_mailing", facts.id)
     elif store.mark_sent(unit, facts):
@@ -130,8 +128,14 @@ def _finish(unit: UnitOfWork, facts: MailingFacts, result: SendResult, on_sent: 
     else:
         open_gates(unit, facts.id)
         waits = [wait for wait in (store.next_due(unit, facts.id), seconds_to_next(unit, facts.id)) if wait is not None]
-        if waits and not store.run_is_planned(unit, facts.id):
-            unit.enqueue("send_mailing", facts.id, after_seconds=max(1, min(waits)))
+        if waits:
+            _plan_run(unit, facts, max(1, min(waits)))
+
+
+def _plan_run(unit: UnitOfWork, facts: MailingFacts, seconds: int) -> None:
+    """Ask for the next run in so many seconds, unless one comes by then."""
+    if not store.run_is_planned(unit, facts.id, seconds):
+        unit.enqueue("send_mailing", facts.id, after_seconds=seconds)
 
 
 def _advance(unit: UnitOfWork, facts: MailingFacts, state: Literal["sending", "sent"]) -> None:

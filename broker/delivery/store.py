@@ -193,12 +193,14 @@ def seconds_to_tomorrow(unit: UnitOfWork) -> int:
     )
 
 
-def run_is_planned(unit: UnitOfWork, mailing_id: int) -> bool:
-    """Whether a job of this mailing waits for its hour."""
+def run_is_planned(unit: UnitOfWork, mailing_id: int, within: float) -> bool:
+    """Whether a job of this mailing runs in so many seconds or before; one for a later hour is none."""
     row = unit.one(
         "SELECT 1 FROM jobs.procrastinate_jobs WHERE task_name = 'send_mailing' AND status = 'todo'"
-        " AND (args ->> 'row_id')::bigint = :id LIMIT 1",
+        " AND (args ->> 'row_id')::bigint = :id"
+        " AND coalesce(scheduled_at <= now() + make_interval(secs => :within), true) LIMIT 1",
         id=mailing_id,
+        within=within,
     )
     return row is not None
 
