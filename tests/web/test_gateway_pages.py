@@ -8,6 +8,7 @@ import pytest
 
 from broker.kernel.settings import PaymentSettings
 from tests.front_house import House
+from tests.web.test_accounting_pages import post
 
 PAGES = {
     "/payouts": ("accountant", "advertiser"),
@@ -39,6 +40,18 @@ def test_each_page_opens_for_whom_it_is(house: House, address: str) -> None:
             assert f">{left}" not in reply.text
     stranger, _ = house.browser(other)
     assert stranger.get(address).status_code == 403
+
+
+def test_a_threshold_is_entered_on_the_page_and_a_wrong_one_says_why(house: House) -> None:
+    client, csrf = house.browser("accountant")
+    there = "/payouts/threshold"
+    assert post(client, csrf, "/payouts", there, currency="EUR", cents="1,00", since="2020-01-01").status_code == 422
+    assert post(client, csrf, "/payouts", there, currency="CHF", cents="1,00", since="").status_code == 422
+    assert post(client, csrf, "/payouts", there, currency="EUR", cents="123,45", since="").status_code == 303
+    assert "€123.45" in client.get("/payouts?lang=en").text
+    owner, token = house.browser("owner")
+    assert post(owner, token, "/payouts", there, currency="EUR", cents="1", since="").status_code == 403
+    assert "org_…" not in client.get("/payouts").text + client.get("/accounting/connect").text
 
 
 @pytest.mark.parametrize("path", CALLS)
