@@ -74,6 +74,7 @@ EARLIER_STATE = {  # in which such a row could have been added, as far as trigge
     **dict.fromkeys(("rental_order", "order_desk"), "UPDATE rental_order SET state = 'quote' WHERE id = :order"),
     "creative_link": "UPDATE creative SET state = 'draft' WHERE id = :creative",
     "creative_image": "UPDATE creative SET state = 'draft' WHERE id = :creative",
+    "partner": "UPDATE partner_list SET published_at = app_now() WHERE base_id = :base",
 }
 
 
@@ -86,7 +87,7 @@ def test_a_stranger_adds_no_row_in_a_neighbours_name(admin: Connection, trade: T
     """A policy is asked before keys are: what gets as far as a duplicate key was let in."""
     names = columns(admin, table, "INSERT")
     if table in EARLIER_STATE:
-        ids = {"order": trade.order, "creative": trade.creative}
+        ids = {"order": trade.order, "creative": trade.creative, "base": trade.base}
         past_triggers(
             admin, EARLIER_STATE[table], **{name: ids[name] for name in ids if f":{name}" in EARLIER_STATE[table]}
         )
