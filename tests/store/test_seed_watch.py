@@ -56,7 +56,7 @@ class Watched:
             watch_seeds(unit)
 
     def give(self, port: int, **values: Any) -> None:
-        given = {"host": "127.0.0.1", "tls": False, "user": "seed", "password": "secret"} | values
+        given: dict[str, Any] = {"host": "127.0.0.1", "tls": False, "user": "seed", "password": "secret"} | values
         with self.web.begin(self.owner) as unit:
             set_mailbox(unit, FRONT, self.code, port=port, **given)
 
