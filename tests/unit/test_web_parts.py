@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -140,3 +141,11 @@ def test_what_is_not_everything_never_reads_as_a_hundred_per_cent() -> None:
     with app.test_request_context("/?lang=en"):
         shown = [display.percent(part, 100_000) for part in (9_000, 50_000, 99_400, 99_700, 99_999, 100_000)]
     assert shown == ["9.0%", "50%", "99%", "99.7%", "99.9%", "100%"]
+
+
+def test_a_page_says_what_was_refused_once() -> None:
+    """`page.html` shows it; a page that shows it elsewhere says so."""
+    for template in (Path(display.__file__).parents[1] / "templates").rglob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        if text.startswith('{% extends "page.html" %}') and "refusal_note(refusal)" in text:
+            assert "own_refusal" in text or "{% elif" in text, template
