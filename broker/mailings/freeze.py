@@ -33,7 +33,7 @@ def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settin
     """Select, draw and write the recipients of a mailing that is to be frozen by now; anything else is left alone.
 
     A mailing that cannot be sent as it was sold (card under its floor, volume under the minimum, nobody left, creative
-    changed) becomes `failed` with a sentence.
+    changed) becomes `failed` with a sentence. While a party of it is frozen on suspicion it stays planned.
     """
     try:
         with database.begin() as unit:
@@ -46,6 +46,8 @@ def freeze_mailing(database: Database, worker_keys: WorkerKeys, settings: Settin
 def _freeze(unit: UnitOfWork, worker_keys: WorkerKeys, settings: Settings, mailing_id: int) -> None:
     mailing = mailing_by_id(unit, mailing_id, lock=True)
     if mailing is None or not is_to_be_frozen(mailing, unit.now, settings.trade.freeze_hours):
+        return
+    if store.party_is_frozen(unit, mailing):
         return
     creative = creative_by_id(unit, mailing.creative_id)
     if creative is None or not creative.signed or creative.content_hash != mailing.content_hash:

@@ -66,6 +66,12 @@ class FrozenSeed:
     tag: str | None = None  # what makes its address this mailing's own
 
 
+def party_is_frozen(unit: UnitOfWork, mailing: Mailing) -> bool:
+    """Whether its owner or its advertiser was frozen on suspicion."""
+    owner, advertiser = mailing.owner_id, mailing.advertiser_id
+    return bool(unit.scalar("SELECT is_frozen(:owner) OR is_frozen(:advertiser)", owner=owner, advertiser=advertiser))
+
+
 def plan_of(unit: UnitOfWork, mailing: Mailing) -> Plan:
     """The plan of a mailing, from its order or its picked send."""
     row = unit.one(_ORDER if mailing.kind == "rental" else _PICKED, dispatch=mailing.dispatch_id)

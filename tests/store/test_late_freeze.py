@@ -76,3 +76,20 @@ def test_what_is_planned_can_be_started_at_once_and_what_was_cancelled_cannot(sc
         unit.run("UPDATE mailing SET state = 'cancelled' WHERE id = :id", id=mailing.id)
     with scene.worker.begin() as unit, pytest.raises(Conflict, match="planned or frozen"):
         start_mailing(unit, find_mailing(unit, mailing.code).code)
+
+
+def test_nobody_is_drawn_while_a_party_is_frozen_on_suspicion(scene: Scene) -> None:
+    mailing = scene.planned()
+    put(scene, mailing, timedelta(hours=1))
+    with scene.worker.begin() as unit:
+        unit.run(
+            "INSERT INTO org_freeze (code, org_id, reason) VALUES ('frz_late', :org, 'cards of several names')",
+            org=scene.advertiser.org_id,
+        )
+    assert asked(scene, mailing) == 0
+    assert scene.freeze(mailing).state == "planned"
+    assert scene.rows(mailing) == []
+    with scene.worker.begin() as unit:
+        unit.run("UPDATE org_freeze SET ended_at = app_now() WHERE code = 'frz_late'")
+    assert asked(scene, mailing) == 1
+    assert scene.freeze(mailing).state == "frozen"

@@ -28,6 +28,7 @@ WITH due(kind, row_id, even_if_running) AS (
   UNION ALL SELECT 'run_own_mailing', id, false FROM own_mailing WHERE state = 'active' AND next_run_at <= app_now()
   UNION ALL SELECT 'freeze_mailing', id, false FROM mailing WHERE state = 'planned'
     AND starts_at <= app_now() + make_interval(hours => :freeze_hours)
+    AND NOT is_frozen(owner_id) AND NOT is_frozen(advertiser_id)
   UNION ALL SELECT 'send_mailing', id, false FROM mailing
     WHERE state = 'sending' OR (state = 'frozen' AND coalesce(starts_at, app_now()) <= app_now())
        OR (state = 'cancelled' AND ended_at IS NULL)
