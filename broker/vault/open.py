@@ -12,9 +12,8 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.kernel.errors import IntegrityFault
 from broker.vault.keyring import WorkerKeys
-from broker.vault.model import WrappedDataKey, data_key_info
+from broker.vault.model import WrappedDataKey, broken_seal, data_key_info
 from broker.vault.seal import (
     CHUNK_LENGTH,
     NONCE_LENGTH,
@@ -29,14 +28,6 @@ from broker.vault.suites import KEY_ID_LENGTH, SUITES
 
 HEADER_LENGTH = 1 + KEY_ID_LENGTH
 SEALED_CHUNK = CHUNK_LENGTH + TAG_LENGTH
-
-
-def broken_seal(what: str) -> IntegrityFault:
-    """What is raised for a sealed message, row or file that does not open."""
-    return IntegrityFault(
-        f"A sealed {what} does not open: it was changed, cut off, or sealed for something else.",
-        code="unopenable_seal",
-    )
 
 
 def open_message(worker: WorkerKeys, sealed: bytes, info: str) -> bytes:

@@ -15,7 +15,8 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 
 from broker.vault.keyring import WorkerKeys
-from broker.vault.open import SEALED_CHUNK, broken_seal, open_header
+from broker.vault.model import broken_seal
+from broker.vault.open import SEALED_CHUNK, open_header
 from broker.vault.seal import CHUNK_LENGTH, TAG_LENGTH, chunk_nonce
 
 

@@ -96,6 +96,7 @@ def attempts(front: FrontKeys, rows: list[dict[str, Any]], upload: bytes) -> Ite
             yield "open_row", lambda k=key, p=place, c=row["id"], v=value: opening.open_row(k, *p, c, v)
             yield "open_rows", lambda k=key, p=place, c=row["id"], v=value: opening.open_rows(k, *p, [c], [v])
         for info in INFOS:
+            yield "open_header", lambda r=ring, i=info: opening.open_header(r, io.BytesIO(upload), i)
             yield "OpeningReader", lambda r=ring, i=info: opening.OpeningReader(r, io.BytesIO(upload), i).read()
 
 

@@ -155,6 +155,7 @@ def furnish_gateway(connection: Connection, mark: str, org: int) -> None:
     )  # fmt: skip
     add(connection, "gateway_reading", code=f"gwr_{mark}")
     add(connection, "gateway_payout", code=f"gpo_{mark}", amount_cents=10)
+    add(connection, "payout_threshold", currency="EUR", since="2099-01-01", cents=1, set_by=user)
 
 
 def other_than(connection: Connection, user: int) -> int:

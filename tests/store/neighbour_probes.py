@@ -27,6 +27,7 @@ COMMON = {
     "reference_rate": "published rates of interest",
     "ledger_journal": "the journals' names",
     "ledger_period": "which months are open",
+    "payout_threshold": "from which sum on every owner is paid",
     "fake_gateway_object": "stands for the gateway, outside of us; demo databases only",
     "fake_gateway_call": "stands for the gateway, outside of us; demo databases only",
 }
