@@ -131,6 +131,10 @@ def test_steps_complete_themselves_as_the_order_moves(scene: MoneyScene) -> None
     with scene.web.begin(scene.advertiser) as unit:
         steps = {step.code: step for step in plan_order(unit, order.code)[1]}
         assert steps["brief"].done_on == unit.today
+        assert steps["order"].state != "late"
+    scene.wait(5 * 24)
+    with scene.web.begin(scene.advertiser) as unit:
+        steps = {step.code: step for step in plan_order(unit, order.code)[1]}
         assert steps["order"].state == "late"
         assert (order.code, "order") in [(one.code, step.code) for one, step in waiting_for(unit, [order])]
         place_order(unit, order.code, scene.creative)
