@@ -144,6 +144,10 @@ class Pacer:
             pace_store.ask_warm_up(unit, self.warm_up.domain, self.today, -self._warm_left, self._cap)
             self._warm_left = 0
 
+    def granted(self, key: Key) -> int:
+        """How many mails of the last answer have not left."""
+        return self._allowed[key].mails
+
     def seconds_each(self, key: Key) -> float:
         """How long a mail takes under a limit, alone; 0 where only their number at once is limited."""
         rate = self.paces[key].per_minute

@@ -332,12 +332,12 @@ class Sender:
         run = held.run
         over = self._is_over()
         with self.units.begin() as unit:
+            if run.wants_answer():  # first: another lane may have found out about the limit only now
+                line.pacer.ask(unit, run.waiting())
             others = store.waiting_beyond(unit, self.facts, self._after)
             aside = run.put_aside(0.0 if over else IMPATIENCE if others else PATIENCE)
             for key, positions in aside.items():
                 self._give_hours(unit, held.token, key, positions, line.pacer.seconds_each(key))
-            if run.wants_answer():
-                line.pacer.ask(unit, run.waiting())
         if over:
             self.result.unfinished = True
             return False

@@ -99,13 +99,16 @@ class BatchRun:
         return self._pacer.limits and self._pacer.wants_answer(self.waiting())
 
     def put_aside(self, beyond: float) -> dict[Key, list[int]]:
-        """Take out the sends that their limit keeps for longer than `beyond` seconds: positions by limit."""
+        """Take out the sends that their limit keeps for longer than `beyond` seconds: positions by limit.
+
+        What the limit has let go already stays, unless nothing is to be waited for (0).
+        """
         aside: dict[Key, list[int]] = {}
         for key, rows in self._held.items():
             each = self._pacer.seconds_each(key)
             if key[0] == "relay" or not each:
                 continue  # another relay may be free; what only their number limits goes on soon
-            most = int(beyond / each)
+            most = int(beyond / each) + self._pacer.granted(key) if beyond else 0
             if len(rows) > most:
                 aside[key] = [rows.pop().position for _ in range(len(rows) - most)][::-1]
         return aside
