@@ -9,26 +9,22 @@ then lies above the limit.
 from __future__ import annotations
 
 from functools import lru_cache
-from math import exp, lgamma, log, log1p
+
+from scipy import special
 
 RARE = 0.01  # as often, at most, chance alone shows so many events at the limit
 
 
 def tail(events: int, size: int, share: float) -> float:
-    """The chance of `events` or more among `size`, each with the chance `share` (0 < share < 1)."""
+    """The chance of `events` or more among `size`, each with the chance `share` (0 < share < 1).
+
+    A regularised incomplete beta function (DLMF 8.17.5).
+    """
     if events <= 0:
         return 1.0
     if events > size:
         return 0.0
-    ways = lgamma(size + 1) - lgamma(events + 1) - lgamma(size - events + 1)
-    term = exp(ways + events * log(share) + (size - events) * log1p(-share))
-    total = 0.0
-    for count in range(events, size + 1):
-        total += term
-        term *= (size - count) / (count + 1) * share / (1 - share)
-        if term <= total * 1e-17:
-            break
-    return min(1.0, total)
+    return float(special.betainc(events, size - events + 1, share))
 
 
 @lru_cache(maxsize=4_096)
