@@ -75,7 +75,7 @@ def conversions_page(unit: UnitOfWork, wanted: Wanted, size: int, offset: int) -
 def count_conversions(unit: UnitOfWork, wanted: Wanted) -> int:
     """How many there are of them."""
     where, values = wanted.where()
-    return int(unit.scalar(_COUNT + where + _VISIBLE, **values, **_parties(unit)))
+    return int(unit.scalar(_COUNT + where + _VISIBLE, **values, **unit.sight))
 
 
 def conversion_by_code(unit: UnitOfWork, code: str) -> Conversion | None:
@@ -88,7 +88,7 @@ def sums_of(unit: UnitOfWork, wanted: Wanted) -> list[ConversionSums]:
     """Numbers and micros by kind and state."""
     where, values = wanted.where()
     rows = unit.all(
-        _SUMS + where + _VISIBLE + "GROUP BY c.kind, c.state ORDER BY c.kind, c.state", **values, **_parties(unit)
+        _SUMS + where + _VISIBLE + "GROUP BY c.kind, c.state ORDER BY c.kind, c.state", **values, **unit.sight
     )
     return [ConversionSums(**row._mapping) for row in rows]
 
@@ -184,8 +184,4 @@ def refusals_of(unit: UnitOfWork, programme_id: int) -> list[Row[Any]]:
 
 def sight(unit: UnitOfWork) -> dict[str, object]:
     """Whose rows the actor sees, and whether it reads them as an owner."""
-    return {**_parties(unit), "owner": unit.actor.role == "owner"}
-
-
-def _parties(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
+    return {**unit.sight, "owner": unit.actor.role == "owner"}

@@ -66,13 +66,6 @@ def list_sends(unit: UnitOfWork, participation_code: str) -> list[ParticipationS
     return store.sends_of(unit, find_participation(unit, participation_code).id)
 
 
-def advance_send(unit: UnitOfWork, send_id: int, state: str) -> None:
-    """Follow the mailing's facts (scheduled, sending, sent); a withdrawn send stays withdrawn. For later rooms."""
-    moved = store.set_send_state(unit, send_id, state)
-    if moved is not None:
-        record(unit, f"send.{state}", "participation_send", moved.code, former=moved.former)
-
-
 _CAPS = {
     "programme_budget": (
         "What is left of the programme's budget does not cover this volume. Pick a smaller one.",

@@ -55,22 +55,18 @@ def answer_offer(unit: UnitOfWork, offer_id: int, state: str, reason: str, progr
 
 def offer_by_code(unit: UnitOfWork, code: str) -> PrivateOffer | None:
     """An offer that the actor made or got."""
-    row = unit.one(_SELECT + _VISIBLE + "AND f.code = :code", code=code, **_sight(unit))
+    row = unit.one(_SELECT + _VISIBLE + "AND f.code = :code", code=code, **unit.sight)
     return None if row is None else PrivateOffer(**row._mapping)
 
 
 def offers_page(unit: UnitOfWork, size: int, offset: int) -> list[PrivateOffer]:
     """The newest first."""
     rows = unit.all(
-        _SELECT + _VISIBLE + "ORDER BY f.id DESC LIMIT :size OFFSET :offset", size=size, offset=offset, **_sight(unit)
+        _SELECT + _VISIBLE + "ORDER BY f.id DESC LIMIT :size OFFSET :offset", size=size, offset=offset, **unit.sight
     )
     return [PrivateOffer(**row._mapping) for row in rows]
 
 
 def count_offers(unit: UnitOfWork) -> int:
     """How many there are of them."""
-    return int(unit.scalar(_COUNT + _VISIBLE, **_sight(unit)))
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
+    return int(unit.scalar(_COUNT + _VISIBLE, **unit.sight))

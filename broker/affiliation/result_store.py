@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from broker.affiliation.conversion_store import sight
 from broker.kernel.database import UnitOfWork
 
 _MAILED = """
@@ -39,13 +38,9 @@ _SENDS = (
 
 def results_of(unit: UnitOfWork, programme_code: str) -> list[Row[Any]]:
     """participation, owner_name, mails, clicks, conversions, cost_micros of each participation with a mailing."""
-    return unit.all(_RESULTS, programme=programme_code, **_sight(unit))
+    return unit.all(_RESULTS, programme=programme_code, **unit.sight)
 
 
 def results_of_sends(unit: UnitOfWork, participation_code: str) -> dict[str, Row[Any]]:
     """mails, clicks, conversions, cost_micros of each send of a participation that has a mailing."""
-    return {row.code: row for row in unit.all(_SENDS, participation=participation_code, **_sight(unit))}
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {name: value for name, value in sight(unit).items() if name != "owner"}
+    return {row.code: row for row in unit.all(_SENDS, participation=participation_code, **unit.sight)}

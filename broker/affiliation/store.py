@@ -82,7 +82,7 @@ def insert_participation(unit: UnitOfWork, **values: Any) -> bool:
 
 def participation_by_code(unit: UnitOfWork, code: str) -> Participation | None:
     """A participation the actor is a party of."""
-    row = unit.one(_SELECT + "WHERE p.code = :code AND" + _VISIBLE, code=code, **_sight(unit))
+    row = unit.one(_SELECT + "WHERE p.code = :code AND" + _VISIBLE, code=code, **unit.sight)
     return None if row is None else _participation(row)
 
 
@@ -92,7 +92,7 @@ def participation_of(unit: UnitOfWork, programme_id: int, base_id: int) -> Parti
         _SELECT + "WHERE p.programme_id = :programme AND p.base_id = :base AND" + _VISIBLE,
         programme=programme_id,
         base=base_id,
-        **_sight(unit),
+        **unit.sight,
     )
     return None if row is None else _participation(row)
 
@@ -105,7 +105,7 @@ def participations_page(unit: UnitOfWork, size: int, offset: int, programme: str
         programme=programme,
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )  # fmt: skip
     return [_participation(row) for row in rows]
 
@@ -113,7 +113,7 @@ def participations_page(unit: UnitOfWork, size: int, offset: int, programme: str
 def count_participations(unit: UnitOfWork, programme: str = "") -> int:
     """How many there are of them."""
     sql = _COUNT + " WHERE (:programme = '' OR g.code = :programme) AND" + _VISIBLE
-    return int(unit.scalar(sql, programme=programme, **_sight(unit)))
+    return int(unit.scalar(sql, programme=programme, **unit.sight))
 
 
 def set_state(unit: UnitOfWork, participation_id: int, state: str, **values: Any) -> bool:
@@ -251,7 +251,7 @@ def lock_send(unit: UnitOfWork, code: str) -> None:
 
 def send_by_code(unit: UnitOfWork, code: str) -> ParticipationSend | None:
     """A picked send the actor is a party of."""
-    row = unit.one(_SENDS + "WHERE s.code = :code AND" + _VISIBLE, code=code, **_sight(unit))
+    row = unit.one(_SENDS + "WHERE s.code = :code AND" + _VISIBLE, code=code, **unit.sight)
     return None if row is None else ParticipationSend(**row._mapping)
 
 
@@ -260,7 +260,7 @@ def sends_of(unit: UnitOfWork, participation_id: int) -> list[ParticipationSend]
     rows = unit.all(
         _SENDS + "WHERE s.participation_id = :id AND" + _VISIBLE + "ORDER BY s.id DESC",
         id=participation_id,
-        **_sight(unit),
+        **unit.sight,
     )
     return [ParticipationSend(**row._mapping) for row in rows]
 
@@ -283,10 +283,6 @@ def cancel_waiting_mailing(unit: UnitOfWork, send_id: int) -> str | None:
         return str(row.state)
     unit.run("UPDATE mailing SET state = 'cancelled' WHERE id = :id", id=row.id)
     return "cancelled"
-
-
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
 
 
 def set_send_state(unit: UnitOfWork, send_id: int, state: str) -> Row[Any] | None:

@@ -12,10 +12,6 @@ from broker.kernel.database import UnitOfWork
 _VISIBLE = "(:staff OR b.org_id = :org)"
 
 
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
-
-
 def draw(unit: UnitOfWork, code: str, base_id: int, source_id: int | None, seed: int, size: int) -> int:
     """Make an audit and draw its proofs; how many there are."""
     unit.run(
@@ -90,7 +86,7 @@ def sources_of(unit: UnitOfWork, base_id: int) -> list[ConsentSource]:
         " LEFT JOIN contacts_by_source(:base) n ON n.source_id = s.id"
         f" WHERE s.base_id = :base AND {_VISIBLE} ORDER BY n.contacts DESC NULLS LAST, s.id LIMIT 500",
         base=base_id,
-        **_sight(unit),
+        **unit.sight,
     )
     return [ConsentSource(**row._mapping) for row in rows]
 
@@ -102,7 +98,7 @@ def source_by_code(unit: UnitOfWork, code: str) -> Row[Any] | None:
         " JOIN base b ON b.id = s.base_id"
         f" WHERE s.code = :code AND {_VISIBLE}",
         code=code,
-        **_sight(unit),
+        **unit.sight,
     )
 
 

@@ -27,10 +27,6 @@ _BREACH = (
 )
 
 
-def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {"staff": unit.actor.role in ("broker", "accountant", "system"), "org": unit.actor.org_id}
-
-
 def _insert(unit: UnitOfWork, table: str, values: dict[str, Any]) -> None:
     unit.run(
         f"INSERT INTO {table} ({', '.join(values)})"  # noqa: S608 - names of this file
@@ -56,7 +52,7 @@ def end_contract(unit: UnitOfWork, code: str, ends_on: date) -> bool:
         "UPDATE processing_contract c SET ends_on = :ends_on WHERE c.code = :code AND (:staff OR c.org_id = :org)",
         code=code,
         ends_on=ends_on,
-        **_sight(unit),
+        **unit.sight,
     )
     return done.rowcount == 1
 
@@ -82,7 +78,7 @@ def activities(unit: UnitOfWork) -> list[Activity]:
         "SELECT a.code, o.name AS controller, a.name, a.purpose, a.legal_basis, a.people, a.data, a.recipients,"
         " a.retention, a.transfers, a.security FROM processing_activity a JOIN organisation o ON o.id = a.org_id"
         " WHERE a.ended_at IS NULL AND (:staff OR a.org_id = :org) ORDER BY o.name, a.name",
-        **_sight(unit),
+        **unit.sight,
     )
     return [Activity(**row._mapping) for row in rows]
 
@@ -99,7 +95,7 @@ def bases_of_register(unit: UnitOfWork) -> list[Row[Any]]:
             " FROM base b JOIN organisation o ON o.id = b.org_id "
             " WHERE (:staff OR b.org_id = :org) ORDER BY o.name, b.name",
             today=unit.today,
-            **_sight(unit),
+            **unit.sight,
         )
     )
 
@@ -112,7 +108,7 @@ def add_request(unit: UnitOfWork, **values: Any) -> None:
 def request_by_code(unit: UnitOfWork, code: str) -> RightsRequest | None:
     """A request of the actor's organisation (of any, for staff), held until the commit."""
     row = unit.one(
-        _REQUEST + " WHERE r.code = :code AND (:staff OR r.org_id = :org) FOR UPDATE OF r", code=code, **_sight(unit)
+        _REQUEST + " WHERE r.code = :code AND (:staff OR r.org_id = :org) FOR UPDATE OF r", code=code, **unit.sight
     )
     return None if row is None else RightsRequest(**row._mapping)
 
@@ -124,14 +120,14 @@ def requests_page(unit: UnitOfWork, size: int, offset: int) -> list[RightsReques
         " CASE WHEN answered_on IS NULL THEN coalesce(extended_to, due_on) END, r.id DESC LIMIT :size OFFSET :offset",
         size=size,
         offset=offset,
-        **_sight(unit),
+        **unit.sight,
     )
     return [RightsRequest(**row._mapping) for row in rows]
 
 
 def count_requests(unit: UnitOfWork) -> int:
     """How many there are of them."""
-    return int(unit.scalar("SELECT count(*) FROM rights_request r WHERE (:staff OR r.org_id = :org)", **_sight(unit)))
+    return int(unit.scalar("SELECT count(*) FROM rights_request r WHERE (:staff OR r.org_id = :org)", **unit.sight))
 
 
 def requests_due(unit: UnitOfWork, until: date) -> tuple[int, int]:
@@ -142,7 +138,7 @@ def requests_due(unit: UnitOfWork, until: date) -> tuple[int, int]:
         " FROM rights_request r WHERE answered_on IS NULL AND (:staff OR r.org_id = :org)",
         today=unit.today,
         until=until,
-        **_sight(unit),
+        **unit.sight,
     )
     assert row is not None
     return row.late, row.soon
@@ -183,7 +179,7 @@ def breach_by_code(unit: UnitOfWork, code: str) -> tuple[Breach, int] | None:
     found = (
         _BREACH.replace("SELECT ", "SELECT r.base_id, ", 1) + " WHERE r.code = :code AND (:staff OR r.org_id = :org)"
     )
-    row = unit.one(found, code=code, **_sight(unit))
+    row = unit.one(found, code=code, **unit.sight)
     if row is None:
         return None
     values = dict(row._mapping)
@@ -193,7 +189,7 @@ def breach_by_code(unit: UnitOfWork, code: str) -> tuple[Breach, int] | None:
 
 def breaches(unit: UnitOfWork) -> list[Breach]:
     """All breaches that the actor may see, the newest first."""
-    rows = unit.all(_BREACH + " WHERE (:staff OR r.org_id = :org) ORDER BY r.id DESC", **_sight(unit))
+    rows = unit.all(_BREACH + " WHERE (:staff OR r.org_id = :org) ORDER BY r.id DESC", **unit.sight)
     return [Breach(**row._mapping) for row in rows]
 
 
@@ -204,7 +200,7 @@ def note_breach(unit: UnitOfWork, code: str, values: dict[str, Any]) -> None:
         f"UPDATE breach r SET {changes} WHERE r.code = :code AND (:staff OR r.org_id = :org)",  # noqa: S608 - checked names
         code=code,
         **values,
-        **_sight(unit),
+        **unit.sight,
     )
 
 

@@ -128,8 +128,4 @@ def use_of(unit: UnitOfWork, programme_id: int) -> tuple[int, int]:
 
 
 def _sight(unit: UnitOfWork) -> dict[str, object]:
-    return {
-        "staff": unit.actor.role in ("broker", "accountant", "system"),
-        "org": unit.actor.org_id,
-        "owner": unit.actor.role == "owner",
-    }
+    return {**unit.sight, "owner": unit.actor.role == "owner"}

@@ -233,11 +233,3 @@ def category_of_column(unit: UnitOfWork, snapshot_id: int, column: str) -> str |
         id=snapshot_id,
     )
     return found
-
-
-def categories_of(unit: UnitOfWork, snapshot_id: int) -> dict[str, str]:
-    """Column of last purchases → category, of a snapshot."""
-    found: dict[str, str] | None = unit.scalar(
-        "SELECT used -> 'categories' FROM insight_run WHERE snapshot_id = :id", id=snapshot_id
-    )
-    return found or {}

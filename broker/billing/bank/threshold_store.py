@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -60,18 +59,14 @@ LEFT JOIN (SELECT owner_id, sum(amount_cents) AS cents FROM payout
 LEFT JOIN (SELECT org_id, sum(credit_cents - debit_cents) AS cents FROM ledger_balance WHERE account IN ('401', '467')
   GROUP BY org_id) b ON b.org_id = o.id
 LEFT JOIN connect_account a ON a.org_id = o.id
-WHERE o.kind = 'owner' AND (:staff OR o.id = :org) AND (CAST(:owners AS bigint[]) IS NULL OR o.id = ANY (:owners))
+WHERE o.kind = 'owner' AND (:staff OR o.id = :org)
   AND (d.owner_id IS NOT NULL OR p.owner_id IS NOT NULL OR coalesce(b.cents, 0) <> 0 OR a.available_cents < 0
        OR a.pending_cents < 0 OR NOT :staff)
 ORDER BY least(coalesce(d.owed, 0), coalesce(a.available_cents + a.pending_cents, 0), 0), owner, o.id LIMIT 1000
 """
 
 
-def standings(unit: UnitOfWork, owners: Sequence[int] | None = None) -> list[Row[Any]]:
+def standings(unit: UnitOfWork) -> list[Row[Any]]:
     """Owners with something owed, on its way, in the books (401 and 467) or below zero at the gateway, the negative
     ones first: all of them for staff, an owner its own. An owner reads no books: its `books_cents` is 0."""
-    return unit.all(
-        _STANDING,
-        owners=None if owners is None else list(owners),
-        **unit.sight,
-    )
+    return unit.all(_STANDING, **unit.sight)
