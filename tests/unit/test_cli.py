@@ -101,3 +101,10 @@ def test_a_refusal_carries_its_code(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_every_command_module_has_a_help_line() -> None:
     for path in COMMANDS.glob("[a-z]*.py"):
         assert path.read_text(encoding="utf-8").startswith('"""'), path.name
+
+
+def test_a_day_is_asked_for_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["books", "end-role", "role_x", "tomorrow"]) == 2
+    said = capsys.readouterr().err
+    assert "CODE YYYY-MM-DD" in said
+    assert "'tomorrow' is no day: write it as 2026-12-31." in said

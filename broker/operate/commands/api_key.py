@@ -11,6 +11,7 @@ from broker.accounts.find_user import actor_of_user
 from broker.kernel.database import Database, make_engine
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json
 
 
@@ -24,7 +25,7 @@ def command() -> None:
     "--user", "email", required=True, help="The e-mail with which the user logs in; the key acts as this user."
 )
 @click.option("--name", required=True, help="What the key is for.")
-@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="The last day it works; left out: until revoked.")
+@click.option("--expires", type=DAY, help="The last day it works; left out: until revoked.")
 @json_option
 @click.pass_obj
 def create(invocation: Invocation, email: str, name: str, expires: datetime | None, as_json: bool) -> None:

@@ -15,9 +15,8 @@ from broker.billing.invoices.receipts import assign_receipt
 from broker.kernel.errors import InvalidInput
 from broker.operate.acting import acting, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()

@@ -15,10 +15,9 @@ from broker.ledger.chart import add_account, rename_account
 from broker.ledger.opening import open_books, read_opening
 from broker.operate.acting import acting, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json
 from broker.rentals.sale_terms import Role
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()

@@ -25,9 +25,9 @@ from broker.kernel.errors import InvalidInput
 from broker.operate.acting import acting, show
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table, say
 
-DAY = click.DateTime(["%Y-%m-%d"])
 COLUMNS = (
     "number", "buyer", "due_on", "days_late", "late_cents", "interest_cents", "level", "next_level", "next_on", "held",
 )  # fmt: skip

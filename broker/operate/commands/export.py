@@ -24,6 +24,7 @@ from broker.kernel.period import require_period
 from broker.kernel.settings import Settings
 from broker.operate.acting import acting
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table, say
 from broker.operate.set_aside import set_aside
 
@@ -43,8 +44,8 @@ def _add(name: str, help_text: str, write: Export) -> None:
         name,
         help=f"{help_text}\n\nExample: courtier export {name} --from 2026-01-01 --to 2026-12-31 --out exports",
     )
-    @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day.")
-    @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day.")
+    @click.option("--from", "first", type=DAY, required=True, help="The first day.")
+    @click.option("--to", "last", type=DAY, required=True, help="The last day.")
     @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="A folder.")
     @json_option
     @click.pass_obj

@@ -16,9 +16,8 @@ from broker.billing.gateway.play_fake import Part, deliver, play_fake
 from broker.billing.gateway.reconcile_gateway import list_lines, reconcile_gateway
 from broker.operate.acting import acting, acting_database, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()

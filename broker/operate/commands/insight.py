@@ -23,10 +23,10 @@ from broker.insight.potential import (
 )
 from broker.insight.rfm import CLASSES, rfm
 from broker.kernel.safe_csv import SafeWriter
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def _order_options(function: Command) -> Command:

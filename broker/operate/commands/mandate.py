@@ -10,6 +10,7 @@ from broker.accounts.give_mandate import end_mandate, give_mandate, list_mandate
 from broker.accounts.mandate_model import BillTo
 from broker.operate.acting import acting, as_option, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table
 
 
@@ -24,7 +25,7 @@ def command() -> None:
 @command.command()
 @click.argument("agency")
 @click.option("--bill-to", type=click.Choice(["advertiser", "agency"]), required=True, help="Who is invoiced.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day; none: until it is ended.")
+@click.option("--until", type=DAY, help="The last day; none: until it is ended.")
 @click.option("--reference", default="", help="Of the written mandate.")
 @as_option
 @json_option

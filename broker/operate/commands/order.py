@@ -13,6 +13,7 @@ from broker.kernel.database import UnitOfWork
 from broker.kernel.errors import InvalidInput
 from broker.operate.acting import acting, as_option, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.front import audience_socket
 from broker.operate.output import json_option, print_json, print_table
 from broker.rentals.availability import find_availability, take_option
@@ -29,7 +30,7 @@ from broker.rentals.uses import give_up_use, list_uses, plan_use
 @click.argument("creative", required=False)
 @click.option("--option", "hold", is_flag=True, help="Hold the quote's contacts on its day for a few days.")
 @click.option("--on-credit", is_flag=True, help="Put the approved order on credit instead of paying it.")
-@click.option("--use-on", type=click.DateTime(["%Y-%m-%d"]), help="The day of the next use, names made good first.")
+@click.option("--use-on", type=DAY, help="The day of the next use, names made good first.")
 @click.option("--give-up-use", "give_up", is_flag=True, help="Give up the next use; what was prepaid is credited.")
 @click.option("--free", is_flag=True, help="What is free on the order's day.")
 @click.option("--uses", is_flag=True, help="The further uses of the order.")

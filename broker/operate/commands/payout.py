@@ -23,9 +23,9 @@ from broker.kernel.money import format_cents
 from broker.operate.acting import acting, show
 from broker.operate.as_person import as_person, by_option
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json, print_table, say
 
-DAY = click.DateTime(["%Y-%m-%d"])
 OWED = (
     "owner", "owner_code", "owed_cents", "state", "due_on", "waiting_cents", "contested_cents", "under_way_cents",
     "books_cents", "gateway_cents", "threshold_cents",

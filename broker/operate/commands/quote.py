@@ -10,14 +10,13 @@ from broker.audience.client import AudienceClient
 from broker.kernel.errors import InvalidInput
 from broker.operate.acting import acting, as_option, show
 from broker.operate.cli import Invocation
+from broker.operate.days import DAY
 from broker.operate.front import audience_socket
 from broker.operate.output import json_option
 from broker.rentals.quote import quote
 from broker.rentals.remail import WHO, quote_remail
 from broker.rentals.sign_order import set_purchase_order
 from broker.rentals.terms import Asked
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()

@@ -15,6 +15,7 @@ from broker.kernel.database import Database, make_engine
 from broker.kernel.settings import Settings
 from broker.operate.cli import Invocation
 from broker.operate.database_server import running_postgres
+from broker.operate.days import DAY
 from broker.operate.output import json_option, print_json
 
 
@@ -26,7 +27,7 @@ def command() -> None:
 @command.command()
 @click.argument("source")
 @click.argument("rule")
-@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day that ages and recency refer to.")
+@click.option("--today", type=DAY, help="The day that ages and recency refer to.")
 @json_option
 @click.pass_obj
 def count(invocation: Invocation, source: str, rule: str, today: datetime | None, as_json: bool) -> None:
